@@ -1,0 +1,1 @@
+"""Networks and how to get them. Imports torch and torchvision only."""

@@ -1,0 +1,146 @@
+"""Classifiers: a backbone in stages, and a linear head that is replaced for every task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+STAGES = 5  # into which a long list of blocks is divided, as ResNets are
+
+
+class Classifier(nn.Module):
+    """Pictures to class scores.
+
+    ``stages`` run from the picture upwards, then ``pool`` gives one vector of D features per
+    picture and ``head`` the scores. ImageNet normalisation happens inside.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, stages: Iterable[nn.Module], pool: nn.Module, feature_count: int, class_count: int
+    ) -> None:
+        """Assemble; ``pool`` takes what the last stage gives to (B, ``feature_count``)."""
+        super().__init__()
+        self.stages = nn.ModuleList(stages)
+        self.pool = pool
+        self.head = create_head(feature_count, class_count)
+        shape = (1, 3, 1, 1)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(shape), persistent=False)
+
+    def features(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] to (B, D)."""
+        x = (images - self.mean) / self.std
+        for stage in self.stages:
+            x = stage(x)
+        pooled: Tensor = self.pool(x)
+        return pooled
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] to scores (B, classes)."""
+        scores: Tensor = self.head(self.features(images))
+        return scores
+
+
+class Features(nn.Module):
+    """A classifier without its head, as a module of its own: pictures to (B, D) features."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        """Share ``classifier``'s layers."""
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] to (B, D)."""
+        return self.classifier.features(images)
+
+
+def create_head(feature_count: int, class_count: int) -> nn.Linear:
+    """A new last layer with small weights, so that its first gradients do not spoil the rest."""
+    head = nn.Linear(feature_count, class_count)
+    nn.init.normal_(head.weight, std=0.01)
+    nn.init.zeros_(head.bias)
+    return head
+
+
+def from_torchvision(network: nn.Module, class_count: int) -> Classifier:
+    """Take a torchvision ImageNet classifier apart and give it a new head.
+
+    Layers between the pooling and the last linear layer stay, with their weights.
+    """
+    children = dict(network.named_children())
+    if "fc" in children:  # ResNet
+        stem = nn.Sequential(*(children[name] for name in ("conv1", "bn1", "relu", "maxpool")))
+        stages = [stem, *(children[f"layer{number}"] for number in (1, 2, 3, 4))]
+        pool = nn.Sequential(children["avgpool"], nn.Flatten())
+        return Classifier(stages, pool, network.fc.in_features, class_count)
+    stages = _divide(list(children["features"].children()), STAGES)
+    tail = list(children["classifier"].children())
+    average = children.get("avgpool", nn.AdaptiveAvgPool2d(1))
+    if isinstance(tail[1], nn.Conv2d):  # SqueezeNet: a 1x1 convolution, then the average
+        return Classifier(
+            stages, nn.Sequential(average, nn.Flatten()), tail[1].in_channels, class_count
+        )
+    between = [layer for layer in tail[:-1] if not isinstance(layer, nn.Flatten)]
+    norms = [layer for layer in between if isinstance(layer, nn.LayerNorm)]  # ConvNeXt's is 2-d
+    rest = [layer for layer in between if not isinstance(layer, nn.LayerNorm)]
+    pool = nn.Sequential(average, *norms, nn.Flatten(), *rest)
+    return Classifier(stages, pool, tail[-1].in_features, class_count)
+
+
+def _divide(blocks: list[nn.Module], parts: int) -> list[nn.Module]:
+    """Consecutive blocks in ``parts`` groups with about equally many parameters each.
+
+    Equal counts of blocks would put nearly all of the weights into the last group.
+    """
+    weights = [sum(p.numel() for p in block.parameters()) for block in blocks]
+    total, so_far = sum(weights), 0
+    groups: list[list[nn.Module]] = [[] for _ in range(parts)]
+    for block, weight in zip(blocks, weights, strict=True):
+        middle = (so_far + weight / 2) / total
+        groups[min(parts - 1, math.floor(middle * parts))].append(block)
+        so_far += weight
+    return [nn.Sequential(*group) for group in groups if group]
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut (arXiv 1512.03385), (B, C, H, W) to half the size."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        """Always halve the size; the shortcut is an average and a 1x1 convolution."""
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(out_channels)
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2, ceil_mode=True),
+            nn.Conv2d(in_channels, out_channels, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+        nn.init.zeros_(self.norm2.weight)  # starts as the shortcut alone: faster first epochs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) to (B, out, ceil(H/2), ceil(W/2))."""
+        y = torch.relu(self.norm1(self.conv1(x)))
+        y = self.norm2(self.conv2(y))
+        return torch.relu(y + self.shortcut(x))
+
+
+def seedling_net(class_count: int) -> Classifier:
+    """The project's own small residual network for 64 px pictures: 0.7 million parameters."""
+    widths = (24, 48, 96, 192)
+    stem = nn.Sequential(
+        nn.Conv2d(3, widths[0], 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(widths[0]),
+        nn.ReLU(),
+    )
+    blocks = [BasicBlock(a, b) for a, b in zip(widths, widths[1:], strict=False)]
+    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return Classifier([stem, *blocks], pool, widths[-1], class_count)

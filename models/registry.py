@@ -1,0 +1,81 @@
+"""Names of classifier backbones, what they are, and how to build them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torchvision
+
+from models.classifiers import Classifier, from_torchvision, seedling_net
+from models.weights import WeightsCard, torchvision_card
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One entry of the registry.
+
+    ``build(class_count, pretrained)`` gives the network; ``image_size`` is the side in pixels of
+    the square pictures it was made for; ``card`` is ``None`` where there are no pretrained
+    weights, so that only training from scratch is possible.
+    """
+
+    name: str
+    image_size: int
+    build: Callable[[int, bool], Classifier]
+    card: WeightsCard | None
+
+
+def _own(name: str, image_size: int, build: Callable[[int], Classifier]) -> Backbone:
+    def build_random(class_count: int, pretrained: bool) -> Classifier:
+        if pretrained:
+            raise ValueError(f"{name} has no pretrained weights.")
+        return build(class_count)
+
+    return Backbone(name, image_size, build_random, None)
+
+
+def _torchvision(name: str) -> Backbone:
+    card = torchvision_card(name)
+
+    def build(class_count: int, pretrained: bool) -> Classifier:
+        network = torchvision.models.get_model(name, weights=None)
+        if pretrained:
+            network.load_state_dict(card.load())
+        return from_torchvision(network, class_count)
+
+    return Backbone(name, 224, build, card)
+
+
+BACKBONES: dict[str, Backbone] = {
+    entry.name: entry
+    for entry in (
+        _own("seedling_net", 64, seedling_net),
+        _torchvision("squeezenet1_1"),
+        _torchvision("mobilenet_v2"),
+        _torchvision("mobilenet_v3_small"),
+        _torchvision("mobilenet_v3_large"),
+        _torchvision("resnet18"),
+        _torchvision("resnet50"),
+        _torchvision("efficientnet_b0"),
+        _torchvision("convnext_tiny"),
+    )
+}
+
+
+def list_models() -> tuple[str, ...]:
+    """The names that ``create_model`` takes."""
+    return tuple(BACKBONES)
+
+
+def create_model(name: str, class_count: int, *, pretrained: bool = False) -> Classifier:
+    """A classifier with ``class_count`` outputs and a new head.
+
+    Raises:
+        KeyError: no such name; ``list_models()`` has them.
+        ValueError: ``pretrained``, but there are no such weights.
+        WeightsUnavailable: ``pretrained``, but the weights could not be had.
+    """
+    if name not in BACKBONES:
+        raise KeyError(f"{name!r} is not a backbone; there are {', '.join(BACKBONES)}.")
+    return BACKBONES[name].build(class_count, pretrained)

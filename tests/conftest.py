@@ -1,0 +1,82 @@
+"""Tiny data for all tests: pictures, folders of them, and zips."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+PictureBytes = Callable[..., bytes]
+MakeFolder = Callable[[Mapping[str, bytes]], Path]
+MakeZip = Callable[..., Path]
+
+
+def scene(seed: int, width: int = 48, height: int = 40) -> Image.Image:
+    """A smooth random RGB picture; every seed looks different from every other."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (5, 6, 3), dtype=np.uint8))
+    return small.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    """The picture as the bytes of a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def picture_bytes() -> PictureBytes:
+    """``picture_bytes(seed, kind="PNG", width=48, height=40)``: a picture file."""
+
+    def make(seed: int = 0, kind: str = "PNG", width: int = 48, height: int = 40) -> bytes:
+        return encoded(scene(seed, width, height), kind)
+
+    return make
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> MakeFolder:
+    """``make_folder({"cats/1.png": bytes})``: a folder called "upload" with these files."""
+
+    def make(files: Mapping[str, bytes]) -> Path:
+        root = tmp_path / "source" / "upload"
+        for name, data in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return root
+
+    return make
+
+
+@pytest.fixture
+def make_zip(tmp_path: Path) -> MakeZip:
+    """``make_zip({"cats/1.png": bytes}, name="upload.zip")``: a zip with these files."""
+
+    def make(
+        files: Mapping[str, bytes], name: str = "upload.zip", method: int = zipfile.ZIP_STORED
+    ) -> Path:
+        path = tmp_path / "source" / name
+        path.parent.mkdir(exist_ok=True)
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for member, data in files.items():
+                archive.writestr(member, data)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def cats_and_dogs(picture_bytes: PictureBytes) -> dict[str, bytes]:
+    """Two classes of five different pictures, ``{path: bytes}``."""
+    return {
+        f"{name}/{number}.png": picture_bytes(10 * index + number)
+        for index, name in enumerate(("cats", "dogs"))
+        for number in range(5)
+    }

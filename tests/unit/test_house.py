@@ -1,0 +1,205 @@
+"""The rules that hold the house up: who may import whom, and how large a room may be."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.source import (
+    ALL,
+    CORE,
+    PAGE,
+    PROGRAM,
+    ROOT,
+    Function,
+    imports_of,
+    listed,
+    module_of,
+    name_of,
+    python_files,
+    text_files,
+    third_party,
+    tree_of,
+)
+
+FILE_LINES = 330
+FUNCTION_LINES = 60
+LOOP_LINES = 130  # a training loop reads from top to bottom
+LOOPS = ("training/classifier.py", "training/gan.py")
+
+WITNESS = """
+import importlib, json, sys, threading
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+import torch
+print(json.dumps({
+    "modules": sorted(sys.modules),
+    "threads": [thread.name for thread in threading.enumerate()],
+    "cuda": torch.cuda.is_initialized(),
+}))
+"""
+
+
+def imported(names: list[str], home: Path) -> dict[str, Any]:
+    """What a fresh process is like after importing the modules, with ``home`` as all its world."""
+    folders = ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "TMPDIR", "TEMP", "TMP")
+    ours = ("SEEDLING_", "XDG_", "TORCH_HOME", "HF_HOME", "GRADIO_TEMP_DIR")
+    env = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    env |= dict.fromkeys(folders, str(home))
+    # Matplotlib keeps a list of fonts and torch a compiler's cache; that is their own affair.
+    caches = {"MPLCONFIGDIR": "matplotlib", "TORCHINDUCTOR_CACHE_DIR": "inductor"}
+    env |= {variable: str(home.with_name(name)) for variable, name in caches.items()}
+    env["PYTHONPATH"] = str(ROOT)
+    command = [sys.executable, "-B", "-c", WITNESS, *names]
+    done = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    made = sorted(path.relative_to(home).as_posix() for path in home.rglob("*"))
+    return {**seen, "made": made, "printed": done.stdout.splitlines()[:-1]}
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    names = [module_of(path) for path in python_files(*CORE)]
+    return imported(names, tmp_path_factory.mktemp("core"))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    names = [module_of(path) for path in python_files(*PAGE, "assets", "benchmarks")]
+    return imported(names, tmp_path_factory.mktemp("page"))
+
+
+def test_training_runs_without_gradio(core: dict[str, Any]) -> None:
+    assert "training.classifier" in core["modules"]
+    assert "gradio" not in core["modules"]
+
+
+def test_importing_training_has_no_effect(core: dict[str, Any]) -> None:
+    assert (core["made"], core["printed"]) == ([], [])
+    assert core["threads"] == ["MainThread"]
+    assert not core["cuda"]
+
+
+def test_importing_the_page_has_no_effect(page: dict[str, Any]) -> None:
+    assert (page["made"], page["printed"]) == ([], [])
+    assert not any(name.startswith("worker") for name in page["threads"])
+    assert not page["cuda"]
+
+
+def offences(tops: tuple[str, ...], *forbidden: str) -> list[str]:
+    """The imports of ``forbidden`` modules, or anything in them, in the files of ``tops``."""
+    return [
+        f"{name_of(path)} imports {module}"
+        for path in python_files(*tops)
+        for module in imports_of(path)
+        if any(module == name or module.startswith(f"{name}.") for name in forbidden)
+    ]
+
+
+def test_imports_go_from_the_page_to_training_to_models() -> None:
+    assert offences(("models",), "training", "ui", "app") == []
+    assert offences(("training",), "ui", "app") == []
+    assert offences(PROGRAM, "tests", "benchmarks", "assets") == []
+
+
+def test_only_the_page_knows_gradio() -> None:
+    assert offences((*CORE, "assets", "benchmarks"), "gradio", "gradio_client") == []
+
+
+def test_models_know_torch_and_torchvision_only() -> None:
+    assert {name for path in python_files("models") for name in third_party(path)} <= {
+        "torch",
+        "torchvision",
+    }
+
+
+def test_tabs_do_not_know_each_other() -> None:
+    tabs = [module_of(path) for path in python_files("ui") if path.stem.endswith("_tab")]
+    for tab in tabs:
+        others = [other for other in tabs if other != tab]
+        assert offences((f"{tab.replace('.', '/')}.py",), *others) == []
+
+
+def test_figures_do_not_leak() -> None:
+    assert offences(PROGRAM, "matplotlib.pyplot", "pylab") == []
+
+
+def test_nothing_is_ever_unpickled() -> None:
+    assert offences(PROGRAM, "pickle", "dill", "joblib", "shelve", "marshal") == []
+    assert calls(PROGRAM, "torch.load", "np.load", "numpy.load") == []
+
+
+def test_training_threads_start_in_one_place() -> None:
+    started = calls(PROGRAM, "threading.Thread", "Thread")
+    assert {place.partition(":")[0] for place in started} <= {"training/runs.py"}
+
+
+def calls(tops: tuple[str, ...], *names: str) -> list[str]:
+    """Where the files of ``tops`` call one of ``names``, as they are written there."""
+    return [
+        f"{name_of(path)}:{node.lineno} {ast.unparse(node.func)}"
+        for path in python_files(*tops)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in names
+    ]
+
+
+def test_files_fit_on_a_few_screens() -> None:
+    lines = {
+        name_of(path): len(path.read_text(encoding="utf-8").splitlines())
+        for path in python_files(*PROGRAM, "assets", "benchmarks")
+    }
+    too_long = {name: count for name, count in lines.items() if count > FILE_LINES}
+    assert not too_long, listed(too_long.items())
+    assert lines["app.py"] < 120
+
+
+def test_functions_fit_on_a_screen() -> None:
+    too_long = []
+    for path in python_files(*PROGRAM, "assets", "benchmarks"):
+        allowed = LOOP_LINES if name_of(path) in LOOPS else FUNCTION_LINES
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, Function):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > allowed:
+                    too_long.append(f"{name_of(path)}:{node.lineno} {node.name}: {length} lines")
+    assert not too_long, listed(too_long)
+
+
+def test_no_error_is_swallowed() -> None:
+    swallowed = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in python_files(*ALL)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ExceptHandler) and swallows(node)
+    ]
+    assert not swallowed, listed(swallowed)
+
+
+def swallows(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler takes any error at all, or every ``Exception`` without a word."""
+    if handler.type is None:
+        return True
+    everything = ast.unparse(handler.type) in ("Exception", "BaseException")
+    return everything and all(isinstance(line, (ast.Pass, ast.Continue)) for line in handler.body)
+
+
+def test_no_path_of_one_machine_is_left_behind() -> None:
+    folders = "|".join(("work", "home", "root", "Users"))
+    somebodys = re.compile(rf"(?<![\w.:/>}})-])/(?:{folders})/\w")
+    left = [
+        f"{name_of(path)}:{number} {line.strip()[:80]}"
+        for path in text_files()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if somebodys.search(line)
+    ]
+    assert not left, listed(left)

@@ -1,0 +1,123 @@
+"""Pictures as tensors: square, on the device, in a reproducible order, lightly varied."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.imageset import ImageSet
+from training.splits import Indices
+
+IN_MEMORY_BYTES = 2**30  # larger sets are mapped from a temporary file beside the pictures
+MARGIN = 1.15  # stored side / network side, so that a crop can be moved and scaled
+
+
+def stream_squares(
+    images: ImageSet, rows: Indices, side: int, batch_size: int
+) -> Iterator[Tensor]:
+    """Batches (B, 3, side, side) uint8 in the order of ``rows``, prepared one batch ahead."""
+    chunks = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+
+    def prepare(chunk: Indices) -> Tensor:
+        return to_batch(np.stack([images.square(int(row), side) for row in chunk]))
+
+    with ThreadPoolExecutor(1) as pool:
+        ahead = [pool.submit(prepare, chunk) for chunk in chunks[:2]]
+        for position in range(len(chunks)):
+            yield ahead.pop(0).result()
+            if position + 2 < len(chunks):
+                ahead.append(pool.submit(prepare, chunks[position + 2]))
+
+
+def load_squares(images: ImageSet, rows: Indices, side: int, device: torch.device) -> Tensor:
+    """All of ``rows`` as (N, 3, side, side) uint8, on an accelerator where they fit there."""
+    shape = (len(rows), side, side, 3)
+    size = int(np.prod(shape))
+    if size <= IN_MEMORY_BYTES:
+        squares = np.empty(shape, np.uint8)
+    else:
+        with tempfile.NamedTemporaryFile(dir=images.folder, delete=False) as file:
+            squares = np.memmap(file, np.uint8, "w+", shape=shape)
+        if os.name == "posix":
+            os.unlink(file.name)  # the map keeps the file alive, and nothing is left behind
+
+    def fill(position: int) -> None:
+        squares[position] = images.square(int(rows[position]), side)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(fill, range(len(rows))):
+            pass
+    pixels = to_batch(squares)
+    if device.type == "cuda" and size < torch.cuda.mem_get_info(device)[0] // 3:
+        return pixels.to(device)
+    return pixels
+
+
+def to_batch(squares: np.ndarray) -> Tensor:
+    """(B, H, W, 3) uint8 to (B, 3, H, W) uint8 without a copy: channels_last in memory."""
+    return torch.from_numpy(squares).permute(0, 3, 1, 2)
+
+
+def to_unit(pixels: Tensor, device: torch.device) -> Tensor:
+    """uint8 pixels to float32 in [0, 1] on ``device``, channels_last."""
+    moved = pixels.to(device, non_blocking=True)
+    return moved.to(torch.float32, memory_format=torch.channels_last) / 255
+
+
+def epoch_order(count: int, epoch: int, seed: int) -> Tensor:
+    """The order of ``count`` pictures in one epoch; a function of its arguments alone."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    return torch.randperm(count, generator=generator)
+
+
+def batch_rows(count: int, seen: int, size: int, seed: int) -> Tensor:
+    """Which pictures come after the first ``seen`` ones: (size,), running on over epochs."""
+    rows: list[Tensor] = []
+    while size > 0:
+        epoch, start = divmod(seen, count)
+        part = epoch_order(count, epoch, seed)[start : start + size]
+        rows.append(part)
+        seen += len(part)
+        size -= len(part)
+    return torch.cat(rows)
+
+
+def vary(x: Tensor, side: int, *, mirror: bool, generator: torch.Generator) -> Tensor:
+    """Light augmentation: (B, 3, S, S) in [0, 1] to (B, 3, side, side).
+
+    Crops of 60 to 100 % of the area at a random place, mirrored half of the time where
+    ``mirror``, brightness and contrast up to 20 % off.
+    """
+    batch = x.shape[0]
+
+    def uniform(low: float, high: float) -> Tensor:
+        drawn = torch.rand(batch, generator=generator) * (high - low) + low
+        return drawn.to(x.device, non_blocking=True)
+
+    zoom = uniform(0.6, 1.0).sqrt()
+    flip = torch.where(uniform(-1, 1) < 0, -1.0, 1.0) if mirror else torch.ones_like(zoom)
+    shift_x, shift_y = uniform(-1, 1) * (1 - zoom), uniform(-1, 1) * (1 - zoom)
+    zero = torch.zeros_like(zoom)
+    affine = torch.stack(
+        [torch.stack([zoom * flip, zero, shift_x], 1), torch.stack([zero, zoom, shift_y], 1)], 1
+    )  # (B, 2, 3)
+    grid = F.affine_grid(affine, [batch, 3, side, side], align_corners=False)
+    x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+    mean = x.mean(dim=(1, 2, 3), keepdim=True)
+    contrast, brightness = uniform(0.8, 1.2), uniform(0.8, 1.2)
+    x = (x - mean) * contrast.view(-1, 1, 1, 1) + mean * brightness.view(-1, 1, 1, 1)
+    return x.clamp(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def centre(x: Tensor, side: int) -> Tensor:
+    """The whole picture at ``side``: what a network sees of it outside augmentation."""
+    if x.shape[-1] == side:
+        return x
+    return F.interpolate(x, (side, side), mode="bilinear", antialias=True, align_corners=False)

@@ -1,0 +1,119 @@
+"""Weights and plain data on disk: safetensors, JSON and their checksums, written atomically."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+SUMS = "SHA256SUMS"  # in the format of the sha256sum command
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Named tensors, and all else as JSON data. Names are paths: ``model/head.weight``."""
+
+    tensors: Mapping[str, Tensor]
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors below ``prefix/``, named without it."""
+        start = prefix + "/"
+        return {k[len(start) :]: v for k, v in self.tensors.items() if k.startswith(start)}
+
+
+class CheckpointDamaged(Exception):
+    """The folder holds no readable checkpoint; the message names the file."""
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write ``checkpoint`` to ``folder``, replacing an older one only when all is on disk.
+
+    Raises:
+        OSError: no space or no permission; an older checkpoint in ``folder`` is untouched.
+    """
+    fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    # Contiguous copies: safetensors refuses tensors that share memory (an EMA, a tied weight).
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in checkpoint.tensors.items()}
+    save_file(tensors, fresh / "tensors.safetensors")
+    (fresh / "state.json").write_text(json.dumps(checkpoint.state), encoding="utf-8")
+    (fresh / SUMS).write_text(_sums(fresh), encoding="ascii", newline="\n")
+    for path in fresh.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    if folder.exists():  # where it is missing, a crash has left the older one as our only one
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load(folder: Path) -> Checkpoint:
+    """Read what ``save`` wrote; after a crash between its two renames, the older one.
+
+    Raises:
+        FileNotFoundError: nothing was ever saved there.
+        CheckpointDamaged: a file is missing, truncated or altered, be it by one bit.
+    """
+    old = folder.with_name(folder.name + ".old")
+    if not folder.exists() and old.exists():
+        folder = old
+    if not folder.exists():
+        raise FileNotFoundError(folder)
+    try:
+        if (folder / SUMS).read_text(encoding="ascii") != _sums(folder):
+            raise CheckpointDamaged(f"{folder}: the files do not match {SUMS}.")
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        tensors = load_file(folder / "tensors.safetensors")
+        # Copies: what load_file gives is mapped from the file, which then can't be replaced on
+        # Windows while somebody holds a tensor.
+        return Checkpoint({name: tensor.clone() for name, tensor in tensors.items()}, state)
+    except (SafetensorError, ValueError, OSError) as error:
+        raise CheckpointDamaged(f"{folder}: {error}") from error
+
+
+def _sums(folder: Path) -> str:
+    """One line per file: its SHA-256 and its name."""
+    names = ("state.json", "tensors.safetensors")
+    return "".join(
+        f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names
+    )
+
+
+def pack(**parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Several state dicts as one: ``pack(model=...)`` names its tensors ``model/...``."""
+    return {f"{part}/{name}": t for part, tensors in parts.items() for name, t in tensors.items()}
+
+
+def pack_optimizer(optimizer: Optimizer) -> dict[str, Tensor]:
+    """An optimizer's state as named tensors; its rates are the schedule's and not kept."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}/{name}": torch.as_tensor(value)
+        for index, values in state.items()
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def unpack_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """The reverse of ``pack_optimizer``, into an optimizer over the same parameters."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for path, value in tensors.items():
+        index, name = path.split("/")
+        state.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,153 @@
+"""What a person can decide about a training: frozen, checked, and plain JSON both ways.
+
+The page, the command line and ``run.json`` hold the same objects.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models.registry import list_models
+from training.text import UserError
+
+METHODS = ("quick", "lp_ft", "full", "gradual", "scratch")
+OPTIMIZERS = ("adamw", "sgd")
+SCHEDULES = ("one_cycle", "constant")
+AUGMENTATIONS = ("light", "none")
+
+# Lowest and highest value of every number, for the checks here, the page's fields and the tests.
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "minutes": (0.05, 24 * 60),
+    "images": (1, 10**9),
+    "image_size": (32, 384),
+    "batch_size": (2, 512),
+    "lr": (1e-6, 10.0),
+    "weight_decay": (0.0, 1.0),
+    "layer_decay": (0.05, 1.0),
+    "label_smoothing": (0.0, 0.5),
+    "l2_sp": (0.0, 10.0),
+    "seed": (0, 2**31 - 1),
+}
+WHOLE = ("images", "image_size", "batch_size", "seed")
+MINUTES_DEFAULT = 3.0
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """How to train a classifier.
+
+    Attributes:
+        backbone: a name from ``models.registry.list_models()``.
+        method: ``quick`` (linear head on frozen features), ``lp_ft`` (that head first, then all
+            layers; arXiv 2202.10054), ``full`` (all layers at once), ``gradual`` (top stage
+            first, one more after each equal share of the training; arXiv 1801.06146) or
+            ``scratch`` (all layers, random start).
+        minutes: time budget, training and evaluation together.
+        images: duration in training images seen instead, which makes a run reproducible on any
+            machine; ``None`` lets ``minutes`` decide.
+        image_size: side of the network's input in pixels; ``None`` is the backbone's own.
+        batch_size: images per optimizer step.
+        lr: peak learning rate of the last layer; ``None`` finds one by a range test.
+        optimizer: ``adamw`` or ``sgd`` (momentum 0.9).
+        schedule: ``one_cycle`` (arXiv 1708.07120) or ``constant``.
+        weight_decay: decoupled for ``adamw``, plain for ``sgd``; not on norms and biases.
+        layer_decay: each stage below the head learns at this fraction of the rate of the stage
+            above it; 1 gives every stage the same rate, as training from scratch always does.
+        augment: ``light`` (shifted and scaled crops, mirrored, brightness) or ``none``.
+        mirror: may a picture be mirrored left to right? Not for digits and letters.
+        label_smoothing: share of the target spread over all classes.
+        class_weights: weigh each class by the inverse of its number of pictures.
+        l2_sp: lambda of the pull towards the pretrained weights (arXiv 1802.01483); 0 is off.
+        seed: of the split, the new head, the order and the augmentation.
+    """
+
+    backbone: str = "seedling_net"
+    method: str = "quick"
+    minutes: float = MINUTES_DEFAULT
+    images: int | None = None
+    image_size: int | None = None
+    batch_size: int = 32
+    lr: float | None = None
+    optimizer: str = "adamw"
+    schedule: str = "one_cycle"
+    weight_decay: float = 0.01
+    layer_decay: float = 0.5
+    augment: str = "light"
+    mirror: bool = True
+    label_smoothing: float = 0.05
+    class_weights: bool = True
+    l2_sp: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            UserError: naming the field, its value and what is allowed.
+        """
+        for field, allowed in (
+            ("backbone", list_models()),
+            ("method", METHODS),
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("augment", AUGMENTATIONS),
+            ("mirror", (True, False)),
+            ("class_weights", (True, False)),
+        ):
+            value = getattr(self, field)
+            if value not in allowed:
+                choices = ", ".join(map(str, allowed))
+                raise UserError("config.choice", field=field, value=value, allowed=choices)
+        for field, (low, high) in BOUNDS.items():
+            check_number(field, getattr(self, field), low, high)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for ``run.json``."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ClassifierConfig:
+        """The reverse of ``to_json``.
+
+        Raises:
+            UserError: a value is not allowed, or a field is unknown.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in data:
+            if name not in known:
+                raise UserError("config.unknown", field=name, allowed=", ".join(known))
+        return cls(**data)
+
+
+def check_number(field: str, value: object, low: float, high: float) -> None:
+    """Accept a number from ``low`` to ``high``, whole or ``None`` where the field asks for it.
+
+    Raises:
+        UserError: anything else.
+    """
+    if value is None and field in ("images", "image_size", "lr"):
+        return
+    kinds = int if field in WHOLE else (int, float)
+    is_number = isinstance(value, kinds) and not isinstance(value, bool)
+    if not is_number or not low <= value <= high:  # type: ignore[operator]  # NaN is never within
+        raise UserError("config.number", field=field, value=value, low=low, high=high)
+
+
+# The recipe of the source text: every layer of an ImageNet ResNet-18 with a new last layer,
+# SGD 0.001 with momentum 0.9, batches of 64.
+TEXTBOOK = ClassifierConfig(
+    backbone="resnet18",
+    method="full",
+    batch_size=64,
+    lr=0.001,
+    optimizer="sgd",
+    schedule="constant",
+    weight_decay=0.0,
+    layer_decay=1.0,
+    augment="none",
+    label_smoothing=0.0,
+    class_weights=False,
+)

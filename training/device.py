@@ -1,0 +1,37 @@
+"""Which device trains, and the Lightning Fabric that hides the difference."""
+
+from __future__ import annotations
+
+import torch
+from lightning_fabric import Fabric
+
+from training.text import UserError
+
+
+def list_devices() -> tuple[str, ...]:
+    """Every accelerator of this machine as a torch device name, or the CPU alone."""
+    if torch.cuda.is_available():
+        return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+    if torch.backends.mps.is_available():
+        return ("mps",)
+    return ("cpu",)
+
+
+def create_fabric(device: str) -> Fabric:
+    """A Fabric for one device.
+
+    On CUDA it runs bfloat16 autocast. On a CPU it stays with float32: without native support
+    bfloat16 products are slower by a factor of hundreds.
+
+    Raises:
+        UserError: this machine has no such device.
+    """
+    kind, _, index = device.partition(":")
+    here = list_devices()
+    if device not in (*here, "cpu", "cuda") or (kind == "cuda" and "cuda:0" not in here):
+        raise UserError("device.missing", device=device, here=", ".join(here))
+    if kind == "cpu":
+        return Fabric(accelerator="cpu", devices=1, precision="32-true")
+    if kind == "mps":
+        return Fabric(accelerator="mps", devices=1, precision="32-true")
+    return Fabric(accelerator="cuda", devices=[int(index or 0)], precision="bf16-mixed")

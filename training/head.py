@@ -1,0 +1,115 @@
+"""The quick half of training: features once, then the best linear head on them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.classifiers import Classifier
+from models.registry import BACKBONES
+from training.config import ClassifierConfig
+from training.events import Event, Notice, Step, Tick
+from training.features import FeatureStore, extract
+from training.imageset import ImageSet
+from training.losses import inverse_frequency
+from training.plan import Clock, Progress
+from training.probe import STRENGTHS, Probe
+from training.splits import Indices, Split
+from training.text import Message
+
+FEATURE_SHARE = 0.85  # of the budget may go into features; the rest fits and judges the head
+FEW = 1000  # pictures to learn from; below, the strength is chosen by cross-validation
+FOLDS = 5
+
+
+def fit_head(
+    config: ClassifierConfig,
+    images: ImageSet,
+    model: Classifier,
+    progress: Progress,
+    device: torch.device,
+    clock: Clock,
+) -> Generator[Event, None, None]:
+    """Replace ``model``'s head by the best linear one on its features as they are.
+
+    Cuts ``progress.split`` down, evenly over its parts and classes, where the features of all
+    pictures would take longer than the time budget; sets ``progress.images_per_second``.
+    """
+    split = progress.split
+    side = config.image_size or BACKBONES[config.backbone].image_size
+    store = FeatureStore(images, f"{config.backbone}-{side}")
+    rows = stratified_order(images, split, config.seed)
+    started, reported = clock.seconds(), clock.seconds()
+    for counted in extract(model, images, rows, side, device, store):
+        now = clock.seconds()
+        progress.images_per_second = speed = counted.fresh / max(1e-6, now - started)
+        if now - reported >= 0.5 or counted.done == len(rows):
+            reported = now
+            yield Step("features", counted.done, now, 0.9 * counted.done / len(rows), speed)
+        else:
+            yield Tick()
+        if config.images is None and now > FEATURE_SHARE * config.minutes * 60:
+            break
+    missing = store.missing(images, rows)
+    if missing.size:
+        values = {"used": len(rows) - len(missing), "count": len(rows)}
+        yield Notice(Message("notice.budget_subset", values))
+        progress.split = split.without(missing)
+    yield from _fit(config, images, model, progress.split, store, clock)
+
+
+def _fit(
+    config: ClassifierConfig,
+    images: ImageSet,
+    model: Classifier,
+    split: Split,
+    store: FeatureStore,
+    clock: Clock,
+) -> Generator[Event, None, None]:
+    rows = np.concatenate([split.train, split.val])
+    x, y = store.get(images, rows), torch.from_numpy(images.labels[rows])
+    class_count = len(images.class_names)
+    probe = Probe(x, class_count, inverse_frequency(y, class_count) if config.class_weights else None)
+    best, best_loss = STRENGTHS[0], float("inf")
+    for number, trial in enumerate(probe.try_strengths(_folds(x, y, split)), 1):
+        if trial.val_loss < best_loss:
+            best, best_loss = trial.strength, trial.val_loss
+        yield Step(
+            phase="head",
+            images_seen=number * len(rows),
+            seconds=clock.seconds(),
+            progress=0.9 + 0.09 * number / len(STRENGTHS),
+            images_per_second=0.0,
+            metrics={
+                "train/loss": trial.train_loss,
+                "train/accuracy": trial.train_accuracy,
+                "val/loss": trial.val_loss,
+                "val/accuracy": trial.val_accuracy,
+            },
+        )
+    head = probe.fit(x, y, best)
+    model.head.load_state_dict(head.state_dict())
+
+
+def _folds(x: Tensor, y: Tensor, split: Split) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Fitted and unseen halves to choose a strength by: the split's own, or five where few."""
+    count = len(split.train)
+    if count >= FEW:
+        return [(x[:count], y[:count], x[count:], y[count:])]
+    fold = torch.arange(len(x)) % FOLDS  # the rows are in random order
+    return [(x[fold != k], y[fold != k], x[fold == k], y[fold == k]) for k in range(FOLDS)]
+
+
+def stratified_order(images: ImageSet, split: Split, seed: int) -> Indices:
+    """All rows of ``split``, so that every beginning holds an equal share of each part and class."""
+    rng = np.random.default_rng(seed)
+    rows, places = [], []
+    for part in (split.train, split.val, split.test):
+        for label in np.unique(images.labels[part]):
+            chosen = rng.permutation(part[images.labels[part] == label])
+            rows.append(chosen)
+            places.append((np.arange(len(chosen)) + rng.random()) / len(chosen))
+    return np.concatenate(rows)[np.argsort(np.concatenate(places), kind="stable")]

@@ -1,0 +1,56 @@
+"""Where things are kept: one folder for runs, pictures, caches and the page's secret."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that outlives the server. Nothing is made before it is needed."""
+
+    path: Path
+
+    @property
+    def runs(self) -> Path:
+        """One folder per run."""
+        return self.path / "runs"
+
+    @property
+    def datasets(self) -> Path:
+        """One folder per data set that was taken in."""
+        return self.path / "datasets"
+
+    @property
+    def temp(self) -> Path:
+        """Uploads on their way in; may be emptied whenever the app is not running."""
+        return self.path / "temp"
+
+    @property
+    def downloads(self) -> Path:
+        """Archives of the downloadable data sets."""
+        return self.path / "downloads"
+
+    def secret(self) -> str:
+        """The key that seals what browsers keep for us; made once, readable by the owner only."""
+        path = self.path / "secret"
+        if not path.exists():
+            self.path.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_name(f"secret.{os.getpid()}")
+            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(32))
+            fresh.replace(path)
+        return path.read_text(encoding="ascii")
+
+
+def default_home() -> Home:
+    """``$SEEDLING_HOME``, or ``.seedling`` in the person's home folder."""
+    return Home(Path(os.environ.get("SEEDLING_HOME") or Path.home() / ".seedling"))
+
+
+def new_id() -> str:
+    """An unguessable id for a run, a data set or an owner: 128 bits, safe in a file name."""
+    return secrets.token_hex(16)

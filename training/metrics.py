@@ -1,0 +1,61 @@
+"""What a count of right answers means. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+Z_95 = 1.959964  # standard normal quantile at 97.5 %
+
+
+def wilson_range(right: int, count: int) -> tuple[float, float]:
+    """The 95 % score interval of a proportion (Wilson 1927), within [0, 1]; (0, 1) of nothing.
+
+    Unlike the usual plus-minus it stays honest with few pictures and near 100 %.
+    """
+    if count == 0:
+        return 0.0, 1.0
+    share, z2 = right / count, Z_95**2
+    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
+    spread = math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
+    half = Z_95 / (1 + z2 / count) * spread
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return (0.0 if right == 0 else low), (1.0 if right == count else high)  # free of rounding
+
+
+def describe_predictions(
+    truth: NDArray[np.int64], probabilities: NDArray[np.float32], names: tuple[str, ...]
+) -> dict[str, Any]:
+    """Accuracy with its range, the largest class as a baseline, and precision, recall and F1.
+
+    ``truth`` (N,), ``probabilities`` (N, classes). Macro averages run over the classes that
+    occur in ``truth``: a class without a test picture says nothing about the classifier.
+    """
+    guesses = probabilities.argmax(axis=1)
+    right, count = int((guesses == truth).sum()), len(truth)
+    labels = np.arange(len(names))
+    precision, recall, f1, support = precision_recall_fscore_support(
+        truth, guesses, labels=labels, zero_division=0.0
+    )
+    present = support > 0
+    return {
+        "classes": list(names),
+        "count": count,
+        "right": right,
+        "accuracy": right / count,
+        "accuracy_range": list(wilson_range(right, count)),
+        "baseline": float(support.max() / count),
+        "macro_recall": float(recall[present].mean()),
+        "macro_f1": float(f1[present].mean()),
+        "per_class": [
+            {"name": name, "precision": p, "recall": r, "f1": f, "count": int(n)}
+            for name, p, r, f, n in zip(
+                names, precision.tolist(), recall.tolist(), f1.tolist(), support, strict=True
+            )
+        ],
+        "confusion": confusion_matrix(truth, guesses, labels=labels).tolist(),
+    }

@@ -1,0 +1,63 @@
+"""A finished classifier at work: one picture in, a probability for every class out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from models.registry import create_model
+from training import checkpoint as checkpoints
+from training.batches import to_batch, to_unit
+from training.imageset import centre_square
+from training.text import UserError
+
+KEPT_IN_MEMORY = 8  # models; a class of thirty tries few different ones at a time
+
+
+class Predictor:
+    """The model of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load ``folder/model``.
+
+        Raises:
+            UserError: the run has no model, or it can't be read.
+        """
+        try:
+            saved = checkpoints.load(folder / "model")
+        except FileNotFoundError as problem:
+            raise UserError("run.no_model", name=folder.name) from problem
+        except checkpoints.CheckpointDamaged as problem:
+            raise UserError("run.damaged", name=folder.name) from problem
+        self.class_names: list[str] = saved.state["class_names"]
+        self.side: int = saved.state["image_size"]
+        model = create_model(saved.state["backbone"], len(self.class_names))
+        model.load_state_dict(saved.part("model"))
+        self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __call__(self, picture: Image.Image) -> dict[str, float]:
+        """Probabilities by class, the highest first; ``picture`` as ``read_picture`` gives it."""
+        square = centre_square(picture, self.side)
+        x = to_unit(to_batch(square[None]), torch.device("cpu"))
+        with torch.inference_mode():
+            probabilities = self.model(x).softmax(dim=1)[0].tolist()
+        named = dict(zip(self.class_names, probabilities, strict=True))
+        return dict(sorted(named.items(), key=lambda item: -item[1]))
+
+
+def load_predictor(folder: Path) -> Predictor:
+    """The predictor of the run in ``folder``, kept in memory until its model changes.
+
+    Raises:
+        UserError: the run has no model, or it can't be read.
+    """
+    state = folder / "model" / "state.json"
+    return _load(folder, state.stat().st_mtime_ns if state.exists() else 0)
+
+
+@lru_cache(maxsize=KEPT_IN_MEMORY)
+def _load(folder: Path, version: int) -> Predictor:
+    return Predictor(folder)

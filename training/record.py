@@ -1,0 +1,221 @@
+"""A run as a folder: what it is, all it said, its checkpoint and its model.
+
+``run.json`` (rewritten as a whole), ``events.jsonl`` (append-only), ``checkpoint/``, ``model/``
+and ``result.json``. Everything can be read without the app.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from training import checkpoint as checkpoints
+from training.checkpoint import Checkpoint
+from training.config import ClassifierConfig
+from training.events import Event, Finished, Saved, to_json
+from training.imageset import ImageSet
+from training.text import Message
+
+log = logging.getLogger(__name__)
+
+# queued -> running -> finished | stopped | failed, with paused and interrupted in between.
+ACTIVE = ("queued", "running", "paused")
+RESUMABLE = ("interrupted", "failed", "stopped", "paused")
+
+
+@dataclass(frozen=True)
+class About:
+    """The content of ``run.json``."""
+
+    id: str
+    owner: str
+    kind: str  # "classifier"
+    name: str
+    created: float  # seconds since 1970
+    data: str  # the picture set's folder; relative to the run's folder where it lies inside
+    edits: Mapping[str, str | None]
+    config: Mapping[str, Any]
+    status: str = "queued"
+    device: str = ""
+    error: tuple[Message, ...] = ()  # what happened and how to mend it
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        data = dataclasses.asdict(self)
+        return {**data, "error": [message.to_json() for message in self.error]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> About:
+        """The reverse of ``to_json``."""
+        return cls(**{**data, "error": tuple(Message.from_json(m) for m in data["error"])})
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value on a curve."""
+
+    images_seen: int
+    seconds: float
+    value: float
+
+
+@dataclass(frozen=True)
+class History:
+    """What a run's events add up to."""
+
+    curves: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
+    notices: tuple[Message, ...] = ()
+    previews: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    phase: str = ""
+    images_seen: int = 0
+    seconds: float = 0.0
+    progress: float = 0.0
+    images_per_second: float = 0.0
+
+    def after(self, line: Mapping[str, Any]) -> History:
+        """This history and one more line of ``events.jsonl``."""
+        match line["event"]:
+            case "step":
+                seen, seconds = line["images_seen"], line["seconds"]
+                curves = dict(self.curves)
+                for name, value in line["metrics"].items():
+                    curves[name] = (*curves.get(name, ()), Point(seen, seconds, value))
+                now = ("phase", "images_seen", "seconds", "progress", "images_per_second")
+                return dataclasses.replace(self, curves=curves, **{key: line[key] for key in now})
+            case "notice":
+                message = Message.from_json(line["message"])
+                if message in self.notices:  # a resumed run says it again
+                    return self
+                return dataclasses.replace(self, notices=(*self.notices, message))
+            case "preview":
+                return dataclasses.replace(
+                    self, previews={**self.previews, line["name"]: line["data"]}
+                )
+            case "resumed":  # what was said after the checkpoint is about to be said again
+                curves = {
+                    name: tuple(point for point in points if point.seconds <= line["seconds"])
+                    for name, points in self.curves.items()
+                }
+                return dataclasses.replace(self, curves=curves, seconds=line["seconds"])
+            case _:
+                return self
+
+
+class RunFolder:
+    """Reads and writes one run's folder."""
+
+    def __init__(self, path: Path) -> None:
+        """``path`` need not exist yet."""
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path, about: About) -> RunFolder:
+        """Make the folder with its ``run.json``."""
+        path.mkdir(parents=True, exist_ok=True)
+        folder = cls(path)
+        folder.write_about(about)
+        return folder
+
+    def about(self) -> About:
+        """The newest ``run.json``.
+
+        Raises:
+            FileNotFoundError: this is no run folder.
+        """
+        text = (self.path / "run.json").read_text(encoding="utf-8")
+        return About.from_json(json.loads(text))
+
+    def write_about(self, about: About) -> None:
+        """Replace ``run.json`` atomically."""
+        write_json(self.path / "run.json", about.to_json())
+
+    def config(self) -> ClassifierConfig:
+        """The training's config."""
+        return ClassifierConfig.from_json(self.about().config)
+
+    def images(self) -> ImageSet:
+        """The pictures of the run, with the classes as they were edited when it began.
+
+        Raises:
+            FileNotFoundError: the picture set has been deleted.
+        """
+        about = self.about()
+        return ImageSet.open(self.path / about.data).edited(about.edits)
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Add one line to ``events.jsonl``."""
+        path = self.path / "events.jsonl"
+        with path.open("ab+") as file:
+            if file.tell() and not _ends_with_newline(file):
+                file.write(b"\n")  # a killed writer left half a line
+            file.write(json.dumps(line).encode() + b"\n")
+
+    def record(self, event: Event) -> dict[str, Any] | None:
+        """Write one event where it belongs; gives the line that was appended, if any."""
+        match event:
+            case Saved(checkpoint):
+                checkpoints.save(self.path / "checkpoint", checkpoint)
+            case Finished(result, model):
+                checkpoints.save(self.path / "model", model)
+                write_json(self.path / "result.json", result)
+        line = to_json(event)
+        if line is not None:
+            self.append(line)
+        return line
+
+    def lines(self) -> Iterator[Mapping[str, Any]]:
+        """The lines of ``events.jsonl``; one that a crash cut short is left out and logged."""
+        path = self.path / "events.jsonl"
+        if not path.exists():
+            return
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for number, text in enumerate(file, 1):
+                try:
+                    yield json.loads(text)
+                except ValueError:
+                    log.warning("%s line %d is damaged and was left out.", path, number)
+
+    def history(self) -> History:
+        """All lines added up."""
+        history = History()
+        for line in self.lines():
+            history = history.after(line)
+        return history
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint, or ``None`` when the run never reached one.
+
+        Raises:
+            CheckpointDamaged: there is one, but it can't be read.
+        """
+        try:
+            return checkpoints.load(self.path / "checkpoint")
+        except FileNotFoundError:
+            return None
+
+    def result(self) -> Mapping[str, Any] | None:
+        """The result's plain data, once there is one."""
+        path = self.path / "result.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON so that a reader, or a crash, never meets half a file."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.{time.monotonic_ns()}.new")
+    with fresh.open("w", encoding="utf-8") as file:
+        json.dump(data, file, ensure_ascii=False, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def _ends_with_newline(file: Any) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return bool(file.read(1) == b"\n")

@@ -1,0 +1,341 @@
+"""Runs in the background: the only place with threads.
+
+``RunManager`` gives each device one worker thread and a first-come queue. Whoever asks gets
+immutable snapshots, each built once per version and shared by all who watch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from lightning_fabric import Fabric
+
+from training.config import ClassifierConfig
+from training.device import create_fabric, list_devices
+from training.events import Event
+from training.home import Home, new_id
+from training.runner import conclude_run, open_run
+from training.record import ACTIVE, RESUMABLE, About, History, RunFolder
+from training.text import Message, UserError
+
+log = logging.getLogger(__name__)
+
+FOREGROUND_WAIT = 0.5  # s that a training step may be held back for a person at a slider
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run as it was at one moment. ``version`` grows with every change.
+
+    ``place`` is 0 for a run that is not queued, 1 for the next to start. ``seconds_left`` and
+    ``wait_seconds`` (until a queued run starts) are estimates, ``None`` while unknown.
+    """
+
+    version: int
+    about: About
+    history: History
+    place: int = 0
+    seconds_left: float | None = None
+    wait_seconds: float | None = None
+    memory_mb: float = 0.0
+    result: Mapping[str, Any] | None = None
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.about.id
+
+    @property
+    def status(self) -> str:
+        """queued, running, paused, finished, stopped, failed or interrupted."""
+        return self.about.status
+
+
+class _Live:
+    """A run that this process looks after; guarded by the manager's lock."""
+
+    def __init__(self, folder: RunFolder, about: About, history: History) -> None:
+        self.folder = folder
+        self.about = about
+        self.history = history
+        self.wanted = ""  # "stop" or "pause": what the person asked for and the worker will do
+        self.events: Iterator[Event] | None = None  # a paused loop, kept where it stood
+        self.version = 0
+        self.result = folder.result()
+        self.snapshot: Snapshot | None = None
+
+    def changed(self) -> None:
+        self.version += 1
+
+
+class RunManager:
+    """Starts, watches, pauses, resumes, stops and deletes runs."""
+
+    def __init__(self, home: Home, devices: tuple[str, ...] = ()) -> None:
+        """Adopt the runs that ``home`` holds; no thread starts before the first run does.
+
+        ``devices`` are torch device names; none means all that this machine has.
+        """
+        self.home = home
+        self.devices = devices or list_devices()
+        self._lock = threading.RLock()
+        self._work = threading.Condition(self._lock)
+        self._calm = threading.Condition(threading.Lock())
+        self._foreground = 0
+        self._queue: list[str] = []
+        self._threads: list[threading.Thread] = []
+        self._runs: dict[str, _Live] = {}
+        self._adopt()
+
+    # ---- what a person can do
+
+    def start(
+        self,
+        owner: str,
+        config: ClassifierConfig,
+        data: Path,
+        *,
+        name: str,
+        edits: Mapping[str, str | None] | None = None,
+    ) -> str:
+        """Queue a new run on the picture set in ``data``; gives its id."""
+        about = About(
+            id=new_id(),
+            owner=owner,
+            kind="classifier",
+            name=name,
+            created=time.time(),
+            data=str(data.resolve()),
+            edits=dict(edits or {}),
+            config=config.to_json(),
+        )
+        folder = RunFolder.create(self.home.runs / about.id, about)
+        with self._lock:
+            self._runs[about.id] = _Live(folder, about, History())
+            self._enqueue(about.id)
+        return about.id
+
+    def stop(self, run_id: str) -> None:
+        """End a run and keep its best model so far. Nothing happens to a run that has ended."""
+        with self._lock:
+            run = self._runs[run_id]
+            if run.about.status == "running":
+                run.wanted = "stop"
+            elif run.about.status in ("queued", "paused"):
+                run.wanted = "stop"  # the worker closes the loop and measures what there is
+                if run.about.status == "paused":
+                    self._enqueue(run_id)
+            run.changed()
+
+    def pause(self, run_id: str) -> None:
+        """Let a running run stand still, its device free for others, until ``resume``."""
+        with self._lock:
+            run = self._runs[run_id]
+            if run.about.status == "running":
+                run.wanted = "pause"
+            elif run.about.status == "queued":
+                self._queue.remove(run_id)
+                self._set(run, status="paused")
+            run.changed()
+
+    def resume(self, run_id: str) -> None:
+        """Queue a paused, stopped, failed or interrupted run to go on where it was."""
+        with self._lock:
+            run = self._runs[run_id]
+            if run.about.status in RESUMABLE:
+                run.wanted = ""
+                self._enqueue(run_id)
+
+    def delete(self, run_id: str) -> None:
+        """Remove a run and its folder; an active one has to be stopped first.
+
+        Raises:
+            UserError: the run is active.
+        """
+        with self._lock:
+            run = self._runs[run_id]
+            if run.about.status in ("queued", "running"):
+                raise UserError("run.active", name=run.about.name)
+            del self._runs[run_id]
+        _close(run)
+        shutil.rmtree(run.folder.path)
+
+    # ---- what a person can see
+
+    def runs(self, owner: str) -> tuple[Snapshot, ...]:
+        """All runs of one owner, the newest first."""
+        with self._lock:
+            mine = [run for run in self._runs.values() if run.about.owner == owner]
+            mine.sort(key=lambda run: run.about.created, reverse=True)
+            return tuple(self.snapshot(run.about.id) for run in mine)
+
+    def owns(self, owner: str, run_id: str) -> bool:
+        """Whether ``run_id`` is a run of ``owner``; false for ids that do not exist."""
+        with self._lock:
+            return run_id in self._runs and self._runs[run_id].about.owner == owner
+
+    def folder(self, run_id: str) -> RunFolder:
+        """The run's folder."""
+        return self._runs[run_id].folder
+
+    def snapshot(self, run_id: str) -> Snapshot:
+        """The run as it is now; the same object until something changes.
+
+        Raises:
+            KeyError: no such run.
+        """
+        with self._lock:
+            run = self._runs[run_id]
+            if run.snapshot is None or run.snapshot.version != run.version:
+                run.snapshot = self._describe(run)
+            return run.snapshot
+
+    @contextlib.contextmanager
+    def foreground(self) -> Iterator[None]:
+        """While inside, training holds back between two steps, so that a prediction is quick."""
+        with self._calm:
+            self._foreground += 1
+        try:
+            yield
+        finally:
+            with self._calm:
+                self._foreground -= 1
+                self._calm.notify_all()
+
+    # ---- the worker
+
+    def _loop(self, device: str) -> None:
+        while True:
+            with self._work:
+                self._work.wait_for(lambda: bool(self._queue))
+                run = self._runs[self._queue.pop(0)]
+                self._set(run, status="running", device=device, error=())
+                for run_id in self._queue:
+                    self._runs[run_id].changed()
+            try:
+                status, error = self._train(run, device), ()
+            except UserError as problem:
+                status, error = "failed", (problem.what, problem.fix)
+            except Exception:
+                log.exception("Run %s failed.", run.about.id)
+                status, error = "failed", (Message("error.bug.what"), Message("error.bug.fix"))
+            with self._lock:
+                run.wanted = ""
+                self._set(run, status=status, error=error)
+
+    def _train(self, run: _Live, device: str) -> str:
+        """Iterate one run's loop until it ends or the person wants something else."""
+        fabric = create_fabric(device)
+        events, run.events = run.events or open_run(run.folder, fabric), None
+        try:
+            for event in events:
+                self._keep(run, event)
+                self._let_people_first()
+                if run.wanted == "pause":
+                    run.events = events
+                    return "paused"
+                if run.wanted == "stop":
+                    break
+            else:
+                return "finished"
+        except UserError:
+            self._conclude(run, fabric)
+            raise
+        finally:
+            if run.events is None:
+                events.close()  # type: ignore[attr-defined]
+        self._conclude(run, fabric)
+        return "stopped"
+
+    def _conclude(self, run: _Live, fabric: Fabric) -> None:
+        for event in conclude_run(run.folder, fabric):
+            self._keep(run, event)
+
+    def _keep(self, run: _Live, event: Event) -> None:
+        line = run.folder.record(event)
+        with self._lock:
+            run.result = run.folder.result() if line is None else run.result
+            if line is not None:
+                run.history = run.history.after(line)
+            run.changed()
+
+    def _let_people_first(self) -> None:
+        with self._calm:
+            self._calm.wait_for(lambda: self._foreground == 0, timeout=FOREGROUND_WAIT)
+
+    # ---- bookkeeping, under the lock
+
+    def _adopt(self) -> None:
+        """Take over what an earlier server left; what it was doing then is now interrupted."""
+        for path in sorted(self.home.runs.glob("*/run.json")):
+            folder = RunFolder(path.parent)
+            try:
+                about, history = folder.about(), folder.history()
+            except (ValueError, KeyError, TypeError) as problem:
+                log.warning("%s is damaged and was left out: %s", path, problem)
+                continue
+            run = self._runs[about.id] = _Live(folder, about, history)
+            if about.status in ACTIVE:
+                self._set(run, status="interrupted")
+
+    def _enqueue(self, run_id: str) -> None:
+        self._set(self._runs[run_id], status="queued", error=())
+        self._queue.append(run_id)
+        if not self._threads:
+            for device in self.devices:
+                thread = threading.Thread(target=self._loop, args=(device,), daemon=True)
+                thread.name = f"worker {device}"
+                self._threads.append(thread)
+                thread.start()
+        self._work.notify()
+
+    def _set(self, run: _Live, **changes: Any) -> None:
+        run.about = dataclasses.replace(run.about, **changes)
+        run.folder.write_about(run.about)
+        run.changed()
+
+    def _describe(self, run: _Live) -> Snapshot:
+        status, history = run.about.status, run.history
+        place = self._queue.index(run.about.id) + 1 if run.about.id in self._queue else 0
+        return Snapshot(
+            version=run.version,
+            about=run.about,
+            history=history,
+            place=place,
+            seconds_left=_seconds_left(history) if status == "running" else None,
+            wait_seconds=self._wait(place) if place else None,
+            memory_mb=psutil.Process().memory_info().rss / 2**20,
+            result=run.result,
+        )
+
+    def _wait(self, place: int) -> float:
+        """Seconds until the queue's ``place``-th run starts: the budgets ahead, shared out."""
+        running = [run for run in self._runs.values() if run.about.status == "running"]
+        ahead = sum(_seconds_left(run.history) or _budget(run) for run in running)
+        ahead += sum(_budget(self._runs[run_id]) for run_id in self._queue[: place - 1])
+        return ahead / len(self.devices)
+
+
+def _seconds_left(history: History) -> float | None:
+    if history.progress <= 0.02:  # too early to tell
+        return None
+    return history.seconds * (1 - history.progress) / history.progress
+
+
+def _budget(run: _Live) -> float:
+    return float(run.about.config["minutes"]) * 60
+
+
+def _close(run: _Live) -> None:
+    if run.events is not None:
+        run.events.close()  # type: ignore[attr-defined]

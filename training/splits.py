@@ -1,0 +1,132 @@
+"""Which pictures teach, which decide, and which only judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.imageset import NO_LABEL, ImageSet
+from training.text import UserError
+
+MIN_PER_CLASS = 4  # two to learn from, one to decide by, one to judge by
+TEST_SHARE, VAL_SHARE = 0.2, 0.15  # of what the upload did not put aside itself
+VAL_MAX = 400  # pictures; more only cost time at every look
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into an ImageSet, disjoint, with every near-duplicate group on one side.
+
+    ``val`` serves every choice made while training; ``test`` is looked at once, at the end.
+    ``origin`` names where ``test`` came from: the upload's own ``test`` or ``val`` folder, or
+    ``held_out``. ``leaked`` counts training pictures left out because they look like one of
+    the upload's own test pictures.
+    """
+
+    train: Indices
+    val: Indices
+    test: Indices
+    origin: str
+    leaked: int = 0
+
+    def without(self, rows: Indices) -> Split:
+        """The same split less ``rows``."""
+        parts = {
+            name: np.setdiff1d(getattr(self, name), rows) for name in ("train", "val", "test")
+        }
+        return replace(self, **parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for the checkpoint."""
+        parts = {name: getattr(self, name).tolist() for name in ("train", "val", "test")}
+        return {**parts, "origin": self.origin, "leaked": self.leaked}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Split:
+        """The reverse of ``to_json``."""
+        parts = {name: np.array(data[name], dtype=np.int64) for name in ("train", "val", "test")}
+        return cls(**parts, origin=data["origin"], leaked=data["leaked"])
+
+
+def split_images(images: ImageSet, seed: int) -> Split:
+    """Stratified by class, with the upload's own folders respected.
+
+    Raises:
+        UserError: no classes, a single class, or a class too small to be divided.
+    """
+    check_trainable(images)
+    given = {name: _labelled(images, images.given(name)) for name in ("train", "val", "test")}
+    train = given["train"]
+    rng = np.random.default_rng(seed)
+    if given["test"].size or given["val"].size:
+        origin = "test" if given["test"].size else "val"
+        test = given[origin]
+        known = train.size
+        train = _without_groups(images, train, test)
+        leaked = known - train.size
+        if origin == "test" and given["val"].size:
+            val = _without_groups(images, given["val"], test)
+            train = _without_groups(images, train, val)
+            return Split(train, rng.permutation(val)[:VAL_MAX], test, origin, leaked)
+    else:
+        origin, leaked = "held_out", 0
+        test = carve(images, train, TEST_SHARE, rng)
+        train = np.setdiff1d(train, test)
+    val = carve(images, train, min(VAL_SHARE, VAL_MAX / max(1, train.size)), rng)
+    return Split(np.setdiff1d(train, val), val, test, origin, leaked)
+
+
+def check_trainable(images: ImageSet) -> None:
+    """Whether a classifier can be trained on ``images``.
+
+    Raises:
+        UserError: no classes, a single class, or a class with too few pictures to learn from.
+    """
+    if not images.class_names or not (images.labels != NO_LABEL).any():
+        raise UserError("train.no_classes", name=images.name)
+    if len(images.class_names) == 1:
+        raise UserError("train.one_class", name=images.class_names[0])
+    teaching = images.take(images.given("train")).counts()
+    for name, count in teaching.items():
+        if count < MIN_PER_CLASS:
+            raise UserError(
+                "train.small_class",
+                name=name,
+                count=count,
+                least=MIN_PER_CLASS,
+                missing=MIN_PER_CLASS - count,
+            )
+
+
+def carve(images: ImageSet, rows: Indices, share: float, rng: np.random.Generator) -> Indices:
+    """About ``share`` of every class among ``rows``, in whole near-duplicate groups.
+
+    Every class gives at least one picture if it can keep at least one.
+    """
+    by_group: dict[int, list[int]] = {}
+    for row in rng.permutation(rows):
+        by_group.setdefault(int(images.groups[row]), []).append(int(row))
+    labels = images.labels[rows]
+    total = np.bincount(labels, minlength=len(images.class_names))
+    quota = np.where(total > 1, np.maximum(1, np.round(total * share)), 0)
+    carved: list[int] = []
+    for members in by_group.values():
+        wanted = np.bincount(images.labels[members], minlength=len(images.class_names))
+        if (wanted <= quota).all():
+            carved += members
+            quota -= wanted
+    return np.sort(np.array(carved, dtype=np.int64))
+
+
+def _labelled(images: ImageSet, rows: Indices) -> Indices:
+    return rows[images.labels[rows] != NO_LABEL]
+
+
+def _without_groups(images: ImageSet, rows: Indices, kept_apart: Indices) -> Indices:
+    return rows[~np.isin(images.groups[rows], images.groups[kept_apart])]

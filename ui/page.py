@@ -1,0 +1,254 @@
+"""The page's outline: which steps, in which order, sharing which state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from training.home import Home
+from training.limits import Limits
+from training.record import ACTIVE
+from training.runs import RunManager
+from training.text import LANGUAGES, t
+from ui.data_tab import DataTab
+from ui.frame import Frame, Updates, Visitor
+from ui.result_tab import ResultTab
+from ui.session import Shelf, owner_from
+from ui.text import Words
+from ui.train_tab import TrainTab
+from ui.try_tab import TryTab
+from ui.watch_tab import WatchTab
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+STEPS = ("data", "train", "watch", "result", "try")
+TICK = 1.0  # s between two looks at what has changed
+KEEP_UPLOADS = 24 * 3600  # s; pictures that were tried and files made for downloads
+LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
+# Gradio's own words (webcam, drag and drop) follow the browser; this makes them follow the page.
+SET_LANGUAGE = """async (language) => {
+  document.documentElement.lang = language === "zh" ? "zh-CN" : language;
+  const core = performance.getEntriesByType("resource").map((e) => e.name)
+    .find((name) => /\\/core-[^/]*\\.js$/.test(name));
+  if (core) (await import(core)).changeLocale?.(language === "zh" ? "zh-CN" : language);
+  return language;
+}"""
+
+LEAF = gr.themes.Color(
+    name="leaf",
+    c50="#eef8f2",
+    c100="#dcf0e4",
+    c200="#bfe3cd",
+    c300="#93cfab",
+    c400="#5fb384",
+    c500="#3d9e69",
+    c600="#2f8f5b",
+    c700="#26764b",
+    c800="#1f5e3d",
+    c900="#194c32",
+    c950="#0d2c1c",
+)
+
+
+class Page:
+    """The whole page. ``blocks`` is what gets launched."""
+
+    def __init__(
+        self, home: Home, manager: RunManager, limits: Limits, language: str = "en"
+    ) -> None:
+        """Build it; nothing runs before it is launched."""
+        words = Words(language)
+        with gr.Blocks(
+            title="Seedling",
+            analytics_enabled=False,
+            delete_cache=(3600, KEEP_UPLOADS),
+            fill_width=False,
+        ) as self.blocks:
+            secret = home.secret()
+            states = [_remembered(name, secret) for name in ("owner", "language", "dataset", "run")]
+            self.seen = gr.State({})
+            self._build_header(words)
+            self.timer = gr.Timer(TICK)
+            with gr.Tabs(elem_classes="steps", elem_id="steps", selected="data") as steps:
+                self.frame = Frame(home, manager, Shelf(home), limits, words, *states, steps)
+                self.tabs: dict[str, Any] = {}
+                for number, (step, kind) in enumerate(
+                    zip(STEPS, (DataTab, TrainTab, WatchTab, ResultTab, TryTab), strict=True), 1
+                ):
+                    label = _numbered(number, step)
+                    with words.make(gr.Tab, {"label": label}, id=step, render_children=True):
+                        self.tabs[step] = kind(self.frame)
+            self._wire()
+
+    def _build_header(self, words: Words) -> None:
+        with gr.Row(elem_classes="header"):
+            words.make(gr.HTML, {"value": _brand}, elem_classes="brand", scale=1)
+            self.language_radio = words.make(
+                gr.Radio,
+                {"label": "page.language"},
+                choices=[(LANGUAGE_NAMES[name], name) for name in LANGUAGES],
+                value=words.language,
+                container=False,
+                scale=0,
+                min_width=170,
+                elem_classes="languages",
+                elem_id="language",
+            )
+
+    def _wire(self) -> None:
+        frame, reads = self.frame, list(self.tabs["train"].fields.values())
+        reads += [self.tabs["train"].lr_mode]
+        quick: dict[str, Any] = {
+            "queue": False,
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
+        everything = list(
+            dict.fromkeys(
+                [
+                    *frame.states,
+                    frame.steps,
+                    self.language_radio,
+                    self.seen,
+                    *frame.words.components,
+                    *(output for tab in self.tabs.values() for output in tab.outputs),
+                ]
+            )
+        )
+        self.blocks.load(
+            self._arrive, inputs={*frame.states, *reads}, outputs=everything, **quick
+        ).then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
+        self.language_radio.input(
+            self._speak,
+            inputs={*frame.states, self.language_radio, *reads},
+            outputs=everything,
+            js=None,
+            **quick,
+        ).then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
+        live = [tab for name, tab in self.tabs.items() if name in ("watch", "result", "try")]
+        self.timer.tick(
+            self._tick,
+            inputs={*frame.states, self.seen},
+            outputs=list(dict.fromkeys([self.seen, *(o for tab in live for o in tab.outputs)])),
+            **quick,
+        )
+
+    def _arrive(self, values: Mapping[Any, Any]) -> Updates:
+        """Put a person back where they were; a new one gets an id."""
+        frame = self.frame
+        claims = [values[state] for state in frame.states]
+        visitor = frame.visitor(owner_from(claims[0]), *claims[1:])
+        at_work = any(run.status in ACTIVE for run in frame.manager.runs(visitor.owner))
+        return {
+            **self._all(visitor, values),
+            frame.owner: visitor.owner,
+            frame.language: visitor.language,
+            self.language_radio: visitor.language,
+            **({frame.steps: gr.Tabs(selected="watch")} if at_work else {}),
+        }
+
+    def _speak(self, values: Mapping[Any, Any]) -> Updates:
+        """The whole page in the language that was picked."""
+        claims = [values[state] for state in self.frame.states]
+        visitor = self.frame.visitor(claims[0], values[self.language_radio], *claims[2:])
+        return {**self._all(visitor, values), self.frame.language: visitor.language}
+
+    def _all(self, visitor: Visitor, values: Mapping[Any, Any]) -> Updates:
+        """Every sentence and everything shown."""
+        updates: Updates = {}
+        seen: Mapping[str, Any] = {}
+        for name in ("watch", "result", "try"):
+            changes, seen = self.tabs[name].live(visitor, seen)
+            updates |= changes
+        updates |= self.tabs["data"].show(visitor)
+        updates |= self.tabs["train"].show_with(visitor, values)
+        said = self.frame.words.updates(visitor.language)
+        return {
+            **said,
+            **{key: _merged(said.get(key), value) for key, value in updates.items()},
+            self.seen: seen,
+        }
+
+    def _tick(self, values: Mapping[Any, Any]) -> Any:
+        """What has changed in the last second; nothing, most of the time."""
+        visitor = self.frame.visitor(*(values[state] for state in self.frame.states))
+        before = values[self.seen] or {}
+        if not visitor.owner:
+            return gr.skip()
+        updates: Updates = {}
+        seen = before
+        for name in ("watch", "result", "try"):
+            changes, seen = self.tabs[name].live(visitor, seen)
+            updates |= changes
+        return {**updates, self.seen: seen} if seen != before else gr.skip()
+
+
+def _merged(said: dict[str, Any] | None, shown: Any) -> Any:
+    """One update out of what a component says and what it shows."""
+    if said is None:
+        return shown
+    if isinstance(shown, gr.blocks.Block):
+        shown = {**shown.constructor_args, "__type__": "update"}
+    if not isinstance(shown, dict) or shown.get("__type__") != "update":
+        shown = {"__type__": "update", "value": shown}
+    return {**said, **shown}
+
+
+def _remembered(name: str, secret: str) -> gr.BrowserState:
+    return gr.BrowserState("", storage_key=f"seedling.{name}", secret=secret)
+
+
+def _numbered(number: int, step: str) -> Any:
+    return lambda language: f"{number} {t(f'page.step_{step}', language)}"
+
+
+def _brand(language: str) -> str:
+    return f"<h1>Seedling</h1><p>{t('page.tagline', language)}</p>"
+
+
+def launch_options() -> dict[str, Any]:
+    """How the page looks, and what of gradio is left out."""
+    fonts = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
+    theme = gr.themes.Base(
+        primary_hue=LEAF,
+        secondary_hue=LEAF,
+        neutral_hue=gr.themes.colors.stone,
+        font=fonts,
+        font_mono=["ui-monospace", "Consolas", "monospace"],
+        radius_size="lg",
+        text_size="lg",
+        spacing_size="md",
+    ).set(
+        body_background_fill="#fbfcfa",
+        body_background_fill_dark="#161a17",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_text_color="white",
+        button_secondary_background_fill="white",
+        button_secondary_background_fill_hover="*primary_50",
+        button_secondary_background_fill_dark="*neutral_800",
+        button_secondary_border_color="*neutral_300",
+        button_border_width="1px",
+        checkbox_label_background_fill="white",
+        checkbox_label_border_color="*neutral_300",
+        checkbox_label_background_fill_dark="*neutral_800",
+        checkbox_label_border_width="1px",
+        checkbox_background_color_selected="*primary_600",
+        input_background_fill="white",
+        input_border_color="*neutral_300",
+        input_background_fill_dark="*neutral_800",
+        input_border_width="1px",
+        slider_color="*primary_600",
+        block_info_text_color="*neutral_500",
+        loader_color="*primary_600",
+    )
+    return {
+        "theme": theme,
+        "css_paths": [str(ASSETS / "style.css")],
+        "footer_links": [],
+        "run_history": False,
+        "show_error": False,
+        "ssr_mode": False,
+    }

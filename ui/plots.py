@@ -1,0 +1,165 @@
+"""What runs look like: snapshots to DataFrames for charts that move, Figures for what stands.
+
+Pure: no gradio, and ``Figure`` instead of ``pyplot``, whose global state leaks between threads.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import font_manager
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+
+from training.record import History, Point
+
+MAX_POINTS = 600  # per curve; more than a chart has pixels to tell apart
+GREEN, AMBER, INK, FAINT = "#2f8f5b", "#e08a1e", "#26332b", "#dfe7e1"
+PALETTE = ("#2f8f5b", "#e08a1e", "#3b74c9", "#b0489a", "#7a6a2f", "#2a9aa8", "#c2463c", "#6b5bd1")
+CJK_FONTS = (
+    "Noto Sans CJK SC",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "SimHei",
+    "Noto Serif CJK SC",
+)
+COLUMNS = ("x", "y", "curve")
+
+
+def thin(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:
+    """At most ``limit`` of the points, evenly picked, the first and the last among them."""
+    if len(points) <= limit:
+        return list(points)
+    return [points[i] for i in np.linspace(0, len(points) - 1, limit).round().astype(int)]
+
+
+def smooth(points: Sequence[Point], weight: float = 0.8) -> list[Point]:
+    """An exponential average that starts unbiased, so that noisy steps show their trend."""
+    average, mass, smoothed = 0.0, 0.0, []
+    for point in points:
+        average = weight * average + (1 - weight) * point.value
+        mass = weight * mass + (1 - weight)
+        smoothed.append(Point(point.images_seen, point.seconds, average / mass))
+    return smoothed
+
+
+def curves_frame(history: History, names: Mapping[str, str]) -> pd.DataFrame:
+    """The curves whose metrics are in ``names`` (metric to what the legend calls it)."""
+    return _frame({label: history.curves.get(metric, ()) for metric, label in names.items()})
+
+
+def overlay_frame(histories: Mapping[str, History], metric: str) -> pd.DataFrame:
+    """One curve per run, by the run's name."""
+    return _frame({name: history.curves.get(metric, ()) for name, history in histories.items()})
+
+
+def _frame(curves: Mapping[str, Sequence[Point]]) -> pd.DataFrame:
+    rows = [
+        (point.images_seen, point.value, label)
+        for label, points in curves.items()
+        for point in thin(points)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def lr_range_figure(preview: Mapping[str, Any], x_label: str, y_label: str) -> Figure:
+    """The loss at every learning rate that was tried, and the rate that was taken."""
+    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    axes.semilogx(preview["rates"], preview["losses"], color=GREEN, linewidth=2)
+    if preview.get("chosen") is not None:
+        axes.axvline(preview["chosen"], color=AMBER, linewidth=2, linestyle="--")
+    finite = [loss for loss in preview["losses"] if loss is not None and np.isfinite(loss)]
+    if finite:  # the end of a range test diverges and would flatten all else
+        axes.set_ylim(min(finite) * 0.9, min(max(finite), 2.5 * finite[0]) * 1.05)
+    axes.set_xlabel(x_label, fontproperties=font(x_label))
+    axes.set_ylabel(y_label, fontproperties=font(y_label))
+    _calm(axes)
+    return figure
+
+
+def confusion_figure(
+    confusion: Sequence[Sequence[int]], classes: Sequence[str], x_label: str, y_label: str
+) -> Figure:
+    """Rows are the truth, columns the guess; a cell's colour is its share of the row."""
+    counts = np.array(confusion, dtype=float)
+    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    side = float(np.clip(2.6 + 0.42 * len(classes), 4.2, 12))
+    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
+    axes = figure.add_subplot()
+    colours = LinearSegmentedColormap.from_list("seedling", ["#ffffff", "#bfe3cd", GREEN])
+    axes.imshow(shares, cmap=colours, vmin=0, vmax=1)
+    _name_ticks(axes, classes)
+    if len(classes) <= 20:
+        for row, column in np.ndindex(counts.shape):
+            if counts[row, column]:
+                ink = "white" if shares[row, column] > 0.6 else INK
+                axes.text(
+                    column,
+                    row,
+                    int(counts[row, column]),
+                    ha="center",
+                    va="center",
+                    color=ink,
+                    fontsize=10,
+                )
+    axes.set_xlabel(x_label, fontproperties=font(x_label))
+    axes.set_ylabel(y_label, fontproperties=font(y_label))
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return figure
+
+
+def _name_ticks(axes: Any, classes: Sequence[str]) -> None:
+    """Class names on both axes, shortened; every n-th only where there are too many."""
+    places = range(0, len(classes), max(1, len(classes) // 40))
+    shown = [shorten(classes[i], 14) for i in places]
+    size = 10 if len(classes) <= 12 else 7
+    for set_ticks, turn in ((axes.set_xticks, 45), (axes.set_yticks, 0)):
+        labels = set_ticks(list(places), shown)
+        for tick, name in zip(
+            axes.get_xticklabels() if turn else axes.get_yticklabels(), shown, strict=True
+        ):
+            tick.set_fontproperties(font(name, size))
+            tick.set_parse_math(False)  # a class called $x$ is a name, not a formula
+            if turn:
+                tick.set(rotation=turn, ha="right", rotation_mode="anchor")
+        del labels
+
+
+def shorten(name: str, length: int) -> str:
+    """``name``, cut to ``length`` characters."""
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def font(text: str, size: float = 10) -> FontProperties:
+    """A font that can write ``text``, if one is installed."""
+    family = cjk_family() if any(ord(character) > 0x2E7F for character in text) else None
+    return FontProperties(family=[family or "DejaVu Sans", "DejaVu Sans"], size=size)
+
+
+@cache
+def cjk_family() -> str | None:
+    """The first installed font that can write Chinese; ``None`` where there is none."""
+    installed = {entry.name for entry in font_manager.fontManager.ttflist}
+    found = next((name for name in CJK_FONTS if name in installed), None)
+    if found is None:  # boxes instead of names; saying so on every drawing helps nobody
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    return found
+
+
+def _calm(axes: Any) -> None:
+    axes.grid(color=FAINT, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)

@@ -1,0 +1,232 @@
+"""Who is looking, and what is theirs. Pure: knows the disk, not the page.
+
+A browser keeps one unguessable id. Data sets carry their owner's id beside them, runs in their
+``run.json``; every handler asks here before it touches either.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from training.home import Home, new_id
+from training.imageset import ImageSet
+from training.record import ACTIVE, write_json
+from training.runs import RunManager, Snapshot
+from training.text import UserError
+
+Edits = dict[str, str | None]
+
+
+def is_id(value: object) -> bool:
+    """Whether ``value`` has the form of an id; says nothing of whether it is known."""
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value) is not None
+
+
+def owner_from(value: object) -> str:
+    """The id that a browser brought, or a new one for a browser that brought none of ours."""
+    return str(value) if is_id(value) else new_id()
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One person's pictures, and how they want the classes called.
+
+    ``source`` is what the command line would call the data: a file name or a source's name.
+    """
+
+    id: str
+    folder: Path
+    source: str
+    created: float
+    edits: tuple[Edits, ...]  # oldest first; the last one holds
+
+    def original(self) -> ImageSet:
+        """The pictures with the classes as they came."""
+        return ImageSet.open(self.folder)
+
+    def images(self) -> ImageSet:
+        """The pictures with the classes as the person wants them."""
+        return self.original().edited(self.current_edits())
+
+    def current_edits(self) -> Edits:
+        """Old class name to new one, ``None`` where the class is left out."""
+        return self.edits[-1] if self.edits else {}
+
+
+class Shelf:
+    """The data sets of all people, each seen by its owner only."""
+
+    def __init__(self, home: Home) -> None:
+        """Nothing is made before it is needed."""
+        self.home = home
+
+    def folder_for_new(self) -> Path:
+        """Where a new data set may be written; it is nobody's until ``keep``."""
+        return self.home.datasets / new_id()
+
+    def keep(self, owner: str, folder: Path, source: str) -> DataSet:
+        """Give the data set in ``folder`` to ``owner``."""
+        data = {"owner": owner, "source": source, "created": time.time()}
+        write_json(folder / "owner.json", data)
+        found = self.find(owner, folder.name)
+        if found is None:
+            raise ValueError(f"{folder} is not a data set of this home.")
+        return found
+
+    def find(self, owner: str, dataset_id: object) -> DataSet | None:
+        """The data set, if there is one of that id and it is ``owner``'s."""
+        if not is_id(owner) or not is_id(dataset_id):
+            return None
+        folder = self.home.datasets / str(dataset_id)
+        about = _read(folder / "owner.json")
+        if about is None or about["owner"] != owner or not (folder / "imageset.json").exists():
+            return None
+        edits = _read(folder / "edits.json") or []
+        return DataSet(folder.name, folder, about["source"], about["created"], tuple(edits))
+
+    def require(self, owner: str, dataset_id: object) -> DataSet:
+        """Like ``find``.
+
+        Raises:
+            UserError: there is none, or it is somebody else's, which is not told apart.
+        """
+        found = self.find(owner, dataset_id)
+        if found is None:
+            raise UserError("data.none")
+        return found
+
+    def edit(self, dataset: DataSet, edits: Edits) -> None:
+        """Remember ``edits`` as what holds from now on."""
+        write_json(dataset.folder / "edits.json", [*dataset.edits, edits])
+
+    def undo(self, dataset: DataSet) -> None:
+        """Go back to the edits before; nothing happens when there are none."""
+        write_json(dataset.folder / "edits.json", list(dataset.edits[:-1]))
+
+
+def read_edits(rows: Sequence[tuple[str, str]]) -> Edits:
+    """Rows of (class as it came, name wanted) as edits; an empty name leaves the class out.
+
+    Raises:
+        UserError: fewer than two classes would be left.
+    """
+    edits = {old: _clean(wanted) for old, wanted in rows}
+    if len({name for name in edits.values() if name}) < 2:
+        raise UserError("data.too_few_classes")
+    return {old: name or None for old, name in edits.items() if name != old}
+
+
+class Collection:
+    """Pictures that one person takes one by one, until they become a data set."""
+
+    def __init__(self, home: Home, owner: str) -> None:
+        """``owner`` must be an id; nothing is made before the first picture."""
+        if not is_id(owner):
+            raise ValueError("an owner's id has 32 hexadecimal digits")
+        self.folder = home.path / "collected" / owner
+
+    def pictures(self) -> list[tuple[Path, str]]:
+        """Every (picture, class), oldest first."""
+        kept = _read(self.folder / "collected.json") or []
+        return [(self.folder / file, class_name) for file, class_name in kept]
+
+    def counts(self) -> dict[str, int]:
+        """Class name to how many pictures it has."""
+        counts: dict[str, int] = {}
+        for _, class_name in self.pictures():
+            counts[class_name] = counts.get(class_name, 0) + 1
+        return counts
+
+    def add(self, picture: Image.Image, class_name: str) -> None:
+        """Keep one more picture.
+
+        Raises:
+            UserError: the class has no name.
+        """
+        name = _clean(class_name)
+        if not name:
+            raise UserError("data.class_unnamed")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = f"{new_id()}.png"
+        picture.save(self.folder / file)
+        self._write([*self.pictures(), (self.folder / file, name)])
+
+    def undo(self) -> None:
+        """Forget the newest picture; nothing happens when there is none."""
+        pictures = self.pictures()
+        if pictures:
+            pictures[-1][0].unlink(missing_ok=True)
+            self._write(pictures[:-1])
+
+    def clear(self) -> None:
+        """Forget all, once they have become a data set."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+    def _write(self, pictures: Sequence[tuple[Path, str]]) -> None:
+        write_json(self.folder / "collected.json", [(path.name, name) for path, name in pictures])
+
+
+def choose_run(wanted: object, mine: Sequence[Snapshot]) -> Snapshot | None:
+    """The run to show: the one wanted, else the newest at work, else the newest of all.
+
+    ``mine`` are the owner's runs only, the newest first, so no other can be chosen.
+    """
+    for run in mine:
+        if run.id == wanted:
+            return run
+    return next((run for run in mine if run.status in ACTIVE), mine[0] if mine else None)
+
+
+def run_labels(runs: Sequence[Snapshot]) -> dict[str, str]:
+    """Run id to a name that no other of these runs has."""
+    labels: dict[str, str] = {}
+    for run in reversed(runs):  # the oldest keeps the plain name
+        label, number = run.about.name, 1
+        while label in labels.values():
+            number += 1
+            label = f"{run.about.name} ({number})"
+        labels[run.id] = label
+    return labels
+
+
+def require_run(manager: RunManager, owner: str, run_id: object) -> str:
+    """``run_id``, once it is sure that it is a run of ``owner``.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not is_id(owner) or not is_id(run_id) or not manager.owns(owner, str(run_id)):
+        raise UserError("page.no_such_run")
+    return str(run_id)
+
+
+def safe_parts(name: str) -> tuple[str, ...]:
+    """A file's name inside an upload as the parts of a relative path that stays inside.
+
+    Characters that a file system refuses become ``_``; ``..`` and drives lose their meaning.
+    """
+    parts = [part.strip(" .") for part in re.split(r"[/\\]", name)]
+    return tuple(re.sub(r'[\x00-\x1f<>:"|?*]', "_", part)[:100] for part in parts if part)
+
+
+def _clean(name: object) -> str:
+    return " ".join(str(name or "").split())[:80]
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def config_changes(config: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields in which ``config`` differs from what is usual."""
+    return {name: value for name, value in config.items() if value != usual[name]}

@@ -1,0 +1,145 @@
+"""Step 5: a new picture, and at once what the model takes it for."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from training.intake import read_picture
+from training.predict import load_predictor
+from training.runs import Snapshot
+from training.text import UserError, t
+from ui.frame import Frame, Updates, Values, Visitor, picture_input
+from ui.session import choose_run, require_run, run_labels
+from ui.text import empty_state
+
+log = logging.getLogger(__name__)
+MOST_CLASSES = 8
+Seen = Mapping[str, Hashable]
+
+
+class TryTab:
+    """Components and handlers of the tab; built inside the page's context."""
+
+    def __init__(self, frame: Frame) -> None:
+        """Build the tab."""
+        self.frame = frame
+        make = frame.words.make
+        self.empty = gr.HTML()
+        self.to_train_btn = make(
+            gr.Button,
+            {"value": "try.to_train_btn"},
+            variant="primary",
+            visible=False,
+            elem_classes="empty-next",
+        )
+        self.message = gr.HTML()
+        with gr.Column(visible=False) as self.body:
+            self.picker = make(gr.Dropdown, {"label": "try.picker"}, filterable=False)
+            with gr.Row():
+                with gr.Column():
+                    self.picture = picture_input(frame, "upload", height=360)
+                with gr.Column():
+                    self.answer = make(
+                        gr.Label,
+                        {"label": "try.answer"},
+                        num_top_classes=MOST_CLASSES,
+                        buttons=[],
+                    )
+                    make(
+                        gr.HTML,
+                        {"value": lambda lang: f'<p class="note">{t("try.note", lang)}</p>'},
+                    )
+        self._wire()
+
+    def _wire(self) -> None:
+        on = self.frame.on
+        self.frame.go(self.to_train_btn.click, "train")
+        reads, writes = [self.picture, self.picker], [self.answer]
+        on(
+            self.picture.change,
+            self._predict,
+            reads=reads,
+            writes=writes,
+            message=self.message,
+            trigger_mode="always_last",
+        )
+        on(
+            self.picker.input,
+            self._pick,
+            reads=reads,
+            writes=[*writes, *self.outputs],
+            message=self.message,
+        )
+
+    def _predict(self, visitor: Visitor, values: Values) -> Updates:
+        path, run_id = values[self.picture], values[self.picker]
+        if not path:
+            return {self.answer: None}
+        folder = self._folder(visitor, run_id)
+        picture = read_picture(Path(path))
+        with self.frame.manager.foreground():
+            return {self.answer: load_predictor(folder)(picture)}
+
+    def _pick(self, visitor: Visitor, values: Values) -> Updates:
+        run_id = require_run(self.frame.manager, visitor.owner, values[self.picker])
+        warm(self._folder(visitor, run_id))
+        return {self.frame.run: run_id, **self._predict(visitor, values)}
+
+    def _folder(self, visitor: Visitor, run_id: object) -> Path:
+        """The run's folder, once it is sure that it is the visitor's and has a model.
+
+        Raises:
+            UserError: it is not, or has none.
+        """
+        known = require_run(self.frame.manager, visitor.owner, run_id)
+        if self.frame.manager.snapshot(known).result is None:
+            raise UserError("page.no_such_run")
+        return self.frame.manager.folder(known).path
+
+    @property
+    def outputs(self) -> list[Any]:
+        """All that ``live`` may change."""
+        return [self.frame.run, self.empty, self.to_train_btn, self.body, self.picker]
+
+    def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
+        """What has changed since ``seen``, and what has then been seen. Called every second."""
+        judged = [run for run in self.frame.manager.runs(visitor.owner) if run.result]
+        run = choose_run(visitor.run, judged)
+        key = (visitor.language, tuple(each.id for each in judged), run.id if run else "")
+        if seen.get("try") == key:
+            return {}, seen
+        return self._show(visitor, run, judged), {**seen, "try": key}
+
+    def _show(self, visitor: Visitor, run: Snapshot | None, judged: list[Snapshot]) -> Updates:
+        language = visitor.language
+        updates: Updates = {
+            self.empty: ""
+            if run
+            else empty_state(t("try.empty", language), t("try.empty_hint", language)),
+            self.to_train_btn: gr.Button(visible=run is None),
+            self.body: gr.Column(visible=run is not None),
+        }
+        if run is None:
+            return updates
+        warm(self.frame.manager.folder(run.id).path)
+        labels = run_labels(judged)
+        choices = [(labels[each.id], each.id) for each in judged]
+        return {**updates, self.picker: gr.Dropdown(choices=choices, value=run.id)}
+
+
+def warm(folder: Path) -> None:
+    """Load the run's model beside, so that the first picture is answered as fast as the rest."""
+
+    def load() -> None:
+        try:
+            load_predictor(folder)
+        except Exception:  # said to the person when they try a picture
+            log.exception("The model in %s could not be loaded.", folder)
+
+    threading.Thread(target=load, name="warm", daemon=True).start()

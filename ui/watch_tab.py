@@ -1,0 +1,345 @@
+"""Step 3: a run while it learns, and all runs beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import gradio as gr
+
+from training.record import ACTIVE, RESUMABLE
+from training.runs import Snapshot
+from training.text import UserError, t
+from ui import plots
+from ui.frame import Frame, Updates, Values, Visitor
+from ui.session import choose_run, require_run, run_labels
+from ui.watch_view import curve_names, curves_key, run_headers, run_row, status_html
+from ui.text import box, duration, empty_state, message_html, percent, say
+
+METRICS = {"loss": ("train/loss", "val/loss"), "accuracy": ("train/accuracy", "val/accuracy")}
+STOPPABLE = ("queued", "running", "paused")
+PAUSABLE = ("queued", "running")
+MOST_OVERLAID = len(plots.PALETTE)
+Seen = Mapping[str, Hashable]
+
+
+class WatchTab:
+    """Components and handlers of the tab; built inside the page's context."""
+
+    def __init__(self, frame: Frame) -> None:
+        """Build the tab."""
+        self.frame = frame
+        make = frame.words.make
+        self.empty = gr.HTML()
+        self.to_train_btn = make(
+            gr.Button,
+            {"value": "watch.to_train_btn"},
+            variant="primary",
+            visible=False,
+            elem_classes="empty-next",
+        )
+        self.message = gr.HTML()
+        with gr.Column(visible=False) as self.body:
+            self.picker = make(gr.Dropdown, {"label": "watch.picker"}, filterable=False)
+            self.status = gr.HTML(elem_classes="status")
+            self._build_buttons()
+            self._build_charts()
+            self.notices = gr.HTML()
+            with make(
+                gr.Accordion, {"label": "watch.lr_range"}, open=False, visible=False
+            ) as self.lr_panel:
+                make(gr.HTML, {"value": "watch.lr_note"}, elem_classes="note")
+                self.lr_plot = gr.Plot(show_label=False, container=False)
+            self._build_runs()
+        self._wire()
+
+    # ---- what stands where
+
+    def _build_buttons(self) -> None:
+        make = self.frame.words.make
+        with gr.Row(elem_classes="actions"):
+            size: dict[str, Any] = {"size": "md", "min_width": 90}
+            self.result_btn = make(
+                gr.Button, {"value": "watch.result_btn"}, variant="primary", visible=False, **size
+            )
+            self.pause_btn = make(gr.Button, {"value": "watch.pause_btn"}, **size)
+            self.resume_btn = make(gr.Button, {"value": "watch.resume_btn"}, **size)
+            self.stop_btn = make(gr.Button, {"value": "watch.stop_btn"}, **size)
+            self.delete_btn = make(gr.Button, {"value": "watch.delete_btn"}, **size)
+        with gr.Row(visible=False, elem_classes="actions") as self.sure:
+            self.sure_text = gr.HTML()
+            self.sure_btn = make(gr.Button, {"value": "watch.sure_btn"}, variant="stop", **size)
+            self.keep_btn = make(gr.Button, {"value": "watch.keep_btn"}, **size)
+
+    def _build_charts(self) -> None:
+        self.charts: dict[str, gr.LinePlot] = {}
+        with gr.Row(visible=False, elem_classes="charts") as self.chart_row:
+            for name, metrics in METRICS.items():
+                self.charts[name] = self.frame.words.make(
+                    gr.LinePlot,
+                    {
+                        "title": f"watch.chart_{name}",
+                        "x_title": "watch.images_seen",
+                        "color_map": lambda lang, m=metrics: dict(
+                            zip(
+                                curve_names(m, lang).values(),
+                                (plots.GREEN, plots.AMBER),
+                                strict=True,
+                            )
+                        ),
+                    },
+                    x="x",
+                    y="y",
+                    color="curve",
+                    y_title=" ",
+                    color_title=" ",
+                    height=300,
+                    y_lim=[0, 1] if name == "accuracy" else None,
+                    show_label=False,
+                    buttons=[],
+                    min_width=300,
+                )
+
+    def _build_runs(self) -> None:
+        make = self.frame.words.make
+        self.runs_title = make(gr.HTML, {"value": lambda lang: f"<h3>{t('watch.runs', lang)}</h3>"})
+        self.table = make(
+            gr.Dataframe,
+            {"headers": run_headers},
+            datatype="str",
+            interactive=False,
+            buttons=[],
+            show_label=False,
+            max_height=320,
+            elem_classes="runs",
+        )
+        self.overlay = make(
+            gr.Dropdown,
+            {"label": "watch.overlay", "info": "watch.overlay_info"},
+            multiselect=True,
+            max_choices=MOST_OVERLAID,
+            filterable=False,
+            visible=False,
+        )
+        self.overlay_plot = make(
+            gr.LinePlot,
+            {"title": "watch.chart_overlay", "x_title": "watch.images_seen"},
+            x="x",
+            y="y",
+            color="curve",
+            y_title=" ",
+            color_title=" ",
+            height=300,
+            y_lim=[0, 1],
+            show_label=False,
+            visible=False,
+            buttons=[],
+        )
+
+    # ---- what happens when
+
+    def _wire(self) -> None:
+        on, manager = self.frame.on, self.frame.manager
+        self.frame.go(self.to_train_btn.click, "train")
+        self.frame.go(self.result_btn.click, "result")
+        on(
+            self.picker.input,
+            self._pick,
+            reads=[self.picker],
+            writes=self.outputs,
+            message=self.message,
+        )
+        for button, act in (
+            (self.pause_btn, manager.pause),
+            (self.resume_btn, manager.resume),
+            (self.stop_btn, manager.stop),
+        ):
+            on(button.click, self._doer(act), writes=self.outputs, message=self.message)
+        on(
+            self.delete_btn.click,
+            self._ask,
+            writes=[self.sure, self.sure_text],
+            message=self.message,
+        )
+        on(self.keep_btn.click, lambda *_: {self.sure: gr.Row(visible=False)}, writes=[self.sure])
+        on(
+            self.sure_btn.click,
+            self._delete,
+            writes=[*self.outputs, self.sure],
+            message=self.message,
+        )
+        on(
+            self.overlay.change,
+            self._draw_overlay,
+            reads=[self.overlay],
+            writes=[self.overlay_plot],
+        )
+
+    def _pick(self, visitor: Visitor, values: Values) -> Updates:
+        run_id = require_run(self.frame.manager, visitor.owner, values[self.picker])
+        return {self.frame.run: run_id, **self._for(visitor, run_id)}
+
+    def _doer(self, act: Any) -> Any:
+        def do(visitor: Visitor, values: Values) -> Updates:
+            run_id = self._shown(visitor)
+            act(run_id)
+            return self._for(visitor, run_id)
+
+        return do
+
+    def _ask(self, visitor: Visitor, values: Values) -> Updates:
+        run = self.frame.manager.snapshot(self._shown(visitor))
+        text = say("watch.sure", visitor.language, name=run.about.name)
+        return {self.sure: gr.Row(visible=True), self.sure_text: f"<p>{text}</p>"}
+
+    def _delete(self, visitor: Visitor, values: Values) -> Updates:
+        self.frame.manager.delete(self._shown(visitor))
+        closed = {self.sure: gr.Row(visible=False)}
+        return {**closed, self.frame.run: "", **self._for(visitor, "")}
+
+    def _shown(self, visitor: Visitor) -> str:
+        """The run that the visitor sees: the one picked, or the one chosen for them.
+
+        Raises:
+            UserError: there is none.
+        """
+        run = choose_run(visitor.run, self.frame.manager.runs(visitor.owner))
+        if run is None:
+            raise UserError("page.no_such_run")
+        return run.id
+
+    def _for(self, visitor: Visitor, run_id: str) -> Updates:
+        return self.live(Visitor(visitor.owner, visitor.language, visitor.dataset, run_id), {})[0]
+
+    def _draw_overlay(self, visitor: Visitor, values: Values) -> Updates:
+        chosen = {
+            run.id: run
+            for run in self.frame.manager.runs(visitor.owner)
+            if run.id in (values[self.overlay] or [])
+        }
+        labels = run_labels(list(chosen.values()))
+        histories = {labels[run_id]: run.history for run_id, run in chosen.items()}
+        frame = plots.overlay_frame(histories, "val/accuracy")
+        colours = dict(zip(histories, plots.PALETTE, strict=False))
+        return {self.overlay_plot: gr.LinePlot(frame, color_map=colours, visible=not frame.empty)}
+
+    # ---- what is seen
+
+    @property
+    def outputs(self) -> list[Any]:
+        """All that ``live`` and the buttons may change."""
+        return [
+            self.frame.run,
+            self.empty,
+            self.to_train_btn,
+            self.body,
+            self.picker,
+            self.status,
+            self.result_btn,
+            self.pause_btn,
+            self.resume_btn,
+            self.stop_btn,
+            self.delete_btn,
+            self.chart_row,
+            *self.charts.values(),
+            self.notices,
+            self.lr_panel,
+            self.lr_plot,
+            self.table,
+            self.overlay,
+        ]
+
+    def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
+        """What has changed since ``seen``, and what has then been seen. Called every second."""
+        mine = self.frame.manager.runs(visitor.owner)
+        run = choose_run(visitor.run, mine)
+        now: dict[str, Hashable] = {
+            "runs": (
+                visitor.language,
+                run.id if run else "",
+                tuple(
+                    (each.id, each.status, each.about.name, each.result is None) for each in mine
+                ),
+            ),
+            "run": (visitor.language, run.id, run.version) if run else (visitor.language,),
+            "curves": curves_key(run, visitor.language),
+            "lr": (run.id, visitor.language, "lr_range" in run.history.previews) if run else (),
+        }
+        draw = {
+            "runs": lambda: self._show_runs(visitor, run, mine),
+            "run": lambda: self._show_run(run, visitor.language),
+            "curves": lambda: self._show_curves(run, visitor.language),
+            "lr": lambda: self._show_lr(run, visitor.language),
+        }
+        updates: Updates = {}
+        for part, key in now.items():
+            if seen.get(part) != key:
+                updates |= draw[part]()
+        return updates, now
+
+    def _show_runs(
+        self, visitor: Visitor, run: Snapshot | None, mine: tuple[Snapshot, ...]
+    ) -> Updates:
+        language = visitor.language
+        updates: Updates = {
+            self.empty: ""
+            if run
+            else empty_state(t("watch.empty", language), t("watch.empty_hint", language)),
+            self.to_train_btn: gr.Button(visible=run is None),
+            self.body: gr.Column(visible=run is not None),
+        }
+        if run is None:
+            return updates
+        labels = run_labels(mine)
+        choices = [
+            (f"{labels[each.id]} ({t(f'watch.is_{each.status}', language)})", each.id)
+            for each in mine
+        ]
+        overlaid = [
+            (labels[each.id], each.id) for each in mine if "val/accuracy" in each.history.curves
+        ]
+        return {
+            **updates,
+            self.picker: gr.Dropdown(choices=choices, value=run.id),
+            self.overlay: gr.Dropdown(choices=overlaid, visible=len(overlaid) > 1),
+            self.table: gr.Dataframe(
+                value=[run_row(each, language) for each in mine], headers=run_headers(language)
+            ),
+        }
+
+    def _show_run(self, run: Snapshot | None, language: str) -> Updates:
+        if run is None:
+            return {}
+        notices = "".join(f"<li>{message_html(n, language)}</li>" for n in run.history.notices)
+        error = " ".join(message_html(m, language) for m in run.about.error)
+        return {
+            self.status: status_html(run, language),
+            self.notices: (box("problem", error) if error else "")
+            + (box("plain", f"<ul>{notices}</ul>") if notices else ""),
+            self.result_btn: gr.Button(visible=run.result is not None),
+            self.pause_btn: gr.Button(interactive=run.status in PAUSABLE),
+            self.resume_btn: gr.Button(interactive=run.status in RESUMABLE),
+            self.stop_btn: gr.Button(interactive=run.status in STOPPABLE),
+            self.delete_btn: gr.Button(interactive=run.status not in ("queued", "running")),
+        }
+
+    def _show_curves(self, run: Snapshot | None, language: str) -> Updates:
+        if run is None:
+            return {}
+        frames = {
+            name: plots.curves_frame(run.history, curve_names(metrics, language))
+            for name, metrics in METRICS.items()
+        }
+        updates: Updates = {self.charts[name]: frame for name, frame in frames.items()}
+        any_points = any(not frame.empty for frame in frames.values())
+        return {**updates, self.chart_row: gr.Row(visible=any_points)}
+
+    def _show_lr(self, run: Snapshot | None, language: str) -> Updates:
+        preview = run.history.previews.get("lr_range") if run else None
+        if preview is None:
+            return {self.lr_panel: gr.Accordion(visible=False)}
+        labels = t("watch.lr_rate", language), t("watch.lr_loss", language)
+        return {
+            self.lr_panel: gr.Accordion(visible=True),
+            self.lr_plot: plots.lr_range_figure(preview, *labels),
+        }

@@ -1,0 +1,79 @@
+"""What step 3 shows, as sentences, rows and keys that say what has changed."""
+
+from __future__ import annotations
+
+import datetime
+import html
+from collections.abc import Hashable
+
+from training.record import ACTIVE
+from training.runs import Snapshot
+from training.text import t
+from ui.text import duration, percent, say
+
+
+def curves_key(run: Snapshot | None, language: str) -> Hashable:
+    """Changes when a curve of the run has a new point."""
+    if run is None:
+        return ()
+    ends = tuple(
+        (name, len(points), points[-1]) for name, points in run.history.curves.items() if points
+    )
+    return run.id, language, ends
+
+
+def curve_names(metrics: tuple[str, ...], language: str) -> dict[str, str]:
+    """Metric to what the legend calls it."""
+    return {metric: t(f"watch.curve_{metric.split('/')[0]}", language) for metric in metrics}
+
+
+def run_headers(language: str) -> list[str]:
+    """The columns of the table of runs."""
+    columns = ("name", "status", "accuracy", "method", "backbone", "started")
+    return [t(f"watch.column_{column}", language) for column in columns]
+
+
+def run_row(run: Snapshot, language: str) -> list[str]:
+    """One run as a row."""
+    config, started = run.about.config, datetime.datetime.fromtimestamp(run.about.created)
+    return [
+        run.about.name,
+        t(f"watch.is_{run.status}", language),
+        percent(run.result["accuracy"]) if run.result else "–",
+        t(f"train.method_{config['method']}", language),
+        str(config["backbone"]),
+        f"{started:%m-%d %H:%M}",
+    ]
+
+
+def status_html(run: Snapshot, language: str) -> str:
+    """What the run is doing, in words, a bar, and the numbers beside it."""
+    history, active = run.history, run.status in ACTIVE
+    says = say(f"watch.says_{run.status}", language, name=run.about.name)
+    if run.status == "queued":
+        says = say("watch.says_queued", language, name=run.about.name, place=run.place)
+        if run.wait_seconds is not None:
+            says += " " + t("watch.wait", language, time=duration(run.wait_seconds, language))
+    elif run.status == "running" and run.seconds_left is not None:
+        says += " " + t("watch.left", language, time=duration(run.seconds_left, language))
+    share = 1.0 if run.status == "finished" else history.progress
+    facts = [("watch.fact_seen", f"{history.images_seen:,}")]
+    if run.status == "running":
+        facts.append(("watch.fact_speed", f"{history.images_per_second:,.0f}"))
+    facts.append(
+        ("watch.fact_time", duration(history.seconds, language) if history.seconds else "–")
+    )
+    if run.about.device:
+        facts.append(("watch.fact_device", html.escape(run.about.device)))
+    if active and run.memory_mb:
+        facts.append(("watch.fact_memory", f"{run.memory_mb:,.0f} MB"))
+    cells = "".join(
+        f"<div><dt>{t(key, language)}</dt><dd>{value}</dd></div>" for key, value in facts
+    )
+    width = f"{share * 100:.1f}"
+    return (
+        f'<div class="run {run.status}"><p class="says" role="status">{says}</p>'
+        f'<div class="progress" role="progressbar" aria-label="{t("watch.progress", language)}" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{width}">'
+        f'<i style="width:{width}%"></i></div><dl>{cells}</dl></div>'
+    )
