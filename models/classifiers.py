@@ -79,19 +79,24 @@ def from_torchvision(network: nn.Module, class_count: int) -> Classifier:
         stem = nn.Sequential(*(children[name] for name in ("conv1", "bn1", "relu", "maxpool")))
         stages = [stem, *(children[f"layer{number}"] for number in (1, 2, 3, 4))]
         pool = nn.Sequential(children["avgpool"], nn.Flatten())
-        return Classifier(stages, pool, network.fc.in_features, class_count)
+        return Classifier(stages, pool, _inputs(children["fc"]), class_count)
     stages = _divide(list(children["features"].children()), STAGES)
     tail = list(children["classifier"].children())
     average = children.get("avgpool", nn.AdaptiveAvgPool2d(1))
     if isinstance(tail[1], nn.Conv2d):  # SqueezeNet: a 1x1 convolution, then the average
-        return Classifier(
-            stages, nn.Sequential(average, nn.Flatten()), tail[1].in_channels, class_count
-        )
+        pool = nn.Sequential(average, nn.Flatten())
+        return Classifier(stages, pool, tail[1].in_channels, class_count)
     between = [layer for layer in tail[:-1] if not isinstance(layer, nn.Flatten)]
     norms = [layer for layer in between if isinstance(layer, nn.LayerNorm)]  # ConvNeXt's is 2-d
     rest = [layer for layer in between if not isinstance(layer, nn.LayerNorm)]
     pool = nn.Sequential(average, *norms, nn.Flatten(), *rest)
-    return Classifier(stages, pool, tail[-1].in_features, class_count)
+    return Classifier(stages, pool, _inputs(tail[-1]), class_count)
+
+
+def _inputs(last: nn.Module) -> int:
+    if not isinstance(last, nn.Linear):
+        raise TypeError(f"The last layer is a {type(last).__name__}, not a linear one.")
+    return last.in_features
 
 
 def _divide(blocks: list[nn.Module], parts: int) -> list[nn.Module]:

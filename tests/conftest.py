@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from training.imageset import GIVEN_SPLITS, ImageSet, ImageSetWriter
+
 PictureBytes = Callable[..., bytes]
 MakeFolder = Callable[[Mapping[str, bytes]], Path]
 MakeZip = Callable[..., Path]
+MakeSet = Callable[..., ImageSet]
 
 
 def scene(seed: int, width: int = 48, height: int = 40) -> Image.Image:
@@ -80,3 +83,35 @@ def cats_and_dogs(picture_bytes: PictureBytes) -> dict[str, bytes]:
         for index, name in enumerate(("cats", "dogs"))
         for number in range(5)
     }
+
+
+@pytest.fixture
+def make_set(tmp_path: Path) -> MakeSet:
+    """``make_set({"red": 8, "green": 8})``: a picture set whose classes differ in colour.
+
+    ``given`` names the upload's folder of every picture ("train", "val" or "test"), ``groups``
+    its near-duplicate group; both in the order of the classes.
+    """
+
+    def make(
+        counts: Mapping[str, int],
+        given: Sequence[str] | None = None,
+        groups: Sequence[int] | None = None,
+        side: int = 40,
+    ) -> ImageSet:
+        rng = np.random.default_rng(0)
+        writer = ImageSetWriter(tmp_path / f"set-{len(list(tmp_path.iterdir()))}")
+        labels = [label for label, count in enumerate(counts.values()) for _ in range(count)]
+        for number, label in enumerate(labels):
+            picture = rng.integers(0, 120, (side, side, 3), dtype=np.uint8)
+            picture[..., label % 3] += 100
+            writer.add(picture, f"{label}/{number}.png")
+        return writer.finish(
+            name="tiny",
+            class_names=counts,
+            labels=labels,
+            given_splits=[GIVEN_SPLITS.index(name) for name in given or ["train"] * len(labels)],
+            groups=groups if groups is not None else range(len(labels)),
+        )
+
+    return make

@@ -19,9 +19,7 @@ IN_MEMORY_BYTES = 2**30  # larger sets are mapped from a temporary file beside t
 MARGIN = 1.15  # stored side / network side, so that a crop can be moved and scaled
 
 
-def stream_squares(
-    images: ImageSet, rows: Indices, side: int, batch_size: int
-) -> Iterator[Tensor]:
+def stream_squares(images: ImageSet, rows: Indices, side: int, batch_size: int) -> Iterator[Tensor]:
     """Batches (B, 3, side, side) uint8 in the order of ``rows``, prepared one batch ahead."""
     chunks = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
 

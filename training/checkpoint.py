@@ -99,10 +99,10 @@ def pack(**parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def pack_optimizer(optimizer: Optimizer) -> dict[str, Tensor]:
-    """An optimizer's state as named tensors; its rates are the schedule's and not kept."""
+    """A copy of an optimizer's state, as named tensors; its rates are the schedule's."""
     state = optimizer.state_dict()["state"]
     return {
-        f"{index}/{name}": torch.as_tensor(value)
+        f"{index}/{name}": torch.as_tensor(value).detach().cpu().clone()
         for index, values in state.items()
         for name, value in values.items()
         if value is not None
@@ -111,9 +111,15 @@ def pack_optimizer(optimizer: Optimizer) -> dict[str, Tensor]:
 
 def unpack_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """The reverse of ``pack_optimizer``, into an optimizer over the same parameters."""
+    groups = optimizer.state_dict()["param_groups"]
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for path, value in tensors.items():
         index, name = path.split("/")
+        weight = weights[int(index)]
+        if value.shape == weight.shape:
+            # Files hold plain rows; the fused optimizers walk weight and state side by side in
+            # memory, so that both have to be laid out alike (channels_last).
+            value = torch.empty_like(weight, requires_grad=False).copy_(value)
         state.setdefault(int(index), {})[name] = value
-    groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

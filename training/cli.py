@@ -118,7 +118,9 @@ def inspect_data(options: argparse.Namespace) -> dict[str, Any]:
 
 def finetune_data(options: argparse.Namespace) -> dict[str, Any]:
     """``finetune``: take the data in, train, judge."""
-    base = configs.TEXTBOOK if options.textbook else ClassifierConfig()
+    base = configs.default_config(options.backbone, options.method)
+    if options.textbook:
+        base = configs.TEXTBOOK
     names = [field.name for field in dataclasses.fields(ClassifierConfig)]
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     config = dataclasses.replace(base, **given)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models.registry import list_models
+from models.registry import BACKBONES, list_models
 from training.text import UserError
 
 METHODS = ("quick", "lp_ft", "full", "gradual", "scratch")
@@ -65,11 +65,11 @@ class ClassifierConfig:
     """
 
     backbone: str = "seedling_net"
-    method: str = "quick"
+    method: str = "scratch"
     minutes: float = MINUTES_DEFAULT
     images: int | None = None
     image_size: int | None = None
-    batch_size: int = 32
+    batch_size: int = 16
     lr: float | None = None
     optimizer: str = "adamw"
     schedule: str = "one_cycle"
@@ -135,6 +135,36 @@ def check_number(field: str, value: object, low: float, high: float) -> None:
     if not is_number or not low <= value <= high:  # type: ignore[operator]  # NaN is never within
         raise UserError("config.number", field=field, value=value, low=low, high=high)
 
+
+def default_config(backbone: str | None = None, method: str | None = None) -> ClassifierConfig:
+    """The settings to begin with, given what the person has chosen already and what is here.
+
+    Without a choice: the first pretrained backbone whose weights are on this machine, with the
+    ``quick`` method; without any such, the project's own network from scratch.
+    """
+    here = [name for name, entry in BACKBONES.items() if entry.card and entry.card.is_here()]
+    here.sort(key=_PREFERRED.index)
+    if backbone is None:
+        wants_weights = method not in (None, "scratch")
+        fallback = _PREFERRED[0] if wants_weights else "seedling_net"
+        backbone = here[0] if here and method != "scratch" else fallback
+    if method is None:
+        entry = BACKBONES.get(backbone)
+        method = "quick" if entry and entry.card else "scratch"
+    return ClassifierConfig(backbone=backbone, method=method)
+
+
+# Best features for their time first.
+_PREFERRED = (
+    "mobilenet_v2",
+    "mobilenet_v3_large",
+    "resnet18",
+    "efficientnet_b0",
+    "mobilenet_v3_small",
+    "resnet50",
+    "convnext_tiny",
+    "squeezenet1_1",
+)
 
 # The recipe of the source text: every layer of an ImageNet ResNet-18 with a new last layer,
 # SGD 0.001 with momentum 0.9, batches of 64.

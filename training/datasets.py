@@ -7,6 +7,8 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -197,26 +199,26 @@ def _watched(
     """Run ``fetch`` while telling how much has arrived.
 
     torchvision prints its own bar and offers no callback, so the growth of its folder is watched.
-    A daemon thread, so that Ctrl-C does not wait for a download.
+    The download stays in this thread, so that Ctrl-C ends it at once.
     """
-    outcome: list[Any] = []
-    before, total = _folder_bytes(root), source.download_mb * MIB
+    before, total, over = _folder_bytes(root), source.download_mb * MIB, threading.Event()
 
-    def work() -> None:
+    def watch() -> None:
+        while True:
+            last = over.wait(_POLL_SECONDS)
+            if progress:
+                progress(min(max(0, _folder_bytes(root) - before), total), total)
+            if last:
+                return
+
+    with ThreadPoolExecutor(1, thread_name_prefix="download") as pool:
+        # In this thread's context: a page finds its progress bar through a context variable.
+        watching = pool.submit(copy_context().run, watch)
         try:
-            outcome.append(fetch())
-        except BaseException as error:  # raised again below, in the caller's thread
-            outcome.append(error)
-
-    thread = threading.Thread(target=work, daemon=True, name=f"download-{source.name}")
-    thread.start()
-    while thread.is_alive():
-        thread.join(_POLL_SECONDS)
-        if progress:
-            progress(min(_folder_bytes(root) - before, total), total)
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    parts: Sequence[tuple[Any, int]] = outcome[0]
+            parts = fetch()
+        finally:
+            over.set()
+        watching.result()
     return parts
 
 

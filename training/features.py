@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def extract(
     side: int,
     device: torch.device,
     store: FeatureStore,
-) -> Iterator[Counted]:
+) -> Generator[Counted, None, None]:
     """Bring the features of ``rows`` into ``store``, batch by batch, and onto the disk.
 
     What was done is also kept when the iteration ends early.

@@ -72,7 +72,9 @@ def _fit(
     rows = np.concatenate([split.train, split.val])
     x, y = store.get(images, rows), torch.from_numpy(images.labels[rows])
     class_count = len(images.class_names)
-    probe = Probe(x, class_count, inverse_frequency(y, class_count) if config.class_weights else None)
+    probe = Probe(
+        x, class_count, inverse_frequency(y, class_count) if config.class_weights else None
+    )
     best, best_loss = STRENGTHS[0], float("inf")
     for number, trial in enumerate(probe.try_strengths(_folds(x, y, split)), 1):
         if trial.val_loss < best_loss:
@@ -104,7 +106,7 @@ def _folds(x: Tensor, y: Tensor, split: Split) -> list[tuple[Tensor, Tensor, Ten
 
 
 def stratified_order(images: ImageSet, split: Split, seed: int) -> Indices:
-    """All rows of ``split``, so that every beginning holds an equal share of each part and class."""
+    """All rows of ``split``; every beginning holds an equal share of each part and class."""
     rng = np.random.default_rng(seed)
     rows, places = [], []
     for part in (split.train, split.val, split.test):

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training.decode import Unreadable, at_rest, decode, read_picture, to_rgb
-from training.duplicates import Look, group, look
+from training.duplicates import Look, Looks, look
 from training.imageset import NO_LABEL, REST_LONG, REST_SHORT, ImageSet, ImageSetWriter
 from training.layout import Place, recognise
 from training.limits import MIB, Limits
@@ -177,7 +177,7 @@ def store(
                 class_names=names,
                 labels=_numbers(kept, names),
                 given_splits=[item.place.split for item in kept],
-                groups=group(looks).tolist(),
+                groups=looks.groups().tolist(),
             )
         finally:
             writer.close()  # before the folder is moved or removed: Windows holds open files
@@ -233,9 +233,9 @@ def _write(
     skipped: list[Skipped],
     limits: Limits,
     progress: Progress | None,
-) -> tuple[list[Item], list[Look]]:
+) -> tuple[list[Item], Looks]:
     """Append every readable picture, in order; the others go to ``skipped``."""
-    kept, looks = [], []
+    kept, looks = [], Looks(len(items))
     for done, (item, result) in enumerate(_prepared(items, limits), start=1):
         if isinstance(result, Message):
             skipped.append(Skipped(item.file, result))
@@ -243,7 +243,7 @@ def _write(
             pixels, seen = result
             writer.add(pixels, item.file)
             kept.append(item)
-            looks.append(seen)
+            looks.add(seen)
         if progress:
             progress(done, len(items))
     return kept, looks

@@ -66,7 +66,7 @@ class Learner:
         return {n: w.detach().clone().to(device) for n, w in named if not n.startswith("head.")}
 
     def fork(self) -> Learner:
-        """A copy with its own weights and optimizer, on the same pictures, for trying things out."""
+        """A copy with its own weights and optimizer on the same pictures, to try things out."""
         other = copy.copy(self)
         other.model = copy.deepcopy(self.model)
         other.optimizer = create_optimizer(self.config, other.model)
@@ -107,7 +107,10 @@ class Learner:
         torch.manual_seed(seed)  # dropout
         rows = batch_rows(len(self.pixels), seen, config.batch_size, config.seed)
         rows = rows[self.fabric.global_rank :: self.fabric.world_size]
-        x, y = to_unit(self.pixels[rows.to(self.pixels.device)], device), self.labels[rows.to(device)]
+        x, y = (
+            to_unit(self.pixels[rows.to(self.pixels.device)], device),
+            self.labels[rows.to(device)],
+        )
         if config.augment == "light":
             generator = torch.Generator().manual_seed(seed)
             x = vary(x, self.side, mirror=config.mirror, generator=generator)

@@ -16,6 +16,15 @@ _UNICODE_PATH = 0x7075  # extra field of Info-ZIP, WinRAR and others: the name a
 _CP437_LETTERS = frozenset([*range(0x80, 0xA6), 0xE1])
 _DIGITS = frozenset("0123456789")
 _LONGEST_CLASS_NAME = 100  # characters; a zip allows 65,535
+# Letters that UTF-8 writes with two bytes and people name files with: Latin (with the accents of
+# macOS), Greek, Cyrillic, Hebrew, Arabic.
+_TWO_BYTE_SCRIPTS = (
+    frozenset([*range(0xA0, 0x180), *range(0x300, 0x370)]),
+    frozenset(range(0x386, 0x3CF)),
+    frozenset(range(0x400, 0x460)),
+    frozenset(range(0x5D0, 0x5EB)),
+    frozenset(range(0x600, 0x700)),
+)
 _JUNK_NAMES = frozenset(["__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "icon\r"])
 
 
@@ -42,7 +51,7 @@ def zip_names(infos: Iterable[zipfile.ZipInfo]) -> list[str]:
 def guess_encoding(names: Iterable[bytes]) -> str:
     """Which of ``utf-8``, ``gb2312``, ``gbk`` and ``cp437`` the names of one archive are in."""
     names = [name for name in names if not name.isascii()]
-    if all(_decodes(name, "utf-8") for name in names):
+    if _is_utf8(names):
         return "utf-8"
     if all(_CP437_LETTERS.issuperset(byte for byte in name if byte > 0x7F) for name in names):
         return "cp437"
@@ -62,11 +71,12 @@ def is_junk(path: str) -> bool:
 
 def class_name(folder: str) -> str:
     """A folder's name as a class name: NFC, one line, no control or direction marks."""
-    spaced = re.sub(r"\s+", " ", unicodedata.normalize("NFC", folder))
+    spaced = re.sub(r"\s", " ", folder)
     # Cc: control, Cf: invisible format (right-to-left marks), Cs: broken surrogates.
     unwanted = ("Cc", "Cf", "Cs")
     kept = "".join(letter for letter in spaced if unicodedata.category(letter) not in unwanted)
-    return kept.strip()[:_LONGEST_CLASS_NAME].rstrip() or "_"
+    name = " ".join(unicodedata.normalize("NFC", kept).split())
+    return name[:_LONGEST_CLASS_NAME].rstrip() or "_"
 
 
 def shown(path: str) -> str:
@@ -77,8 +87,24 @@ def shown(path: str) -> str:
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key that puts ``2.jpg`` before ``10.jpg`` and ignores case."""
     parts = re.split(r"([0-9]+)", name.casefold())
-    numbered = ((0, int(part[:18]), part) if part[:1] in _DIGITS else (1, 0, part) for part in parts)
+    numbered = (
+        (0, int(part[:18]), part) if part[:1] in _DIGITS else (1, 0, part) for part in parts
+    )
     return (*numbered, (2, 0, name))
+
+
+def _is_utf8(names: list[bytes]) -> bool:
+    """Whether the names are UTF-8, and not Chinese in GB2312 whose bytes happen to be valid UTF-8.
+
+    That happens to short words (the bytes of two characters read as a Greek and a Latin letter),
+    so what can be both counts as UTF-8 only if it then reads as letters of one script.
+    """
+    if not all(_decodes(name, "utf-8") for name in names):
+        return False
+    if not all(_decodes(name, "gb2312") for name in names):
+        return True
+    letters = {ord(letter) for name in names for letter in name.decode("utf-8")} - {*range(0x80)}
+    return max(letters, default=0) >= 0x800 or any(letters <= each for each in _TWO_BYTE_SCRIPTS)
 
 
 def _told_name(info: zipfile.ZipInfo) -> str | None:

@@ -11,8 +11,9 @@ import torch
 from lightning_fabric import Fabric
 
 from training.checkpoint import CheckpointDamaged
-from training.classifier import conclude_classifier, train_classifier
+from training.classifier import train_classifier
 from training.device import create_fabric, list_devices
+from training.evaluate import conclude_classifier
 from training.events import Event, Notice, Resumed
 from training.record import RunFolder
 from training.text import Message, UserError
@@ -62,7 +63,8 @@ def follow(folder: RunFolder, device: str) -> Iterator[Mapping[str, Any]]:
     """
     fabric = create_fabric(device or list_devices()[0])
     about = dataclasses.replace(folder.about(), device=str(fabric.device))
-    status, error = "interrupted", ()  # unless it gets further
+    error: tuple[Message, ...] = ()
+    status = "interrupted"  # unless it gets further
     folder.write_about(dataclasses.replace(about, status="running", error=()))
     try:
         for event in open_run(folder, fabric):

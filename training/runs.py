@@ -13,7 +13,6 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,41 +23,14 @@ from training.config import ClassifierConfig
 from training.device import create_fabric, list_devices
 from training.events import Event
 from training.home import Home, new_id
-from training.runner import conclude_run, open_run
 from training.record import ACTIVE, RESUMABLE, About, History, RunFolder
+from training.runner import conclude_run, open_run
+from training.snapshot import Snapshot, seconds_left
 from training.text import Message, UserError
 
 log = logging.getLogger(__name__)
 
 FOREGROUND_WAIT = 0.5  # s that a training step may be held back for a person at a slider
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A run as it was at one moment. ``version`` grows with every change.
-
-    ``place`` is 0 for a run that is not queued, 1 for the next to start. ``seconds_left`` and
-    ``wait_seconds`` (until a queued run starts) are estimates, ``None`` while unknown.
-    """
-
-    version: int
-    about: About
-    history: History
-    place: int = 0
-    seconds_left: float | None = None
-    wait_seconds: float | None = None
-    memory_mb: float = 0.0
-    result: Mapping[str, Any] | None = None
-
-    @property
-    def id(self) -> str:
-        """The run's id."""
-        return self.about.id
-
-    @property
-    def status(self) -> str:
-        """queued, running, paused, finished, stopped, failed or interrupted."""
-        return self.about.status
 
 
 class _Live:
@@ -93,6 +65,7 @@ class RunManager:
         self._calm = threading.Condition(threading.Lock())
         self._foreground = 0
         self._queue: list[str] = []
+        self._closing = False
         self._threads: list[threading.Thread] = []
         self._runs: dict[str, _Live] = {}
         self._adopt()
@@ -212,18 +185,29 @@ class RunManager:
                 self._foreground -= 1
                 self._calm.notify_all()
 
+    def close(self) -> None:
+        """End the worker threads between two steps; what ran is interrupted and can be resumed."""
+        with self._work:
+            self._closing = True
+            self._work.notify_all()
+        for thread in self._threads:
+            thread.join()
+
     # ---- the worker
 
     def _loop(self, device: str) -> None:
         while True:
             with self._work:
-                self._work.wait_for(lambda: bool(self._queue))
+                self._work.wait_for(lambda: bool(self._queue) or self._closing)
+                if self._closing:
+                    return
                 run = self._runs[self._queue.pop(0)]
                 self._set(run, status="running", device=device, error=())
                 for run_id in self._queue:
                     self._runs[run_id].changed()
+            error: tuple[Message, ...] = ()
             try:
-                status, error = self._train(run, device), ()
+                status = self._train(run, device)
             except UserError as problem:
                 status, error = "failed", (problem.what, problem.fix)
             except Exception:
@@ -246,6 +230,8 @@ class RunManager:
                     return "paused"
                 if run.wanted == "stop":
                     break
+                if self._closing:
+                    return "interrupted"
             else:
                 return "finished"
         except UserError:
@@ -284,6 +270,8 @@ class RunManager:
             except (ValueError, KeyError, TypeError) as problem:
                 log.warning("%s is damaged and was left out: %s", path, problem)
                 continue
+            if not about.owner:  # made on the command line, and perhaps still running there
+                continue
             run = self._runs[about.id] = _Live(folder, about, history)
             if about.status in ACTIVE:
                 self._set(run, status="interrupted")
@@ -312,7 +300,7 @@ class RunManager:
             about=run.about,
             history=history,
             place=place,
-            seconds_left=_seconds_left(history) if status == "running" else None,
+            seconds_left=seconds_left(history) if status == "running" else None,
             wait_seconds=self._wait(place) if place else None,
             memory_mb=psutil.Process().memory_info().rss / 2**20,
             result=run.result,
@@ -321,15 +309,9 @@ class RunManager:
     def _wait(self, place: int) -> float:
         """Seconds until the queue's ``place``-th run starts: the budgets ahead, shared out."""
         running = [run for run in self._runs.values() if run.about.status == "running"]
-        ahead = sum(_seconds_left(run.history) or _budget(run) for run in running)
+        ahead = sum(seconds_left(run.history) or _budget(run) for run in running)
         ahead += sum(_budget(self._runs[run_id]) for run_id in self._queue[: place - 1])
         return ahead / len(self.devices)
-
-
-def _seconds_left(history: History) -> float | None:
-    if history.progress <= 0.02:  # too early to tell
-        return None
-    return history.seconds * (1 - history.progress) / history.progress
 
 
 def _budget(run: _Live) -> float:

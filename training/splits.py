@@ -37,10 +37,8 @@ class Split:
 
     def without(self, rows: Indices) -> Split:
         """The same split less ``rows``."""
-        parts = {
-            name: np.setdiff1d(getattr(self, name), rows) for name in ("train", "val", "test")
-        }
-        return replace(self, **parts)
+        train, val, test = (np.setdiff1d(part, rows) for part in (self.train, self.val, self.test))
+        return replace(self, train=train, val=val, test=test)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for the checkpoint."""
@@ -125,8 +123,10 @@ def carve(images: ImageSet, rows: Indices, share: float, rng: np.random.Generato
 
 
 def _labelled(images: ImageSet, rows: Indices) -> Indices:
-    return rows[images.labels[rows] != NO_LABEL]
+    labelled: Indices = rows[images.labels[rows] != NO_LABEL]
+    return labelled
 
 
 def _without_groups(images: ImageSet, rows: Indices, kept_apart: Indices) -> Indices:
-    return rows[~np.isin(images.groups[rows], images.groups[kept_apart])]
+    apart: Indices = rows[~np.isin(images.groups[rows], images.groups[kept_apart])]
+    return apart

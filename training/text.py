@@ -81,7 +81,7 @@ class UserError(Exception):
         self.fix = Message(f"error.{key}.fix", values)
 
     def text(self, language: str = "en") -> str:
-        """Both sentences: ``WHAT. FIX.``"""
+        """Both sentences, what and fix."""
         return f"{self.what.text(language)} {self.fix.text(language)}"
 
     def __str__(self) -> str:

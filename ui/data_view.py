@@ -29,7 +29,8 @@ DROP_TEMPLATE = """
   <p class="drop-title">${words.title}</p>
   <p class="drop-hint">${words.hint}</p>
   <div class="drop-buttons">
-    <label class="pick">${words.files}<input type="file" multiple aria-label="${words.files}"></label>
+    <label class="pick">${words.files}<input type="file" multiple
+      aria-label="${words.files}"></label>
     <label class="pick">${words.folder}<input type="file" webkitdirectory multiple
       aria-label="${words.folder}"></label>
   </div>
@@ -81,10 +82,14 @@ def collected(counts: Mapping[str, int], language: str) -> str:
     if not counts:
         return note(t("data.collected_none", language))
     rows = "".join(
-        f"<li><b>{html.escape(name)}</b> <span>{t('data.pictures', language, count=count)}</span></li>"
+        f"<li><b>{html.escape(name)}</b> <span>{_count(count, language)}</span></li>"
         for name, count in counts.items()
     )
     return f'<ul class="collected">{rows}</ul>'
+
+
+def _count(count: int, language: str) -> str:
+    return t("data.pictures", language, count=count)
 
 
 def headline(images: ImageSet, report: Report, language: str) -> str:
@@ -134,7 +139,7 @@ def _class_row(
 ) -> str:
     rows = np.flatnonzero(images.labels == number)
     chosen = rows[np.linspace(0, len(rows) - 1, min(each, len(rows))).astype(int)]
-    count = t("data.pictures", language, count=len(rows))
+    count = _count(len(rows), language)
     return (
         f'<div class="class-row"><div class="class-name"><b>{html.escape(name)}</b>'
         f'<span>{count}</span><i style="width:{share * 100:.0f}%"></i></div>'

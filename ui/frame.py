@@ -32,12 +32,15 @@ class Visitor:
 
 
 Handler = Callable[..., Updates]
+PROGRESS = gr.Progress()  # only a mark; gradio makes one for each call
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Shared by all tabs. The four states live in the person's browser, each under its own key,
-    so that a slow handler never writes back an old value of another.
+    """Shared by all tabs.
+
+    The four states live in the person's browser, each under a key of its own, so that a slow
+    handler never writes back an old value of another.
     """
 
     home: Home
@@ -70,23 +73,22 @@ class Frame:
         writes: Iterable[Block] = (),
         message: gr.HTML | None = None,
         progress_on: Component | None = None,
+        event_data: bool = False,
         **options: Any,
     ) -> Any:
         """Call ``handler(visitor, values)`` on ``trigger`` and apply the updates that it returns.
 
         What a person can mend, and what is our fault, is said in ``message``. With
         ``progress_on`` the handler may be slow: it waits in the queue, gets a ``gr.Progress``
-        as its third argument, and its progress is drawn over that component.
+        as its third argument, and its progress is drawn over that component. With
+        ``event_data`` it also gets what the page's script sent along.
         """
-        reads = [*self.states, *reads]
-        outputs = list(dict.fromkeys([*writes, *([message] if message else [])]))
-        slow = progress_on is not None
         return trigger(
-            self._call_slowly(handler, message) if slow else self._call(handler, message),
-            inputs=set(reads),
-            outputs=outputs,
-            queue=slow,
-            show_progress="full" if slow else "hidden",
+            self._caller(handler, message, progress_on is not None, event_data),
+            inputs={*self.states, *reads},
+            outputs=list(dict.fromkeys([*writes, *([message] if message else [])])),
+            queue=progress_on is not None,
+            show_progress="full" if progress_on else "hidden",
             show_progress_on=progress_on,
             api_visibility="private",
             **options,
@@ -102,17 +104,23 @@ class Frame:
             api_visibility="private",
         )
 
-    def _call(self, handler: Handler, message: gr.HTML | None) -> Callable[..., Any]:
+    def _caller(
+        self, handler: Handler, message: gr.HTML | None, slow: bool, event_data: bool
+    ) -> Callable[..., Any]:
+        """What gradio calls; it tells from the signature what to pass."""
+
         def call(values: dict[Any, Any]) -> Any:
             return self._answer(handler, message, values)
 
-        return call
-
-    def _call_slowly(self, handler: Handler, message: gr.HTML | None) -> Callable[..., Any]:
-        def call(values: dict[Any, Any], progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008
+        def call_slowly(values: dict[Any, Any], progress: gr.Progress = PROGRESS) -> Any:
             return self._answer(handler, message, values, progress)
 
-        return call
+        def call_with_data(
+            values: dict[Any, Any], event: gr.EventData, progress: gr.Progress = PROGRESS
+        ) -> Any:
+            return self._answer(handler, message, values, progress, event._data or {})
+
+        return call_with_data if event_data else call_slowly if slow else call
 
     def _answer(
         self, handler: Handler, message: gr.HTML | None, values: dict[Any, Any], *more: Any
@@ -144,5 +152,9 @@ def picture_input(frame: Frame, first: str, **props: Any) -> gr.Image:
         buttons=[],
         **props,
     )
-    image.preprocess = lambda payload: payload.path if payload else None  # type: ignore
+    setattr(image, "preprocess", _path_only)  # noqa: B010
     return image
+
+
+def _path_only(payload: Any) -> str | None:
+    return payload.path if payload else None

@@ -23,6 +23,7 @@ from ui.try_tab import TryTab
 from ui.watch_tab import WatchTab
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
+STATES = ("owner", "language", "dataset", "run")  # what the browser remembers
 STEPS = ("data", "train", "watch", "result", "try")
 TICK = 1.0  # s between two looks at what has changed
 KEEP_UPLOADS = 24 * 3600  # s; pictures that were tried and files made for downloads
@@ -67,12 +68,23 @@ class Page:
             fill_width=False,
         ) as self.blocks:
             secret = home.secret()
-            states = [_remembered(name, secret) for name in ("owner", "language", "dataset", "run")]
+            owner, language_state, dataset, run = (_remembered(name, secret) for name in STATES)
             self.seen = gr.State({})
             self._build_header(words)
             self.timer = gr.Timer(TICK)
-            with gr.Tabs(elem_classes="steps", elem_id="steps", selected="data") as steps:
-                self.frame = Frame(home, manager, Shelf(home), limits, words, *states, steps)
+            with gr.Tabs(elem_classes="steps", selected="data", overflow_behavior="wrap") as steps:
+                self.frame = Frame(
+                    home,
+                    manager,
+                    Shelf(home),
+                    limits,
+                    words,
+                    owner,
+                    language_state,
+                    dataset,
+                    run,
+                    steps,
+                )
                 self.tabs: dict[str, Any] = {}
                 for number, (step, kind) in enumerate(
                     zip(STEPS, (DataTab, TrainTab, WatchTab, ResultTab, TryTab), strict=True), 1
@@ -98,8 +110,7 @@ class Page:
             )
 
     def _wire(self) -> None:
-        frame, reads = self.frame, list(self.tabs["train"].fields.values())
-        reads += [self.tabs["train"].lr_mode]
+        frame, reads = self.frame, self.tabs["train"].reads
         quick: dict[str, Any] = {
             "queue": False,
             "show_progress": "hidden",
@@ -163,7 +174,7 @@ class Page:
             changes, seen = self.tabs[name].live(visitor, seen)
             updates |= changes
         updates |= self.tabs["data"].show(visitor)
-        updates |= self.tabs["train"].show_with(visitor, values)
+        updates |= self.tabs["train"].show(visitor, values)
         said = self.frame.words.updates(visitor.language)
         return {
             **said,

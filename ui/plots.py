@@ -81,8 +81,8 @@ def lr_range_figure(preview: Mapping[str, Any], x_label: str, y_label: str) -> F
     finite = [loss for loss in preview["losses"] if loss is not None and np.isfinite(loss)]
     if finite:  # the end of a range test diverges and would flatten all else
         axes.set_ylim(min(finite) * 0.9, min(max(finite), 2.5 * finite[0]) * 1.05)
-    axes.set_xlabel(x_label, fontproperties=font(x_label))
-    axes.set_ylabel(y_label, fontproperties=font(y_label))
+    axes.set_xlabel(x_label, fontproperties=font(x_label, 12))
+    axes.set_ylabel(y_label, fontproperties=font(y_label, 12))
     _calm(axes)
     return figure
 
@@ -93,7 +93,7 @@ def confusion_figure(
     """Rows are the truth, columns the guess; a cell's colour is its share of the row."""
     counts = np.array(confusion, dtype=float)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    side = float(np.clip(2.6 + 0.42 * len(classes), 4.2, 12))
+    side = float(np.clip(2.4 + 0.4 * len(classes), 4.0, 12))
     figure = Figure(figsize=(side + 0.6, side), layout="constrained")
     axes = figure.add_subplot()
     colours = LinearSegmentedColormap.from_list("seedling", ["#ffffff", "#bfe3cd", GREEN])
@@ -106,14 +106,14 @@ def confusion_figure(
                 axes.text(
                     column,
                     row,
-                    int(counts[row, column]),
+                    str(int(counts[row, column])),
                     ha="center",
                     va="center",
                     color=ink,
-                    fontsize=10,
+                    fontsize=12,
                 )
-    axes.set_xlabel(x_label, fontproperties=font(x_label))
-    axes.set_ylabel(y_label, fontproperties=font(y_label))
+    axes.set_xlabel(x_label, fontproperties=font(x_label, 12))
+    axes.set_ylabel(y_label, fontproperties=font(y_label, 12))
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -124,17 +124,15 @@ def _name_ticks(axes: Any, classes: Sequence[str]) -> None:
     """Class names on both axes, shortened; every n-th only where there are too many."""
     places = range(0, len(classes), max(1, len(classes) // 40))
     shown = [shorten(classes[i], 14) for i in places]
-    size = 10 if len(classes) <= 12 else 7
-    for set_ticks, turn in ((axes.set_xticks, 45), (axes.set_yticks, 0)):
-        labels = set_ticks(list(places), shown)
-        for tick, name in zip(
-            axes.get_xticklabels() if turn else axes.get_yticklabels(), shown, strict=True
-        ):
-            tick.set_fontproperties(font(name, size))
-            tick.set_parse_math(False)  # a class called $x$ is a name, not a formula
-            if turn:
-                tick.set(rotation=turn, ha="right", rotation_mode="anchor")
-        del labels
+    size = 12 if len(classes) <= 12 else 8
+    axes.set_xticks(list(places), shown)
+    axes.set_yticks(list(places), shown)
+    for axis in (axes.xaxis, axes.yaxis):
+        for label, name in zip(axis.get_ticklabels(), shown, strict=True):
+            label.set_fontproperties(font(name, size))
+            label.set_parse_math(False)  # a class called $x$ is a name, not a formula
+    for label in axes.get_xticklabels():
+        label.set(rotation=45, ha="right", rotation_mode="anchor")
 
 
 def shorten(name: str, length: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from training.runs import Snapshot
+from training.snapshot import Snapshot
 from training.text import t
 from ui import plots
 from ui.frame import Frame, Updates, Values, Visitor

@@ -20,7 +20,8 @@ from PIL import Image
 from training.home import Home, new_id
 from training.imageset import ImageSet
 from training.record import ACTIVE, write_json
-from training.runs import RunManager, Snapshot
+from training.runs import RunManager
+from training.snapshot import Snapshot
 from training.text import UserError
 
 Edits = dict[str, str | None]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,13 +10,12 @@ import gradio as gr
 
 from training.intake import read_picture
 from training.predict import load_predictor
-from training.runs import Snapshot
+from training.snapshot import Snapshot
 from training.text import UserError, t
 from ui.frame import Frame, Updates, Values, Visitor, picture_input
 from ui.session import choose_run, require_run, run_labels
 from ui.text import empty_state
 
-log = logging.getLogger(__name__)
 MOST_CLASSES = 8
 Seen = Mapping[str, Hashable]
 
@@ -49,6 +46,7 @@ class TryTab:
                         gr.Label,
                         {"label": "try.answer"},
                         num_top_classes=MOST_CLASSES,
+                        elem_classes="answer",
                         buttons=[],
                     )
                     make(
@@ -69,6 +67,7 @@ class TryTab:
             message=self.message,
             trigger_mode="always_last",
         )
+        on(self.picker.change, self._warm, reads=[self.picker], message=self.message)
         on(
             self.picker.input,
             self._pick,
@@ -76,6 +75,12 @@ class TryTab:
             writes=[*writes, *self.outputs],
             message=self.message,
         )
+
+    def _warm(self, visitor: Visitor, values: Values) -> Updates:
+        """Load the model ahead, so that the first picture is answered as fast as the rest."""
+        if values[self.picker]:
+            load_predictor(self._folder(visitor, values[self.picker]))
+        return {}
 
     def _predict(self, visitor: Visitor, values: Values) -> Updates:
         path, run_id = values[self.picture], values[self.picker]
@@ -88,7 +93,6 @@ class TryTab:
 
     def _pick(self, visitor: Visitor, values: Values) -> Updates:
         run_id = require_run(self.frame.manager, visitor.owner, values[self.picker])
-        warm(self._folder(visitor, run_id))
         return {self.frame.run: run_id, **self._predict(visitor, values)}
 
     def _folder(self, visitor: Visitor, run_id: object) -> Path:
@@ -127,19 +131,6 @@ class TryTab:
         }
         if run is None:
             return updates
-        warm(self.frame.manager.folder(run.id).path)
         labels = run_labels(judged)
         choices = [(labels[each.id], each.id) for each in judged]
         return {**updates, self.picker: gr.Dropdown(choices=choices, value=run.id)}
-
-
-def warm(folder: Path) -> None:
-    """Load the run's model beside, so that the first picture is answered as fast as the rest."""
-
-    def load() -> None:
-        try:
-            load_predictor(folder)
-        except Exception:  # said to the person when they try a picture
-            log.exception("The model in %s could not be loaded.", folder)
-
-    threading.Thread(target=load, name="warm", daemon=True).start()

@@ -7,19 +7,19 @@ from typing import Any
 
 import gradio as gr
 
-from training.record import ACTIVE, RESUMABLE
-from training.runs import Snapshot
+from training.record import RESUMABLE
+from training.snapshot import Snapshot
 from training.text import UserError, t
 from ui import plots
 from ui.frame import Frame, Updates, Values, Visitor
 from ui.session import choose_run, require_run, run_labels
-from ui.watch_view import curve_names, curves_key, run_headers, run_row, status_html
-from ui.text import box, duration, empty_state, message_html, percent, say
+from ui.text import box, empty_state, message_html, say
+from ui.watch_runs import CompareRuns
+from ui.watch_view import curve_colours, curve_names, curves_key, legend_html, status_html
 
 METRICS = {"loss": ("train/loss", "val/loss"), "accuracy": ("train/accuracy", "val/accuracy")}
 STOPPABLE = ("queued", "running", "paused")
 PAUSABLE = ("queued", "running")
-MOST_OVERLAID = len(plots.PALETTE)
 Seen = Mapping[str, Hashable]
 
 
@@ -50,7 +50,7 @@ class WatchTab:
             ) as self.lr_panel:
                 make(gr.HTML, {"value": "watch.lr_note"}, elem_classes="note")
                 self.lr_plot = gr.Plot(show_label=False, container=False)
-            self._build_runs()
+            self.compare = CompareRuns(frame)
         self._wire()
 
     # ---- what stands where
@@ -73,20 +73,14 @@ class WatchTab:
 
     def _build_charts(self) -> None:
         self.charts: dict[str, gr.LinePlot] = {}
-        with gr.Row(visible=False, elem_classes="charts") as self.chart_row:
+        with gr.Column(visible=False, elem_classes="charts") as self.chart_row, gr.Row():
             for name, metrics in METRICS.items():
                 self.charts[name] = self.frame.words.make(
                     gr.LinePlot,
                     {
                         "title": f"watch.chart_{name}",
                         "x_title": "watch.images_seen",
-                        "color_map": lambda lang, m=metrics: dict(
-                            zip(
-                                curve_names(m, lang).values(),
-                                (plots.GREEN, plots.AMBER),
-                                strict=True,
-                            )
-                        ),
+                        "color_map": curve_colours(metrics),
                     },
                     x="x",
                     y="y",
@@ -99,42 +93,9 @@ class WatchTab:
                     buttons=[],
                     min_width=300,
                 )
-
-    def _build_runs(self) -> None:
-        make = self.frame.words.make
-        self.runs_title = make(gr.HTML, {"value": lambda lang: f"<h3>{t('watch.runs', lang)}</h3>"})
-        self.table = make(
-            gr.Dataframe,
-            {"headers": run_headers},
-            datatype="str",
-            interactive=False,
-            buttons=[],
-            show_label=False,
-            max_height=320,
-            elem_classes="runs",
-        )
-        self.overlay = make(
-            gr.Dropdown,
-            {"label": "watch.overlay", "info": "watch.overlay_info"},
-            multiselect=True,
-            max_choices=MOST_OVERLAID,
-            filterable=False,
-            visible=False,
-        )
-        self.overlay_plot = make(
-            gr.LinePlot,
-            {"title": "watch.chart_overlay", "x_title": "watch.images_seen"},
-            x="x",
-            y="y",
-            color="curve",
-            y_title=" ",
-            color_title=" ",
-            height=300,
-            y_lim=[0, 1],
-            show_label=False,
-            visible=False,
-            buttons=[],
-        )
+        with self.chart_row:
+            colours = curve_colours(METRICS["loss"])
+            self.frame.words.make(gr.HTML, {"value": lambda lang: legend_html(colours(lang))})
 
     # ---- what happens when
 
@@ -167,12 +128,6 @@ class WatchTab:
             self._delete,
             writes=[*self.outputs, self.sure],
             message=self.message,
-        )
-        on(
-            self.overlay.change,
-            self._draw_overlay,
-            reads=[self.overlay],
-            writes=[self.overlay_plot],
         )
 
     def _pick(self, visitor: Visitor, values: Values) -> Updates:
@@ -211,18 +166,6 @@ class WatchTab:
     def _for(self, visitor: Visitor, run_id: str) -> Updates:
         return self.live(Visitor(visitor.owner, visitor.language, visitor.dataset, run_id), {})[0]
 
-    def _draw_overlay(self, visitor: Visitor, values: Values) -> Updates:
-        chosen = {
-            run.id: run
-            for run in self.frame.manager.runs(visitor.owner)
-            if run.id in (values[self.overlay] or [])
-        }
-        labels = run_labels(list(chosen.values()))
-        histories = {labels[run_id]: run.history for run_id, run in chosen.items()}
-        frame = plots.overlay_frame(histories, "val/accuracy")
-        colours = dict(zip(histories, plots.PALETTE, strict=False))
-        return {self.overlay_plot: gr.LinePlot(frame, color_map=colours, visible=not frame.empty)}
-
     # ---- what is seen
 
     @property
@@ -245,8 +188,7 @@ class WatchTab:
             self.notices,
             self.lr_panel,
             self.lr_plot,
-            self.table,
-            self.overlay,
+            *self.compare.outputs,
         ]
 
     def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
@@ -295,16 +237,10 @@ class WatchTab:
             (f"{labels[each.id]} ({t(f'watch.is_{each.status}', language)})", each.id)
             for each in mine
         ]
-        overlaid = [
-            (labels[each.id], each.id) for each in mine if "val/accuracy" in each.history.curves
-        ]
         return {
             **updates,
             self.picker: gr.Dropdown(choices=choices, value=run.id),
-            self.overlay: gr.Dropdown(choices=overlaid, visible=len(overlaid) > 1),
-            self.table: gr.Dataframe(
-                value=[run_row(each, language) for each in mine], headers=run_headers(language)
-            ),
+            **self.compare.show(mine, labels, language),
         }
 
     def _show_run(self, run: Snapshot | None, language: str) -> Updates:
@@ -332,7 +268,7 @@ class WatchTab:
         }
         updates: Updates = {self.charts[name]: frame for name, frame in frames.items()}
         any_points = any(not frame.empty for frame in frames.values())
-        return {**updates, self.chart_row: gr.Row(visible=any_points)}
+        return {**updates, self.chart_row: gr.Column(visible=any_points)}
 
     def _show_lr(self, run: Snapshot | None, language: str) -> Updates:
         preview = run.history.previews.get("lr_range") if run else None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 import html
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
 
 from training.record import ACTIVE
-from training.runs import Snapshot
+from training.snapshot import Snapshot
 from training.text import t
+from ui.plots import AMBER, GREEN
 from ui.text import duration, percent, say
+
+COLOURS = (GREEN, AMBER)
 
 
 def curves_key(run: Snapshot | None, language: str) -> Hashable:
@@ -25,6 +28,24 @@ def curves_key(run: Snapshot | None, language: str) -> Hashable:
 def curve_names(metrics: tuple[str, ...], language: str) -> dict[str, str]:
     """Metric to what the legend calls it."""
     return {metric: t(f"watch.curve_{metric.split('/')[0]}", language) for metric in metrics}
+
+
+def curve_colours(metrics: tuple[str, ...]) -> Callable[[str], dict[str, str]]:
+    """Green for what it learns from, amber for what it is checked with, in any language."""
+
+    def colours(language: str) -> dict[str, str]:
+        return dict(zip(curve_names(metrics, language).values(), COLOURS, strict=True))
+
+    return colours
+
+
+def legend_html(colours: Mapping[str, str]) -> str:
+    """Which colour is what; the chart's own legend is too small to read."""
+    items = "".join(
+        f'<span><i style="background:{colour}"></i>{html.escape(name)}</span>'
+        for name, colour in colours.items()
+    )
+    return f'<p class="legend">{items}</p>'
 
 
 def run_headers(language: str) -> list[str]:
@@ -49,12 +70,10 @@ def run_row(run: Snapshot, language: str) -> list[str]:
 def status_html(run: Snapshot, language: str) -> str:
     """What the run is doing, in words, a bar, and the numbers beside it."""
     history, active = run.history, run.status in ACTIVE
-    says = say(f"watch.says_{run.status}", language, name=run.about.name)
-    if run.status == "queued":
-        says = say("watch.says_queued", language, name=run.about.name, place=run.place)
-        if run.wait_seconds is not None:
-            says += " " + t("watch.wait", language, time=duration(run.wait_seconds, language))
-    elif run.status == "running" and run.seconds_left is not None:
+    says = say(f"watch.says_{run.status}", language, name=run.about.name, place=run.place)
+    if run.wait_seconds is not None:
+        says += " " + t("watch.wait", language, time=duration(run.wait_seconds, language))
+    elif run.seconds_left is not None:
         says += " " + t("watch.left", language, time=duration(run.seconds_left, language))
     share = 1.0 if run.status == "finished" else history.progress
     facts = [("watch.fact_seen", f"{history.images_seen:,}")]

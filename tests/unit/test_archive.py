@@ -59,6 +59,9 @@ def test_the_archive_decides_for_all_its_names() -> None:
     ambiguous = "Köln".encode("cp437")  # by itself also valid GBK
     assert guess_encoding([ambiguous]) == "cp437"
     assert guess_encoding(["图片".encode("gbk"), b"plain.jpg"]) == "gb2312"
+    assert guess_encoding(["联通/图片".encode("gbk")]) == "gb2312"  # valid UTF-8, too
+    assert guess_encoding(["Фото/кот".encode()]) == guess_encoding(["Çà è".encode()]) == "utf-8"
+    assert guess_encoding(["图片/中文".encode()]) == "utf-8"
     assert guess_encoding([b"\xff\xfe", "图片".encode("gbk")]) == "cp437"
     assert guess_encoding(["საქართველო".encode(), b"plain.jpg"]) == "utf-8"
 

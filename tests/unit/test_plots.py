@@ -1,0 +1,91 @@
+"""Charts come out of plain data, without a page."""
+
+from __future__ import annotations
+
+import warnings
+from io import BytesIO
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from training.record import History, Point
+from ui import plots
+
+
+def points(count: int) -> tuple[Point, ...]:
+    return tuple(Point(i * 32, i * 0.5, 1 / (i + 1)) for i in range(count))
+
+
+def drawn(figure: Figure) -> bytes:
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("count", [0, 1, 600, 601, 50_000])
+def test_a_thinned_curve_keeps_its_ends_and_order(count: int) -> None:
+    thinned = plots.thin(points(count))
+    assert len(thinned) == min(count, plots.MAX_POINTS)
+    if count:
+        assert (thinned[0], thinned[-1]) == (points(count)[0], points(count)[-1])
+        assert thinned == sorted(thinned, key=lambda point: point.images_seen)
+
+
+def test_curves_have_one_row_per_point_and_legend_names() -> None:
+    history = History(
+        curves={"train/loss": points(3), "val/loss": points(2), "train/lr": points(9)}
+    )
+    frame = plots.curves_frame(history, {"train/loss": "learning", "val/loss": "检查"})
+    assert list(frame.columns) == ["x", "y", "curve"]
+    assert frame["curve"].value_counts().to_dict() == {"learning": 3, "检查": 2}
+    assert frame["x"].tolist()[:3] == [0, 32, 64]
+
+
+def test_a_run_without_points_is_an_empty_chart() -> None:
+    frame = plots.curves_frame(History(), {"train/loss": "learning"})
+    assert frame.empty
+    assert list(frame.columns) == ["x", "y", "curve"]
+
+
+def test_runs_lie_over_each_other_by_name() -> None:
+    runs = {"a": History(curves={"val/accuracy": points(4)}), "b": History()}
+    frame = plots.overlay_frame(runs, "val/accuracy")
+    assert set(frame["curve"]) == {"a"}
+
+
+@pytest.mark.parametrize("count", [2, 10, 102])
+def test_a_confusion_matrix_of_any_size_is_drawn(count: int) -> None:
+    confusion = np.eye(count, dtype=int) * 7
+    names = [f"class {i}" for i in range(count)]
+    assert drawn(plots.confusion_figure(confusion.tolist(), names, "guess", "truth"))
+
+
+def test_odd_class_names_are_names_and_not_formulas_or_warnings() -> None:
+    names = ["$\\frac{", "猫猫", "a" * 300, "<b>x</b>", "_^{}"]
+    if plots.cjk_family() is None:
+        names.remove("猫猫")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        confusion = np.ones((len(names), len(names)), dtype=int).tolist()
+        figure = plots.confusion_figure(confusion, names, "模型的猜测"[: len(names)], "truth")
+        if plots.cjk_family() is not None:
+            assert drawn(figure)
+
+
+def test_an_empty_row_of_the_confusion_is_no_division_by_zero() -> None:
+    with np.errstate(all="raise"):
+        assert drawn(plots.confusion_figure([[0, 0], [1, 2]], ["a", "b"], "guess", "truth"))
+
+
+@pytest.mark.parametrize(
+    "losses", [[2.0, 1.0, 900.0], [float("nan")] * 3, [2.0, 1.0, float("inf")]]
+)
+def test_a_range_test_that_diverged_is_drawn(losses: list[float]) -> None:
+    preview = {"rates": [1e-4, 1e-3, 1e-2], "losses": losses, "chosen": 1e-3}
+    assert drawn(plots.lr_range_figure(preview, "rate", "loss"))
+
+
+def test_a_range_test_without_a_choice_is_drawn() -> None:
+    preview = {"rates": [1e-4, 1e-3], "losses": [1.0, 2.0], "chosen": None}
+    assert drawn(plots.lr_range_figure(preview, "rate", "loss"))

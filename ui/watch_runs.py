@@ -1,0 +1,93 @@
+"""The lower half of step 3: all runs of a person in a table, and several in one chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from training.snapshot import Snapshot
+from training.text import t
+from ui import plots
+from ui.frame import Frame, Updates, Values, Visitor
+from ui.session import run_labels
+from ui.watch_view import legend_html, run_headers, run_row
+
+METRIC = "val/accuracy"
+
+
+class CompareRuns:
+    """The table and the chart; built inside the page's context."""
+
+    def __init__(self, frame: Frame) -> None:
+        """Build both."""
+        self.frame = frame
+        make = frame.words.make
+        make(gr.HTML, {"value": lambda language: f"<h3>{t('watch.runs', language)}</h3>"})
+        self.table = make(
+            gr.Dataframe,
+            {"label": "watch.runs", "headers": run_headers},
+            datatype="str",
+            interactive=False,
+            buttons=[],
+            show_label=False,
+            max_height=320,
+            elem_classes="runs",
+        )
+        self.chosen = make(
+            gr.Dropdown,
+            {"label": "watch.overlay", "info": "watch.overlay_info"},
+            multiselect=True,
+            max_choices=len(plots.PALETTE),
+            filterable=False,
+            visible=False,
+        )
+        self.chart = make(
+            gr.LinePlot,
+            {"title": "watch.chart_overlay", "x_title": "watch.images_seen"},
+            x="x",
+            y="y",
+            color="curve",
+            y_title=" ",
+            color_title=" ",
+            height=300,
+            y_lim=[0, 1],
+            show_label=False,
+            visible=False,
+            buttons=[],
+            elem_classes="charts",
+        )
+        self.legend = gr.HTML()
+        frame.on(
+            self.chosen.change,
+            self._draw,
+            reads=[self.chosen],
+            writes=[self.chart, self.legend],
+        )
+
+    @property
+    def outputs(self) -> list[Any]:
+        """All that ``show`` may change."""
+        return [self.table, self.chosen]
+
+    def show(self, mine: Sequence[Snapshot], labels: Mapping[str, str], language: str) -> Updates:
+        """The table of ``mine``, and which of them can be laid over each other."""
+        drawable = [(labels[run.id], run.id) for run in mine if METRIC in run.history.curves]
+        rows = [run_row(run, language) for run in mine]
+        return {
+            self.table: gr.Dataframe(value=rows, headers=run_headers(language)),
+            self.chosen: gr.Dropdown(choices=drawable, visible=len(drawable) > 1),
+        }
+
+    def _draw(self, visitor: Visitor, values: Values) -> Updates:
+        wanted = values[self.chosen] or []
+        runs = [run for run in self.frame.manager.runs(visitor.owner) if run.id in wanted]
+        labels = run_labels(runs)
+        histories = {labels[run.id]: run.history for run in runs}
+        frame = plots.overlay_frame(histories, METRIC)
+        colours = dict(zip(histories, plots.PALETTE, strict=False))
+        return {
+            self.chart: gr.LinePlot(frame, color_map=colours, visible=not frame.empty),
+            self.legend: "" if frame.empty else legend_html(colours),
+        }
