@@ -13,7 +13,7 @@ from training.datasets import list_sources, open_data
 from training.intake import read_picture, take_in_labelled
 from training.text import UserError, t
 from ui import data_view as view
-from ui.frame import Frame, Updates, Values, Visitor, picture_input
+from ui.frame import Frame, Updates, Values, Visitor, picture_input, picture_path
 from ui.session import Collection, DataSet
 from ui.uploads import take_upload
 
@@ -135,7 +135,13 @@ class DataWays:
         on(self.use_btn.click, self._use, progress_on=self.collected, **arriving)
         shots: dict[str, Any] = {"writes": [self.shot, *self.outputs], "message": message}
         for trigger in (self.shot.input, self.add_btn.click):
-            on(trigger, self._add, reads=[self.class_name, self.shot], **shots)
+            on(
+                trigger,
+                self._add,
+                reads=[self.class_name, self.shot],
+                preprocess=False,
+                **shots,
+            )
         on(self.undo_btn.click, self._undo, **shots)
         on(
             self.download.change,
@@ -176,10 +182,10 @@ class DataWays:
         return self.arrived(visitor, shelf.keep(visitor.owner, folder, name))
 
     def _add(self, visitor: Visitor, values: Values) -> Updates:
-        path = values[self.shot]
-        if not path:
+        path = picture_path(values[self.shot])
+        if path is None:
             raise UserError("data.no_shot")
-        picture = read_picture(Path(path))
+        picture = read_picture(path)
         Collection(self.frame.home, visitor.owner).add(picture, values[self.class_name])
         return {self.shot: None, **self._show_collected(visitor)}
 

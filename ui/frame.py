@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -141,10 +142,11 @@ class Frame:
 def picture_input(frame: Frame, first: str, **props: Any) -> gr.Image:
     """A place for one picture by file, webcam or clipboard; ``first`` is the way shown at first.
 
-    It hands over the file as it came, since ``training.intake`` reads more kinds of pictures
-    than gradio does and says in the person's language what is wrong with the others.
+    Handlers that read it are called with ``preprocess=False`` and take the file as it came by
+    ``picture_path``: ``training.intake`` reads more kinds of pictures than gradio does, and says
+    in the person's language what is wrong with the others.
     """
-    image = frame.words.make(
+    return frame.words.make(
         gr.Image,
         {"label": "page.picture", "placeholder": "page.picture_hint"},
         sources=sorted(("upload", "webcam", "clipboard"), key=lambda way: way != first),
@@ -152,9 +154,8 @@ def picture_input(frame: Frame, first: str, **props: Any) -> gr.Image:
         buttons=[],
         **props,
     )
-    setattr(image, "preprocess", _path_only)  # noqa: B010
-    return image
 
 
-def _path_only(payload: Any) -> str | None:
-    return payload.path if payload else None
+def picture_path(value: Any) -> Path | None:
+    """The uploaded file of a ``picture_input``; gradio has checked that it is an upload."""
+    return Path(value["path"]) if value else None

@@ -31,6 +31,7 @@ LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 # Gradio's own words (webcam, drag and drop) follow the browser; this makes them follow the page.
 SET_LANGUAGE = """async (language) => {
   document.documentElement.lang = language === "zh" ? "zh-CN" : language;
+  document.documentElement.dataset.spoken = language;
   const core = performance.getEntriesByType("resource").map((e) => e.name)
     .find((name) => /\\/core-[^/]*\\.js$/.test(name));
   if (core) (await import(core)).changeLocale?.(language === "zh" ? "zh-CN" : language);

@@ -12,9 +12,9 @@ from training.intake import read_picture
 from training.predict import load_predictor
 from training.snapshot import Snapshot
 from training.text import UserError, t
-from ui.frame import Frame, Updates, Values, Visitor, picture_input
+from ui.frame import Frame, Updates, Values, Visitor, picture_input, picture_path
 from ui.session import choose_run, require_run, run_labels
-from ui.text import empty_state
+from ui.text import empty_state, problem_html
 
 MOST_CLASSES = 8
 Seen = Mapping[str, Hashable]
@@ -65,6 +65,7 @@ class TryTab:
             reads=reads,
             writes=writes,
             message=self.message,
+            preprocess=False,
             trigger_mode="always_last",
         )
         on(self.picker.change, self._warm, reads=[self.picker], message=self.message)
@@ -74,6 +75,7 @@ class TryTab:
             reads=reads,
             writes=[*writes, *self.outputs],
             message=self.message,
+            preprocess=False,
         )
 
     def _warm(self, visitor: Visitor, values: Values) -> Updates:
@@ -83,11 +85,14 @@ class TryTab:
         return {}
 
     def _predict(self, visitor: Visitor, values: Values) -> Updates:
-        path, run_id = values[self.picture], values[self.picker]
-        if not path:
+        path = picture_path(values[self.picture])
+        if path is None:
             return {self.answer: None}
-        folder = self._folder(visitor, run_id)
-        picture = read_picture(Path(path))
+        folder = self._folder(visitor, values[self.picker])
+        try:
+            picture = read_picture(path)
+        except UserError as problem:  # the last picture's answer must not stand beside this one
+            return {self.answer: None, self.message: problem_html(problem, visitor.language)}
         with self.frame.manager.foreground():
             return {self.answer: load_predictor(folder)(picture)}
 

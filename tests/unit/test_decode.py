@@ -70,7 +70,7 @@ def test_orientation(kind: str, orientation: int) -> None:
         data = encoded(stored, kind, exif=exif)
     result = pixels(data)
     assert result.shape == (40, 60, 3)
-    assert np.abs(result - np.asarray(seen).astype(int)).mean() < 14
+    assert np.abs(result - np.asarray(seen).astype(int)).mean() < 25  # turned wrongly: 50 and more
 
 
 def test_cmyk_and_palette_and_one_bit() -> None:

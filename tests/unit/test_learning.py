@@ -111,9 +111,7 @@ def test_frozen_features_equal_the_networks_own(make_set: MakeSet) -> None:
     model = create_model("squeezenet1_1", 2).eval()
     rows = np.array([7, 0, 3, 8, 1])
     store = FeatureStore(images, None)
-    done = [
-        counted.done for counted in extract(model, images, rows, 64, torch.device("cpu"), store)
-    ]
+    counts = list(extract(model, images, rows, 64, torch.device("cpu"), store))
     (pixels,) = stream_squares(images, rows, 64, len(rows))
     with torch.no_grad():
         expected = model.features(to_unit(pixels, torch.device("cpu")))

@@ -1,0 +1,144 @@
+"""A real server on a free port with a home of its own, and a real browser to look at it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser import BROWSER_ARGS, find_browser
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_SECONDS = 90
+QUIET = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+expect.set_options(timeout=20_000)
+
+OpenPage = Callable[..., Page]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Seedling."""
+
+    url: str
+    home: Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Without pretrained weights, as on a fresh machine without a network."""
+    home, port = tmp_path_factory.mktemp("home"), free_port()
+    command = [sys.executable, "app.py", "--port", str(port), "--home", str(home)]
+    env = {**os.environ, "TORCH_HOME": str(home / "torch"), "OMP_NUM_THREADS": "1"}
+    log = (home / "server.log").open("w", encoding="utf-8")
+    process = subprocess.Popen(
+        [*command, "--device", "cpu", "--max-upload-mb", "8"],
+        cwd=ROOT,
+        env=env,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
+    while not answers(url):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise RuntimeError((home / "server.log").read_text(encoding="utf-8"))
+        time.sleep(0.2)
+    yield Server(url, home)
+    process.terminate()
+    process.wait(timeout=20)
+    log.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = find_browser()
+        running = playwright.chromium.launch(executable_path=path, args=[*BROWSER_ARGS, *QUIET])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
+    """``open_page(width=1280)``: the page as a person sees it who was never there before."""
+    contexts = []
+
+    def open_new(width: int = 1280, height: int = 900) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, locale="en-US")
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(server.url)
+        expect(page.locator("html")).to_have_attribute("data-spoken", "en")
+        return page
+
+    yield open_new
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def shapes_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Discs and squares, 24 of each, and one file that is no picture."""
+    path = tmp_path_factory.mktemp("pictures") / "Shapes.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(24):
+            for name in ("disc", "square"):
+                file = path.with_name("next.png")
+                shape(name, number).save(file)
+                archive.write(file, f"shapes/{name}/{number}.png")
+        archive.writestr("shapes/disc/notes.txt", "not a picture")
+    return path
+
+
+@pytest.fixture(scope="session")
+def disc_png(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A disc that is in no data set."""
+    path = tmp_path_factory.mktemp("pictures") / "new.png"
+    shape("disc", 1000).save(path)
+    return path
+
+
+def shape(name: str, seed: int) -> Image.Image:
+    """A disc is red, a square is blue; place, size and background are chance."""
+    rng = np.random.default_rng(seed)
+    image = Image.fromarray(rng.integers(60, 200, (72, 72, 3), dtype=np.uint8))
+    x, y, side = (int(rng.integers(low, low + 20)) for low in (4, 4, 26))
+    draw = ImageDraw.Draw(image)
+    paint, colour = (draw.ellipse, "red") if name == "disc" else (draw.rectangle, "blue")
+    paint((x, y, x + side, y + side), fill=colour)
+    return image

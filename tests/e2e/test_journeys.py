@@ -1,0 +1,192 @@
+"""What a person does, from pictures to a model, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import OpenPage, Server
+
+LINE = ".charts .mark-line path"  # what vega draws a curve as
+LONG = 60_000  # ms; for what waits for training
+
+
+def upload(page: Page, path: Path | list[Path], button: str = "Choose files") -> None:
+    page.get_by_label(button, exact=True).set_input_files(path)
+
+
+def step(page: Page, number: int) -> None:
+    page.get_by_role("tab", name=re.compile(f"^{number} ")).click()
+
+
+def start(page: Page, minutes: str, name: str) -> None:
+    """Train from scratch with the form of step 2."""
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+    page.get_by_label("Minutes", exact=True).fill(minutes)
+    page.get_by_role("button", name="More settings").click()
+    page.get_by_label("Name of this training").fill(name)
+    page.get_by_label("Name of this training").press("Tab")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text(f"{name} is learning")).to_be_visible(timeout=LONG)
+
+
+def curve(page: Page) -> str:
+    """The line of the first chart, as the browser draws it."""
+    line = page.locator(LINE).first
+    expect(line).to_be_attached(timeout=LONG)
+    return line.get_attribute("d") or ""
+
+
+def wait_for_more(page: Page, before: str) -> None:
+    line = page.locator(LINE).first
+    expect(line).not_to_have_attribute("d", before, timeout=LONG)
+
+
+def test_from_a_zip_to_a_model(
+    open_page: OpenPage, shapes_zip: Path, disc_png: Path, server: Server
+) -> None:
+    page = open_page()
+    upload(page, shapes_zip)
+    expect(page.get_by_role("heading", name="48 pictures in 2 classes")).to_be_visible()
+    expect(page.get_by_text("Left out: 1")).to_be_visible()
+    page.get_by_role("button", name="Next: train").click()
+
+    expect(page.get_by_text("kept back for an honest test")).to_be_visible()
+    start(page, "5", "Shapes one")
+    wait_for_more(page, curve(page))
+
+    page.reload()
+    expect(page.get_by_role("tab", name="3 Watch")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_text("Shapes one is learning")).to_be_visible()
+    wait_for_more(page, curve(page))
+
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("Shapes one is paused")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("Shapes one is learning")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Shapes one was stopped")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="See the result").click()
+
+    expect(
+        page.get_by_text(re.compile(r"\d+ of \d+ right; on new pictures expect"))
+    ).to_be_visible()
+    expect(page.get_by_role("rowheader", name="disc")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the model").click()
+    assert download.value.suggested_filename.endswith(".zip")
+    page.get_by_role("button", name="Try it on a picture").click()
+
+    panel = page.get_by_role("tabpanel").filter(has=page.get_by_label("Model", exact=True))
+    panel.locator("input[type=file]").set_input_files(disc_png)
+    expect(panel.get_by_text(re.compile(r"^\d+%$")).first).to_be_visible()
+    panel.get_by_role("button", name=re.compile("Remove|Clear")).first.click()
+    broken = server.home / "broken.png"
+    broken.write_bytes(b"no picture")
+    panel.locator("input[type=file]").set_input_files(broken)
+    expect(panel.get_by_role("alert")).to_contain_text("broken.png")
+
+
+def test_an_example_in_chinese(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_text("中文", exact=True).click()
+    page.get_by_role("tab", name="示例").click()
+    page.get_by_role("button", name="花园").click()
+    expect(page.get_by_role("heading", name="6 类，共 420 张图片")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="下一步：训练").click()
+    expect(page.get_by_text("另留")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("tab", name="1 数据")).to_be_visible()
+    expect(page.get_by_role("heading", name="6 类，共 420 张图片")).to_be_visible()
+    page.get_by_text("English", exact=True).click()
+    expect(page.get_by_role("heading", name="420 pictures in 6 classes")).to_be_visible()
+
+
+def test_classes_are_renamed_merged_and_brought_back(open_page: OpenPage, shapes_zip: Path) -> None:
+    page = open_page()
+    upload(page, shapes_zip)
+    page.get_by_role("button", name="Rename, merge or leave out classes").click()
+    cell = page.get_by_role("gridcell", name="disc").or_(page.get_by_text("disc", exact=True)).last
+    cell.dblclick()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("<b>ball</b>")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator(".class-name", has_text="<b>ball</b>")).to_be_visible()
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.locator(".class-name", has_text="disc")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        ("broken.zip", b"PK\x03\x04 and then nothing", "broken.zip"),
+        ("empty.zip", b"", "empty.zip"),
+        ("big.zip", b"x" * (9 << 20), "8 MB"),
+    ],
+)
+def test_a_bad_upload_is_answered_and_nothing_is_lost(
+    open_page: OpenPage, shapes_zip: Path, tmp_path: Path, name: str, data: bytes, sentence: str
+) -> None:
+    page = open_page()
+    upload(page, shapes_zip)
+    heading = page.get_by_role("heading", name="48 pictures in 2 classes")
+    expect(heading).to_be_visible()
+    page.get_by_role("button", name="Start with pictures").click()
+    bad = tmp_path / name
+    bad.write_bytes(data)
+    upload(page, bad)
+    expect(page.get_by_role("alert")).to_contain_text(sentence)
+    expect(heading).to_be_visible()
+    page.reload()
+    expect(heading).to_be_visible()
+
+
+def test_a_folder_keeps_its_classes(open_page: OpenPage, shapes_zip: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(shapes_zip) as archive:
+        archive.extractall(tmp_path)
+    page = open_page()
+    page.get_by_label("Choose a folder", exact=True).set_input_files(tmp_path / "shapes")
+    expect(page.get_by_role("heading", name="shapes: 48 pictures in 2 classes")).to_be_visible()
+
+
+def test_own_pictures_become_classes(open_page: OpenPage, disc_png: Path, shapes_zip: Path) -> None:
+    page = open_page()
+    page.get_by_role("tab", name="Camera").click()
+    panel = page.get_by_role("tabpanel").filter(has=page.get_by_label("What is in the picture?"))
+    panel = panel.last
+    for name, count in (("apple", 1), ("apple", 2), ("pear", 1)):
+        panel.get_by_label("What is in the picture?").fill(name)
+        panel.get_by_role("button", name="Upload file").click()
+        panel.locator("input[type=file]").set_input_files(disc_png)
+        expect(panel.locator("li", has_text=name)).to_contain_text(f"Pictures: {count}")
+    panel.get_by_role("button", name="Undo last").click()
+    expect(panel.locator("li", has_text="pear")).to_have_count(0)
+    expect(panel.get_by_role("button", name="Use these")).to_be_disabled()
+
+
+def test_two_browsers_do_not_see_each_other(open_page: OpenPage, shapes_zip: Path) -> None:
+    anna, ben = open_page(), open_page()
+    upload(anna, shapes_zip)
+    anna.get_by_role("button", name="Next: train").click()
+    start(anna, "0.1", "Annas secret")
+    step(ben, 3)
+    expect(ben.get_by_text("Nothing is learning yet")).to_be_visible()
+    upload_ben = ben.get_by_role("heading", name="48 pictures")
+    step(ben, 1)
+    expect(upload_ben).to_have_count(0)
+    expect(ben.get_by_text("Annas secret")).to_have_count(0)
+
+
+def test_a_phone_never_scrolls_sideways(open_page: OpenPage, shapes_zip: Path) -> None:
+    page = open_page(width=390, height=844)
+    upload(page, shapes_zip)
+    expect(page.get_by_role("heading", name="48 pictures in 2 classes")).to_be_visible()
+    for number in range(1, 6):
+        step(page, number)
+        widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert widths[0] <= widths[1], f"step {number}"
