@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -78,7 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    # Read by gradio when it is imported, so uploads never leave the home folder.
+    # Uploads never leave the home folder, and what an earlier server left of them goes.
+    shutil.rmtree(home.temp, ignore_errors=True)
     os.environ["GRADIO_TEMP_DIR"] = str(home.temp)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     from training.device import create_fabric

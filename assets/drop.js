@@ -108,7 +108,9 @@ element.addEventListener("dragleave", (event) => {
 element.addEventListener("drop", async (event) => {
   event.preventDefault();
   element.classList.remove("dragging");
-  const entries = Array.from(event.dataTransfer.items, (item) => item.webkitGetAsEntry()).filter(Boolean);
-  const found = await Promise.all(entries.map(listFolder));
-  take(found.flat());
+  const { items, files } = event.dataTransfer;
+  const entries = Array.from(items, (item) => item.webkitGetAsEntry()).filter(Boolean);
+  const plain = Array.from(files, (file) => ({ file, name: file.name }));
+  const found = entries.length ? (await Promise.all(entries.map(listFolder))).flat() : plain;
+  take(found);
 });

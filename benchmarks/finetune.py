@@ -101,9 +101,9 @@ def read_photos(source: Path, train: int, val: int, folder: Path) -> dict[str, l
     return chosen
 
 
-def batches(photos: list[Photo], transform: Callable[[Image.Image], Tensor], order: list[int]) -> (
-    Iterator[tuple[Tensor, Tensor]]
-):
+def batches(
+    photos: list[Photo], transform: Callable[[Image.Image], Tensor], order: list[int]
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of 4, decoded and transformed anew, as the tutorial's DataLoader does."""
     for start in range(0, len(order), 4):
         chosen = [photos[i] for i in order[start : start + 4]]

@@ -30,9 +30,8 @@ class Classifier(nn.Module):
         self.stages = nn.ModuleList(stages)
         self.pool = pool
         self.head = create_head(feature_count, class_count)
-        shape = (1, 3, 1, 1)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(shape), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(shape), persistent=False)
+        self.register_buffer("mean", _constant(IMAGENET_MEAN), persistent=False)
+        self.register_buffer("std", _constant(IMAGENET_STD), persistent=False)
 
     def features(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] to (B, D)."""
@@ -46,6 +45,11 @@ class Classifier(nn.Module):
         """(B, 3, H, W) in [0, 1] to scores (B, classes)."""
         scores: Tensor = self.head(self.features(images))
         return scores
+
+
+def _constant(channels: tuple[float, float, float]) -> Tensor:
+    # Always real, also while a model is put together on the meta device.
+    return torch.tensor(channels, device="cpu").view(1, 3, 1, 1)
 
 
 class Features(nn.Module):

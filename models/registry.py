@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import torch
 import torchvision
+from torch import Tensor
 
 from models.classifiers import Classifier, from_torchvision, seedling_net
 from models.weights import WeightsCard, torchvision_card
@@ -39,9 +41,13 @@ def _torchvision(name: str) -> Backbone:
     card = torchvision_card(name)
 
     def build(class_count: int, pretrained: bool) -> Classifier:
-        network = torchvision.models.get_model(name, weights=None)
-        if pretrained:
-            network.load_state_dict(card.load())
+        if not pretrained:
+            network = torchvision.models.get_model(name, weights=None)
+        else:
+            state = card.load()
+            with torch.device("meta"):  # no random weights only to throw them away
+                network = torchvision.models.get_model(name, weights=None)
+            network.load_state_dict(state, assign=True)
         return from_torchvision(network, class_count)
 
     return Backbone(name, 224, build, card)
@@ -79,3 +85,18 @@ def create_model(name: str, class_count: int, *, pretrained: bool = False) -> Cl
     if name not in BACKBONES:
         raise KeyError(f"{name!r} is not a backbone; there are {', '.join(BACKBONES)}.")
     return BACKBONES[name].build(class_count, pretrained)
+
+
+def restore_model(name: str, class_count: int, weights: Mapping[str, Tensor]) -> Classifier:
+    """The classifier that ``weights``, a ``Classifier.state_dict()``, was taken from.
+
+    The model takes the tensors over as they are.
+
+    Raises:
+        KeyError: no such name.
+        RuntimeError: the weights belong to another network or number of classes.
+    """
+    with torch.device("meta"):
+        model = create_model(name, class_count)
+    model.load_state_dict(weights, assign=True)
+    return model

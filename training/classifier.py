@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from models.classifiers import Classifier
-from models.registry import BACKBONES, create_model
+from models.registry import BACKBONES, create_model, restore_model
 from models.weights import WeightsUnavailable
 from training.checkpoint import Checkpoint, pack
 from training.config import ClassifierConfig
@@ -69,8 +69,8 @@ def _train(
             yield from fit_head(config, images, model, progress, fabric.device, clock)
         best: dict[str, Tensor] = {}
     else:
-        model = create_model(config.backbone, len(images.class_names))
-        model.load_state_dict(resume.part("model"))
+        weights = resume.part("model")
+        model = restore_model(config.backbone, len(images.class_names), weights)
         progress = Progress.from_json(resume.state)
         best = resume.part("best")
 
@@ -119,6 +119,7 @@ def _train(
             yield Tick()
         if progress.seen >= plan.next_eval:
             val_loss, val_accuracy = learner.validate()
+            progress.check(val_loss)
             if progress.best_loss is None or val_loss < progress.best_loss:
                 best, progress.best_loss = learner.weights(), val_loss
             plan.after_eval(config, progress.seen, clock.seconds())

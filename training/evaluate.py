@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 
 from models.classifiers import Classifier
-from models.registry import BACKBONES, create_model
+from models.registry import BACKBONES, restore_model
 from training.checkpoint import Checkpoint, pack
 from training.config import ClassifierConfig
 from training.events import Event, Finished, Step, Tick
@@ -29,8 +29,8 @@ def conclude_classifier(
 
     The last step of a whole run, and all that remains to be done for one that was stopped.
     """
-    model = create_model(config.backbone, len(images.class_names))
-    model.load_state_dict(last.part("best"))
+    weights = last.part("best")
+    model = restore_model(config.backbone, len(images.class_names), weights)
     split = Split.from_json(last.state["split"])
     side = config.image_size or BACKBONES[config.backbone].image_size
     store = FeatureStore(images, f"{config.backbone}-{side}" if config.method == "quick" else None)

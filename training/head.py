@@ -72,11 +72,10 @@ def _fit(
     rows = np.concatenate([split.train, split.val])
     x, y = store.get(images, rows), torch.from_numpy(images.labels[rows])
     class_count = len(images.class_names)
-    probe = Probe(
-        x, class_count, inverse_frequency(y, class_count) if config.class_weights else None
-    )
+    weights = inverse_frequency(y, class_count) if config.class_weights else None
+    probe = Probe(x, y, class_count, weights)
     best, best_loss = STRENGTHS[0], float("inf")
-    for number, trial in enumerate(probe.try_strengths(_folds(x, y, split)), 1):
+    for number, trial in enumerate(probe.try_strengths(_folds(split)), 1):
         if trial.val_loss < best_loss:
             best, best_loss = trial.strength, trial.val_loss
         yield Step(
@@ -92,17 +91,20 @@ def _fit(
                 "val/accuracy": trial.val_accuracy,
             },
         )
-    head = probe.fit(x, y, best)
+    head = probe.fit(best)
     model.head.load_state_dict(head.state_dict())
 
 
-def _folds(x: Tensor, y: Tensor, split: Split) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Fitted and unseen halves to choose a strength by: the split's own, or five where few."""
-    count = len(split.train)
+def _folds(split: Split) -> Tensor:
+    """Which pictures are fitted to choose a strength: the split's own, or five ways where few.
+
+    (N, K) bool for the N pictures of ``train`` and then ``val``.
+    """
+    count, total = len(split.train), len(split.train) + len(split.val)
     if count >= FEW:
-        return [(x[:count], y[:count], x[count:], y[count:])]
-    fold = torch.arange(len(x)) % FOLDS  # the rows are in random order
-    return [(x[fold != k], y[fold != k], x[fold == k], y[fold == k]) for k in range(FOLDS)]
+        return (torch.arange(total) < count)[:, None]
+    # Strides instead of blocks, because ``train`` and ``val`` are sorted by class.
+    return torch.arange(total)[:, None] % FOLDS != torch.arange(FOLDS)
 
 
 def stratified_order(images: ImageSet, split: Split, seed: int) -> Indices:

@@ -188,4 +188,4 @@ def centre_square(image: Image.Image, side: int) -> NDArray[np.uint8]:
     edge = min(width, height)
     left, top = (width - edge) / 2, (height - edge) / 2
     box = (left, top, left + edge, top + edge)
-    return np.array(image.resize((side, side), Image.Resampling.BICUBIC, box=box))
+    return np.array(image.resize((side, side), Image.Resampling.BILINEAR, box=box))

@@ -100,6 +100,15 @@ class Progress:
         """How much of the training is done, 0 to 1."""
         return min(1.0, self.seen / self.plan.total) if self.plan else 0.0
 
+    def check(self, loss: float) -> None:
+        """Whether training still makes sense.
+
+        Raises:
+            UserError: the loss is no longer a number.
+        """
+        if not math.isfinite(loss):
+            raise UserError("train.diverged", rate=f"{self.peak_rate:.2g}")
+
     def to_json(self) -> dict[str, Any]:
         """Plain data for the checkpoint."""
         plan = dataclasses.asdict(self.plan) if self.plan else None
@@ -142,8 +151,7 @@ class Meter:
             UserError: the loss is no longer a number.
         """
         loss, right = torch.stack(self._losses).mean().item(), torch.stack(self._rights).mean()
-        if not math.isfinite(loss):
-            raise UserError("train.diverged", rate=f"{progress.peak_rate:.2g}")
+        progress.check(loss)
         elapsed = self._clock.seconds() - self._since
         progress.images_per_second = (progress.seen - self._seen) / elapsed
         self._reset(progress.seen)

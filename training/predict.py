@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from models.registry import create_model
+from models.registry import restore_model
 from training import checkpoint as checkpoints
 from training.batches import to_batch, to_unit
 from training.imageset import centre_square
@@ -34,8 +34,8 @@ class Predictor:
             raise UserError("run.damaged", name=folder.name) from problem
         self.class_names: list[str] = saved.state["class_names"]
         self.side: int = saved.state["image_size"]
-        model = create_model(saved.state["backbone"], len(self.class_names))
-        model.load_state_dict(saved.part("model"))
+        weights = saved.part("model")
+        model = restore_model(saved.state["backbone"], len(self.class_names), weights)
         self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def __call__(self, picture: Image.Image) -> dict[str, float]:

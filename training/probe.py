@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 # Pulls towards zero that are tried, strong to weak, as multiples of ||W||^2 / (2 N) on
 # standardised features; the strong end keeps few pictures from being learned by heart.
-STRENGTHS = (3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
-ITERATIONS = 40  # of L-BFGS for each strength, which starts where the one before ended
+STRENGTHS = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
+ITERATIONS = 15  # of L-BFGS for each strength, which starts where the one before ended
+FINAL_ITERATIONS = 60
 
 
 @dataclass(frozen=True)
@@ -27,73 +28,95 @@ class Trial:
 
 
 class Probe:
-    """Fits the head on features x (N, D) with labels y (N,)."""
+    """Fits heads to features x (N, D) with labels y (N,).
 
-    def __init__(self, x: Tensor, class_count: int, class_weights: Tensor | None) -> None:
-        """Standardise by the mean and deviation of ``x``; ``class_weights`` (classes,) or none."""
+    The features are standardised and, where N < D, rotated into the N dimensions they span:
+    the pull towards zero does not change under a rotation, but the sums become shorter.
+    """
+
+    def __init__(
+        self, x: Tensor, y: Tensor, class_count: int, class_weights: Tensor | None
+    ) -> None:
+        """``class_weights`` (classes,) or none."""
         self.mean = x.mean(dim=0)
         self.scale = x.std(dim=0, correction=0).clamp_min(1e-6)
-        self.class_count = class_count
-        self.class_weights = class_weights
+        standard = (x - self.mean) / self.scale
+        self.rotation: Tensor | None = None
+        if x.shape[0] < x.shape[1]:
+            self.rotation = torch.linalg.qr(standard.T).Q  # (D, N)
+            standard = standard @ self.rotation
+        self.x, self.y = standard, y
+        self.class_count, self.class_weights = class_count, class_weights
 
-    def _standard(self, x: Tensor) -> Tensor:
-        return (x - self.mean) / self.scale
+    def try_strengths(self, fitted: Tensor) -> Iterator[Trial]:
+        """One Trial per strength, from strong to weak, as long as weaker ones may be better.
 
-    def try_strengths(self, folds: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> Iterator[Trial]:
-        """One Trial per strength over ``folds`` of (x fitted, y fitted, x unseen, y unseen).
-
-        Stops early where weaker pulls only make it worse.
+        ``fitted`` (N, K) says for K ways of dividing the pictures which ones are fitted; the
+        others are unseen. All K heads are fitted at once.
         """
-        ready = [(self._standard(a), b, self._standard(c), d) for a, b, c, d in folds]
-        weights = [self._zeros(a) for a, *_ in ready]
-        best, worse = float("inf"), 0
+        share = fitted / fitted.sum(dim=0)  # (N, K), the weight of each picture in its mean
+        rest = ~fitted / (~fitted).sum(dim=0)
+        weight = self._zeros(fitted.shape[1])
+        best = float("inf")
         for strength in STRENGTHS:
-            sums = torch.zeros(4)
-            for weight, (x, y, unseen_x, unseen_y) in zip(weights, ready, strict=True):
-                self._fit(weight, x, y, strength)
-                seen, unseen = self._score(weight, x, y), self._score(weight, unseen_x, unseen_y)
-                sums += torch.tensor([*seen, *unseen])
-            trial = Trial(strength, *(sums / len(ready)).tolist())
+            self._fit(weight, share, strength / fitted.sum(dim=0), ITERATIONS)
+            loss, right = self._judge(weight)
+            means = [
+                (values * w).sum(dim=0).mean().item()
+                for w in (share, rest)
+                for values in (loss, right)
+            ]
+            trial = Trial(strength, *means)
             yield trial
-            worse = worse + 1 if trial.val_loss > best else 0
-            best = min(best, trial.val_loss)
-            if worse == 2:  # from here on it only learns by heart
+            if trial.val_loss > best:  # from here on it only learns by heart
                 return
+            best = trial.val_loss
 
-    def fit(self, x: Tensor, y: Tensor, strength: float) -> nn.Linear:
-        """The head for raw features: the standardisation is folded into its weights."""
-        x = self._standard(x)
-        weight = self._zeros(x)
-        for step in STRENGTHS:  # down the same path as the trials
-            if step >= strength:
-                self._fit(weight, x, y, step)
-        head = nn.Linear(x.shape[1], self.class_count)
+    def fit(self, strength: float) -> nn.Linear:
+        """The head fitted to all pictures, for features as they come from the network."""
+        count = len(self.x)
+        weight = self._zeros(1)
+        share = torch.full((count, 1), 1 / count)
+        self._fit(weight, share, torch.tensor([strength / count]), FINAL_ITERATIONS)
+        direction, bias = weight[:-1, 0], weight[-1, 0]  # (D or N, classes), (classes,)
+        if self.rotation is not None:
+            direction = self.rotation @ direction
+        head = nn.Linear(len(self.mean), self.class_count)
         with torch.no_grad():
-            head.weight.copy_(weight[:-1].T / self.scale)
-            head.bias.copy_(weight[-1] - head.weight @ self.mean)
+            head.weight.copy_(direction.T / self.scale)
+            head.bias.copy_(bias - head.weight @ self.mean)
         return head
 
-    def _zeros(self, x: Tensor) -> Tensor:
-        return torch.zeros(x.shape[1] + 1, self.class_count)  # the last row is the bias
+    def _zeros(self, ways: int) -> Tensor:
+        return torch.zeros(self.x.shape[1] + 1, ways, self.class_count)  # the last row: biases
 
-    def _fit(self, weight: Tensor, x: Tensor, y: Tensor, strength: float) -> None:
+    def _scores(self, weight: Tensor) -> Tensor:
+        scores = torch.addmm(weight[-1].flatten(), self.x, weight[:-1].flatten(1))
+        return scores.view(len(self.x), -1, self.class_count)  # (N, K, classes)
+
+    def _losses(self, scores: Tensor, class_weights: Tensor | None) -> Tensor:
+        ways = scores.shape[1]
+        target = self.y[:, None].expand(-1, ways).flatten()
+        flat = F.cross_entropy(scores.flatten(0, 1), target, class_weights, reduction="none")
+        return flat.view(-1, ways)  # (N, K)
+
+    def _fit(self, weight: Tensor, share: Tensor, pull: Tensor, iterations: int) -> None:
+        """Minimise, for each way k, the mean loss plus pull_k / 2 * ||W_k||^2."""
         weight.requires_grad_(True)
-        solver = torch.optim.LBFGS(
-            [weight], max_iter=ITERATIONS, history_size=10, line_search_fn="strong_wolfe"
-        )
+        solver = torch.optim.LBFGS([weight], max_iter=iterations, line_search_fn="strong_wolfe")
 
-        def loss() -> Tensor:
+        def objective() -> Tensor:
             solver.zero_grad()
-            scores = torch.addmm(weight[-1], x, weight[:-1])
-            value = F.cross_entropy(scores, y, weight=self.class_weights)
-            value = value + strength / (2 * len(x)) * weight[:-1].square().sum()
-            value.backward()  # type: ignore[no-untyped-call]
-            return value
+            loss = (self._losses(self._scores(weight), self.class_weights) * share).sum()
+            loss = loss + (pull / 2 * weight[:-1].square().sum(dim=(0, 2))).sum()
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss
 
-        solver.step(loss)  # type: ignore[arg-type]
+        solver.step(objective)  # type: ignore[arg-type]
         weight.requires_grad_(False)
 
-    def _score(self, weight: Tensor, x: Tensor, y: Tensor) -> tuple[float, float]:
-        scores = torch.addmm(weight[-1], x, weight[:-1])
-        right = (scores.argmax(dim=1) == y).float().mean()
-        return F.cross_entropy(scores, y).item(), right.item()
+    def _judge(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss without class weights, and whether right, for every picture and way: (N, K)."""
+        scores = self._scores(weight)
+        right = scores.argmax(dim=2) == self.y[:, None]
+        return self._losses(scores, None), right.float()

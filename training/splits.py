@@ -56,28 +56,38 @@ def split_images(images: ImageSet, seed: int) -> Split:
     """Stratified by class, with the upload's own folders respected.
 
     Raises:
-        UserError: no classes, a single class, or a class too small to be divided.
+        UserError: no classes, a single class, or a class too small or too alike to be divided.
     """
     check_trainable(images)
-    given = {name: _labelled(images, images.given(name)) for name in ("train", "val", "test")}
-    train = given["train"]
+    train, val, test = (_labelled(images, images.given(name)) for name in ("train", "val", "test"))
     rng = np.random.default_rng(seed)
-    if given["test"].size or given["val"].size:
-        origin = "test" if given["test"].size else "val"
-        test = given[origin]
-        known = train.size
-        train = _without_groups(images, train, test)
-        leaked = known - train.size
-        if origin == "test" and given["val"].size:
-            val = _without_groups(images, given["val"], test)
-            train = _without_groups(images, train, val)
-            return Split(train, rng.permutation(val)[:VAL_MAX], test, origin, leaked)
+    known = train.size
+    if test.size:
+        origin = "test"
+    elif val.size:
+        origin, test, val = "val", val, test
     else:
-        origin, leaked = "held_out", 0
-        test = carve(images, train, TEST_SHARE, rng)
+        origin, test = "held_out", carve(images, train, TEST_SHARE, rng)
         train = np.setdiff1d(train, test)
-    val = carve(images, train, min(VAL_SHARE, VAL_MAX / max(1, train.size)), rng)
-    return Split(np.setdiff1d(train, val), val, test, origin, leaked)
+        known = train.size
+    train, val = _without_groups(images, train, test), _without_groups(images, val, test)
+    leaked = known - train.size
+    if val.size:
+        train = _without_groups(images, train, val)
+        val = rng.permutation(val)[:VAL_MAX]
+    else:
+        val = carve(images, train, min(VAL_SHARE, VAL_MAX / max(1, train.size)), rng)
+        train = np.setdiff1d(train, val)
+    split = Split(train, val, test, origin, leaked)
+    _check_parts(images, split)
+    return split
+
+
+def _check_parts(images: ImageSet, split: Split) -> None:
+    taught = np.bincount(images.labels[split.train], minlength=len(images.class_names))
+    for name, count in zip(images.class_names, taught, strict=True):
+        if not count or not split.val.size or not split.test.size:
+            raise UserError("train.all_alike", name=name)
 
 
 def check_trainable(images: ImageSet) -> None:

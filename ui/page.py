@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,8 @@ class Page:
         frame = self.frame
         claims = [values[state] for state in frame.states]
         visitor = frame.visitor(owner_from(claims[0]), *claims[1:])
-        at_work = any(run.status in ACTIVE for run in frame.manager.runs(visitor.owner))
+        runs = frame.manager.runs(visitor.owner)
+        at_work = any(run.status in (*ACTIVE, "interrupted") for run in runs)
         return {
             **self._all(visitor, values),
             frame.owner: visitor.owner,
@@ -217,7 +219,10 @@ def _numbered(number: int, step: str) -> Any:
 
 
 def _brand(language: str) -> str:
-    return f"<h1>Seedling</h1><p>{t('page.tagline', language)}</p>"
+    # The one word of gradio's that no translation reaches is put in place by the style sheet.
+    webcam = json.dumps(t("page.webcam", language), ensure_ascii=False)
+    style = f"<style>:root {{ --webcam: {webcam}; }}</style>"
+    return f"<h1>Seedling</h1><p>{t('page.tagline', language)}</p>{style}"
 
 
 def launch_options() -> dict[str, Any]:

@@ -33,6 +33,7 @@ CJK_FONTS = (
     "Noto Serif CJK SC",
 )
 COLUMNS = ("x", "y", "curve")
+DASH = (0.97, 1.0)  # of the x of a lonely point
 
 
 def thin(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:
@@ -64,9 +65,11 @@ def overlay_frame(histories: Mapping[str, History], metric: str) -> pd.DataFrame
 
 def _frame(curves: Mapping[str, Sequence[Point]]) -> pd.DataFrame:
     rows = [
-        (point.images_seen, point.value, label)
+        (point.images_seen * x, point.value, label)
         for label, points in curves.items()
         for point in thin(points)
+        # A line through a single point can't be seen; a short dash can.
+        for x in (DASH if len(points) == 1 else (1.0,))
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

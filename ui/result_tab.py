@@ -10,14 +10,17 @@ from typing import Any
 
 import gradio as gr
 
+from training.imageset import ImageSet
 from training.snapshot import Snapshot
 from training.text import t
 from ui import plots
+from ui.data_view import data_uri
 from ui.frame import Frame, Updates, Values, Visitor
 from ui.session import choose_run, require_run, run_labels
 from ui.text import empty_state, percent, say
 
 MOST_WRONG_SHOWN = 12
+CARD_SIDE = 224  # px
 Seen = Mapping[str, Hashable]
 
 
@@ -58,17 +61,7 @@ class ResultTab:
                     )
             with gr.Column(visible=False) as self.wrong:
                 make(gr.HTML, {"value": lambda lang: _title("result.wrong", lang)})
-                self.gallery = make(
-                    gr.Gallery,
-                    {"label": "result.wrong_label"},
-                    columns=4,
-                    height="auto",
-                    object_fit="cover",
-                    show_label=False,
-                    interactive=False,
-                    buttons=[],
-                    elem_classes="wrong",
-                )
+                self.gallery = gr.HTML()
         self._wire()
 
     def _wire(self) -> None:
@@ -141,26 +134,18 @@ class ResultTab:
             self.gallery: mistakes,
         }
 
-    def _mistakes(self, run: Snapshot, language: str) -> list[tuple[Any, str]]:
+    def _mistakes(self, run: Snapshot, language: str) -> str:
         """The pictures that it got most wrong, captioned; none if they have been deleted."""
         assert run.result is not None
         try:
             images = self.frame.manager.folder(run.id).images()
         except FileNotFoundError:
-            return []
-        return [
-            (
-                images.picture(wrong["index"]),
-                t(
-                    "result.caption",
-                    language,
-                    truth=wrong["truth"],
-                    guess=wrong["guess"],
-                    confidence=percent(wrong["confidence"]),
-                ),
-            )
+            return ""
+        cards = "".join(
+            mistake_card(images, wrong, language)
             for wrong in run.result["most_wrong"][:MOST_WRONG_SHOWN]
-        ]
+        )
+        return f'<div class="wrong">{cards}</div>' if cards else ""
 
     def _model_zip(self, run: Snapshot) -> Path:
         """The model's folder as one file: safetensors and JSON, nothing that runs."""
@@ -175,6 +160,19 @@ class ResultTab:
                     archive.write(path, path.name)
             fresh.replace(target)
         return target
+
+
+def mistake_card(images: ImageSet, wrong: Mapping[str, Any], language: str) -> str:
+    """One wrong guess: the picture, what it is and what it was taken for."""
+    caption = say(
+        "result.caption",
+        language,
+        truth=str(wrong["truth"]),
+        guess=str(wrong["guess"]),
+        confidence=percent(wrong["confidence"]),
+    )
+    source = data_uri(images.square(wrong["index"], CARD_SIDE))
+    return f'<figure><img alt="" src="{source}"><figcaption>{caption}</figcaption></figure>'
 
 
 def before(run: Snapshot, judged: list[Snapshot]) -> Snapshot | None:

@@ -101,8 +101,8 @@ def empty_state(title: str, hint: str) -> str:
 def duration(seconds: float, language: str) -> str:
     """A time that people can picture: ``40 seconds``, ``3 minutes``."""
     whole = max(1, round(seconds))
-    if whole == 60:
-        return t("page.one_minute", language)
+    if whole in (1, 60):
+        return t("page.one_second" if whole == 1 else "page.one_minute", language)
     if whole < 90:
         return t("page.seconds", language, count=whole)
     if whole < 90 * 60:
@@ -111,5 +111,5 @@ def duration(seconds: float, language: str) -> str:
 
 
 def percent(share: float) -> str:
-    """``0.927`` as ``93 %``."""
-    return f"{share * 100:.0f} %"
+    """``0.927`` as ``93 %``, never broken over two lines."""
+    return f"{share * 100:.0f}\N{NO-BREAK SPACE}%"

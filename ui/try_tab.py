@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from training.intake import read_picture
 from training.predict import load_predictor
@@ -81,7 +82,8 @@ class TryTab:
     def _warm(self, visitor: Visitor, values: Values) -> Updates:
         """Load the model ahead, so that the first picture is answered as fast as the rest."""
         if values[self.picker]:
-            load_predictor(self._folder(visitor, values[self.picker]))
+            predictor = load_predictor(self._folder(visitor, values[self.picker]))
+            predictor(Image.new("RGB", (64, 64)))  # the first call prepares the fast ones
         return {}
 
     def _predict(self, visitor: Visitor, values: Values) -> Updates:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -148,7 +149,9 @@ class WatchTab:
         return {self.sure: gr.Row(visible=True), self.sure_text: f"<p>{text}</p>"}
 
     def _delete(self, visitor: Visitor, values: Values) -> Updates:
-        self.frame.manager.delete(self._shown(visitor))
+        run_id = self._shown(visitor)
+        self.frame.manager.delete(run_id)
+        shutil.rmtree(self.frame.home.temp / run_id, ignore_errors=True)  # made for a download
         closed = {self.sure: gr.Row(visible=False)}
         return {**closed, self.frame.run: "", **self._for(visitor, "")}
 

@@ -58,30 +58,34 @@ def answers(url: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def start_server(home: Path, port: int) -> subprocess.Popen[bytes]:
     """Without pretrained weights, as on a fresh machine without a network."""
-    home, port = tmp_path_factory.mktemp("home"), free_port()
     command = [sys.executable, "app.py", "--port", str(port), "--home", str(home)]
     env = {**os.environ, "TORCH_HOME": str(home / "torch"), "OMP_NUM_THREADS": "1"}
-    log = (home / "server.log").open("w", encoding="utf-8")
-    process = subprocess.Popen(
-        [*command, "--device", "cpu", "--max-upload-mb", "8"],
-        cwd=ROOT,
-        env=env,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
-    while not answers(url):
+    with (home / "server.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*command, "--device", "cpu", "--max-upload-mb", "8"],
+            cwd=ROOT,
+            env=env,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while not answers(f"http://127.0.0.1:{port}"):
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
             raise RuntimeError((home / "server.log").read_text(encoding="utf-8"))
         time.sleep(0.2)
-    yield Server(url, home)
+    return process
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home, port = tmp_path_factory.mktemp("home"), free_port()
+    process = start_server(home, port)
+    yield Server(f"http://127.0.0.1:{port}", home)
     process.terminate()
     process.wait(timeout=20)
-    log.close()
 
 
 @pytest.fixture(scope="session")
@@ -98,11 +102,11 @@ def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
     """``open_page(width=1280)``: the page as a person sees it who was never there before."""
     contexts = []
 
-    def open_new(width: int = 1280, height: int = 900) -> Page:
+    def open_new(width: int = 1280, height: int = 900, url: str = server.url) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, locale="en-US")
         contexts.append(context)
         page = context.new_page()
-        page.goto(server.url)
+        page.goto(url)
         expect(page.locator("html")).to_have_attribute("data-spoken", "en")
         return page
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import OpenPage, Server
+from tests.e2e.conftest import OpenPage, Server, free_port, start_server
 
 LINE = ".charts .mark-line path"  # what vega draws a curve as
 LONG = 60_000  # ms; for what waits for training
@@ -159,14 +159,24 @@ def test_own_pictures_become_classes(open_page: OpenPage, disc_png: Path, shapes
     page.get_by_role("tab", name="Camera").click()
     panel = page.get_by_role("tabpanel").filter(has=page.get_by_label("What is in the picture?"))
     panel = panel.last
-    for name, count in (("apple", 1), ("apple", 2), ("pear", 1)):
+
+    def add(name: str, count: int) -> None:
         panel.get_by_label("What is in the picture?").fill(name)
         panel.get_by_role("button", name="Upload file").click()
         panel.locator("input[type=file]").set_input_files(disc_png)
         expect(panel.locator("li", has_text=name)).to_contain_text(f"Pictures: {count}")
+
+    add("apple", 1)
+    add("apple", 2)
+    add("pear", 1)
     panel.get_by_role("button", name="Undo last").click()
     expect(panel.locator("li", has_text="pear")).to_have_count(0)
     expect(panel.get_by_role("button", name="Use these")).to_be_disabled()
+    add("pear", 1)
+    page.reload()
+    page.get_by_role("tab", name="Camera").click()
+    page.get_by_role("button", name="Use these").click()
+    expect(page.get_by_role("heading", name="3 pictures in 2 classes")).to_be_visible()
 
 
 def test_two_browsers_do_not_see_each_other(open_page: OpenPage, shapes_zip: Path) -> None:
@@ -190,3 +200,25 @@ def test_a_phone_never_scrolls_sideways(open_page: OpenPage, shapes_zip: Path) -
         step(page, number)
         widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         assert widths[0] <= widths[1], f"step {number}"
+
+
+def test_a_server_that_was_killed_brings_everybody_back(
+    open_page: OpenPage, shapes_zip: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    process = start_server(tmp_path, port)
+    try:
+        page = open_page(url=f"http://127.0.0.1:{port}")
+        upload(page, shapes_zip)
+        page.get_by_role("button", name="Next: train").click()
+        start(page, "5", "Survivor")
+        wait_for_more(page, curve(page))
+        process.kill()
+        process.wait(timeout=20)
+        process = start_server(tmp_path, port)
+        expect(page.get_by_text("Survivor was cut short")).to_be_visible(timeout=LONG)
+        page.get_by_role("button", name="Resume").click()
+        expect(page.get_by_text("Survivor is learning")).to_be_visible(timeout=LONG)
+    finally:
+        process.kill()
+        process.wait(timeout=20)

@@ -151,8 +151,7 @@ def test_the_probe_finds_what_logistic_regression_finds() -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(300, 20, generator=generator) * 5 + 2
     y = (x[:, 0] + x[:, 1] > 4).long() + (x[:, 2] > 5).long()
-    probe = Probe(x, 3, None)
-    head = probe.fit(x, y, strength=30.0)
+    head = Probe(x, y, 3, None).fit(strength=30.0)
     scaled = StandardScaler().fit_transform(x.numpy())
     reference = LogisticRegression(C=1 / 30.0, tol=1e-8, max_iter=2000).fit(scaled, y.numpy())
     found = F.softmax(head(x), dim=1).detach().numpy()
@@ -164,9 +163,27 @@ def test_the_strength_is_chosen_where_unseen_pictures_are_best() -> None:
     x = torch.randn(400, 100, generator=generator)
     noise = torch.randn(400, generator=generator)
     y = (x[:, 0] + 1.5 * noise > 0).long()  # mostly noise: a strong pull is right
-    probe = Probe(x, 2, None)
-    trials = list(probe.try_strengths([(x[:200], y[:200], x[200:], y[200:])]))
+    fitted = torch.arange(400)[:, None] < 200
+    trials = list(Probe(x, y, 2, None).try_strengths(fitted))
     best = min(trials, key=lambda trial: trial.val_loss)
     assert best.strength > trials[-1].strength
     assert trials[-1].train_loss < trials[0].train_loss
     assert all(math.isfinite(trial.val_loss) for trial in trials)
+
+
+def test_more_dimensions_than_pictures_change_nothing() -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(30, 90, generator=generator) + 1
+    y = (x[:, 0] > 1).long()
+    # The reference has one column of weights for two classes; two columns share the pull.
+    head = Probe(x, y, 2, None).fit(strength=20.0)
+    scaled = StandardScaler().fit(x.numpy())
+    reference = LogisticRegression(C=1 / 10.0, tol=1e-8, max_iter=2000)
+    reference.fit(scaled.transform(x.numpy()), y.numpy())
+    unseen = torch.randn(50, 90, generator=generator)
+    found = (head(unseen)[:, 1] - head(unseen)[:, 0]).detach().numpy()
+    expected = reference.decision_function(scaled.transform(unseen.numpy()))
+    np.testing.assert_allclose(found, expected, atol=0.02)

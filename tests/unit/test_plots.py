@@ -42,6 +42,14 @@ def test_curves_have_one_row_per_point_and_legend_names() -> None:
     assert frame["x"].tolist()[:3] == [0, 32, 64]
 
 
+def test_a_lonely_point_can_be_seen() -> None:
+    frame = plots.curves_frame(
+        History(curves={"val/loss": (Point(100, 1.0, 0.5),)}), {"val/loss": "checked"}
+    )
+    assert frame["x"].nunique() == 2
+    assert frame["y"].tolist() == [0.5, 0.5]
+
+
 def test_a_run_without_points_is_an_empty_chart() -> None:
     frame = plots.curves_frame(History(), {"train/loss": "learning"})
     assert frame.empty
