@@ -15,13 +15,15 @@ from pathlib import Path
 from training.home import Home, default_home
 from training.limits import Limits
 from training.text import LANGUAGES, UserError
+from training.threads import share_cores
 
 
 def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line; defaults are for one person on one machine."""
     limits = Limits()
     parser = argparse.ArgumentParser(prog="app.py", description=__doc__.split("\n")[0])
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets others on the network in")
+    host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # hosted Spaces set it
+    parser.add_argument("--host", default=host, help="0.0.0.0 lets others on the network in")
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument("--home", type=Path, help="where runs are kept (default: ~/.seedling)")
     parser.add_argument("--device", default="", help="cpu, cuda:0, mps (default: all there are)")
@@ -83,6 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     shutil.rmtree(home.temp, ignore_errors=True)
     os.environ["GRADIO_TEMP_DIR"] = str(home.temp)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    share_cores()  # before anything imports torch
     from training.device import create_fabric
     from training.runs import RunManager
     from ui.page import Page, launch_options
@@ -103,6 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
         blocked_paths=[str(home.runs), str(home.datasets), str(home.path / "secret")],
         **launch_options(),
     )
+    manager.close()
     return 0
 
 

@@ -16,11 +16,12 @@ from training.config import (
     SCHEDULES,
     TEXTBOOK,
     ClassifierConfig,
+    default_config,
 )
 from training.text import UserError, t
 from ui.frame import Updates, Values
 from ui.text import Said, Words, duration
-from ui.train_plan import PREFERRED, backbone_choices, best_here, usual_config
+from ui.train_plan import backbone_choices
 
 PRESETS = (0.5, 1.0, 3.0, 10.0, 30.0)  # minutes
 WHOLE = ("batch_size", "seed", "image_size", "images")
@@ -35,7 +36,7 @@ class TrainForm:
     def __init__(self, words: Words) -> None:
         """Build the form where the page stands."""
         self.words = words
-        self.usual = usual_config()
+        self.usual = default_config()
         self.fields: dict[str, Any] = {}
         self._build_budget()
         self._build_method()
@@ -156,7 +157,7 @@ class TrainForm:
         backbone = self.fields["backbone"]
         if values[self.fields["method"]] == "scratch" or BACKBONES[values[backbone]].card:
             return {}
-        return {backbone: best_here() or PREFERRED[0]}
+        return {backbone: default_config(method=values[self.fields["method"]]).backbone}
 
 
 def choices_of(name: str, options: Sequence[str]) -> Said:

@@ -1,4 +1,4 @@
-"""What step 2 knows without a page: the usual choice, what it costs, and what will happen."""
+"""What step 2 knows without a page: what each choice costs, and what will happen."""
 
 from __future__ import annotations
 
@@ -11,26 +11,6 @@ from training.splits import Split
 from training.text import t
 from ui.session import DataSet, config_changes
 from ui.text import box, duration, say
-
-# Tried in this order when somebody opens the page: the best that is here without a download.
-PREFERRED = ("mobilenet_v2", "mobilenet_v3_large", "resnet18", "mobilenet_v3_small")
-
-
-def best_here() -> str | None:
-    """The preferred backbone among those whose weights need no download."""
-    for name in PREFERRED:
-        card = BACKBONES[name].card
-        if card is not None and card.is_here():
-            return name
-    return None
-
-
-def usual_config() -> ClassifierConfig:
-    """What the form holds at first: what works best here without any download."""
-    backbone = best_here()
-    if backbone is None:
-        return ClassifierConfig(backbone="seedling_net", method="scratch")
-    return ClassifierConfig(backbone=backbone, method="quick")
 
 
 def backbone_choices(language: str) -> list[tuple[str, str]]:
