@@ -34,7 +34,7 @@ def freeze(network: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
         trained = [weight for weight in network.parameters() if weight.requires_grad]
         network.requires_grad_(False)  # only then may the weights become constants of the graph
         try:
-            call = _trace(network, example)
+            call = _trace(network, example[:1])  # one is enough, and quicker; any number will do
         except RuntimeError as problem:
             log.warning("Tracing failed, going on with the eager network: %s", problem)
         for weight in trained:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
-from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 REST_SHORT, REST_LONG = 256, 512  # px
@@ -64,7 +65,7 @@ class ImageSet:
 
     def square(self, index: int, side: int) -> NDArray[np.uint8]:
         """The picture's central square, resized to (side, side, 3) uint8."""
-        return centre_square(Image.fromarray(self.picture(index)), side)
+        return centre_square(self.picture(index), side)
 
     def counts(self) -> dict[str, int]:
         """How many pictures each class has, in the order of ``class_names``."""
@@ -182,10 +183,19 @@ def rest_size(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def centre_square(image: Image.Image, side: int) -> NDArray[np.uint8]:
-    """The central square of an RGB image, resized to (side, side, 3) uint8."""
-    width, height = image.size
-    edge = min(width, height)
-    left, top = (width - edge) / 2, (height - edge) / 2
-    box = (left, top, left + edge, top + edge)
-    return np.array(image.resize((side, side), Image.Resampling.BILINEAR, box=box))
+def centre_square(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The central square of an (H, W, 3) uint8 picture, resized to (side, side, 3) uint8.
+
+    Bilinear with anti-aliasing, as torchvision's own preprocessing; torch does on uint8 what
+    Pillow does, in a third of the time.
+    """
+    height, width = picture.shape[:2]
+    edge = min(height, width)
+    top, left = (height - edge) // 2, (width - edge) // 2
+    square = np.ascontiguousarray(picture[top : top + edge, left : left + edge])
+    if not square.flags.writeable:  # a square picture's rows are still the map's own
+        square = square.copy()
+    x = torch.from_numpy(square).permute(2, 0, 1)[None]  # (1, 3, edge, edge)
+    resized = F.interpolate(x, (side, side), mode="bilinear", antialias=True)
+    result: NDArray[np.uint8] = resized[0].permute(1, 2, 0).contiguous().numpy()
+    return result

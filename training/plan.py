@@ -18,7 +18,8 @@ from training.splits import Split
 from training.text import Message, UserError
 
 PAUSE = 5.0  # s; a listener that holds the loop for longer has paused it
-REPORT_SECONDS = 1.0  # between two points on the training curves
+REPORT_SECONDS = 1.0  # between two points on the training curves, and in a long run
+REPORT_SHARE = 0.002  # of the time so far, so that a day's curve has no more than 3,000 points
 EVAL_SHARE = 0.15  # of the training time may go into looking at the validation pictures
 EVALS = 16  # looks at the validation pictures in one run, where they are cheap
 RANGE_SHARE = 0.08  # of the budget may go into the learning-rate range test
@@ -142,7 +143,8 @@ class Meter:
 
     def due(self) -> bool:
         """Whether it is time for a report."""
-        return self._clock.seconds() - self._since >= REPORT_SECONDS
+        now = self._clock.seconds()
+        return now - self._since >= max(REPORT_SECONDS, REPORT_SHARE * now)
 
     def read(self, progress: Progress) -> dict[str, float]:
         """The means since the last report; sets the speed in ``progress``.

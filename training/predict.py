@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -40,7 +41,7 @@ class Predictor:
 
     def __call__(self, picture: Image.Image) -> dict[str, float]:
         """Probabilities by class, the highest first; ``picture`` as ``read_picture`` gives it."""
-        square = centre_square(picture, self.side)
+        square = centre_square(np.asarray(picture), self.side)
         x = to_unit(to_batch(square[None]), torch.device("cpu"))
         with torch.inference_mode():
             probabilities = self.model(x).softmax(dim=1)[0].tolist()

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 # Pulls towards zero that are tried, strong to weak, as multiples of ||W||^2 / (2 N) on
 # standardised features; the strong end keeps few pictures from being learned by heart.
-STRENGTHS = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
-ITERATIONS = 15  # of L-BFGS for each strength, which starts where the one before ended
-FINAL_ITERATIONS = 60
+STRENGTHS = (1000.0, 200.0, 40.0, 8.0, 1.6)
+ITERATIONS = 10  # of L-BFGS for each strength, which starts where the one before ended
+FINAL_ITERATIONS = 40
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,9 @@ class Probe:
     def _fit(self, weight: Tensor, share: Tensor, pull: Tensor, iterations: int) -> None:
         """Minimise, for each way k, the mean loss plus pull_k / 2 * ||W_k||^2."""
         weight.requires_grad_(True)
-        solver = torch.optim.LBFGS([weight], max_iter=iterations, line_search_fn="strong_wolfe")
+        solver = torch.optim.LBFGS(
+            [weight], max_iter=iterations, history_size=10, line_search_fn="strong_wolfe"
+        )
 
         def objective() -> Tensor:
             solver.zero_grad()

@@ -87,7 +87,7 @@ class DataTab:
 
     def _arrived(self, visitor: Visitor, dataset: DataSet) -> Updates:
         now = Visitor(visitor.owner, visitor.language, dataset.id, visitor.run)
-        return {self.frame.dataset: dataset.id, **self.show(now)}
+        return {self.frame.dataset: dataset.id, **self.show(now), **self.fold(now)}
 
     def _apply(self, visitor: Visitor, values: Values) -> Updates:
         dataset = self.frame.shelf.require(visitor.owner, visitor.dataset)
@@ -123,7 +123,12 @@ class DataTab:
         }
         if dataset is None:
             return updates
-        return {**updates, self.start: gr.Accordion(open=False), **self._show_set(visitor, dataset)}
+        return {**updates, **self._show_set(visitor, dataset)}
+
+    def fold(self, visitor: Visitor) -> Updates:
+        """Open the ways to get pictures for who has none, and close them for who has some."""
+        dataset = self.frame.shelf.find(visitor.owner, visitor.dataset)
+        return {self.start: gr.Accordion(open=dataset is None)}
 
     def _show_set(self, visitor: Visitor, dataset: DataSet) -> Updates:
         language, images, original = visitor.language, dataset.images(), dataset.original()

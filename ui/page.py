@@ -126,6 +126,7 @@ class Page:
                     self.language_radio,
                     self.seen,
                     *frame.words.components,
+                    *(tab.message for tab in self.tabs.values()),
                     *(output for tab in self.tabs.values() for output in tab.outputs),
                 ]
             )
@@ -156,7 +157,7 @@ class Page:
         runs = frame.manager.runs(visitor.owner)
         at_work = any(run.status in (*ACTIVE, "interrupted") for run in runs)
         return {
-            **self._all(visitor, values),
+            **self._all(visitor, values, self.tabs["data"].fold(visitor)),
             frame.owner: visitor.owner,
             frame.language: visitor.language,
             self.language_radio: visitor.language,
@@ -169,9 +170,11 @@ class Page:
         visitor = self.frame.visitor(claims[0], values[self.language_radio], *claims[2:])
         return {**self._all(visitor, values), self.frame.language: visitor.language}
 
-    def _all(self, visitor: Visitor, values: Mapping[Any, Any]) -> Updates:
-        """Every sentence and everything shown."""
-        updates: Updates = {}
+    def _all(
+        self, visitor: Visitor, values: Mapping[Any, Any], more: Updates | None = None
+    ) -> Updates:
+        """Every sentence and everything shown; what was said in the old language is unsaid."""
+        updates: Updates = {tab.message: "" for tab in self.tabs.values()} | (more or {})
         seen: Mapping[str, Any] = {}
         for name in ("watch", "result", "try"):
             changes, seen = self.tabs[name].live(visitor, seen)

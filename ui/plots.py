@@ -5,6 +5,7 @@ Pure: no gradio, and ``Figure`` instead of ``pyplot``, whose global state leaks 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -22,6 +23,7 @@ from training.record import History, Point
 MAX_POINTS = 600  # per curve; more than a chart has pixels to tell apart
 GREEN, AMBER, INK, FAINT = "#2f8f5b", "#e08a1e", "#26332b", "#dfe7e1"
 PALETTE = ("#2f8f5b", "#e08a1e", "#3b74c9", "#b0489a", "#7a6a2f", "#2a9aa8", "#c2463c", "#6b5bd1")
+SERIES = tuple(str(number) for number in range(1, len(PALETTE) + 1))
 CJK_FONTS = (
     "Noto Sans CJK SC",
     "Microsoft YaHei",
@@ -43,28 +45,28 @@ def thin(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:
     return [points[i] for i in np.linspace(0, len(points) - 1, limit).round().astype(int)]
 
 
-def smooth(points: Sequence[Point], weight: float = 0.8) -> list[Point]:
-    """An exponential average that starts unbiased, so that noisy steps show their trend."""
-    average, mass, smoothed = 0.0, 0.0, []
-    for point in points:
-        average = weight * average + (1 - weight) * point.value
-        mass = weight * mass + (1 - weight)
-        smoothed.append(Point(point.images_seen, point.seconds, average / mass))
-    return smoothed
-
-
 def curves_frame(history: History, names: Mapping[str, str]) -> pd.DataFrame:
     """The curves whose metrics are in ``names`` (metric to what the legend calls it)."""
     return _frame({label: history.curves.get(metric, ()) for metric, label in names.items()})
 
 
-def overlay_frame(histories: Mapping[str, History], metric: str) -> pd.DataFrame:
-    """One curve per run, by the run's name."""
-    return _frame({name: history.curves.get(metric, ()) for name, history in histories.items()})
+def overlay_frame(histories: Sequence[History], metric: str) -> pd.DataFrame:
+    """One curve per run, called by its number among ``SERIES``."""
+    curves = [history.curves.get(metric, ()) for history in histories]
+    padded = [*curves, *([()] * len(SERIES))]
+    return _frame(dict(zip(SERIES, padded, strict=False)))
+
+
+def has_points(frame: pd.DataFrame) -> bool:
+    """Whether there is anything to see."""
+    return bool(frame["y"].notna().any())
 
 
 def _frame(curves: Mapping[str, Sequence[Point]]) -> pd.DataFrame:
-    rows = [
+    # The chart fixes its colours when it first appears, so every curve must be there from the
+    # beginning: a row of nothing for each.
+    rows = [(math.nan, math.nan, label) for label in curves]
+    rows += [
         (point.images_seen * x, point.value, label)
         for label, points in curves.items()
         for point in thin(points)

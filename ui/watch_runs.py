@@ -51,6 +51,7 @@ class CompareRuns:
             color="curve",
             y_title=" ",
             color_title=" ",
+            color_map=dict(zip(plots.SERIES, plots.PALETTE, strict=True)),
             height=300,
             y_lim=[0, 1],
             show_label=False,
@@ -74,7 +75,7 @@ class CompareRuns:
     def show(self, mine: Sequence[Snapshot], labels: Mapping[str, str], language: str) -> Updates:
         """The table of ``mine``, and which of them can be laid over each other."""
         drawable = [(labels[run.id], run.id) for run in mine if METRIC in run.history.curves]
-        rows = [run_row(run, language) for run in mine]
+        rows = [run_row(run, labels[run.id], language) for run in mine]
         return {
             self.table: gr.Dataframe(value=rows, headers=run_headers(language)),
             self.chosen: gr.Dropdown(choices=drawable, visible=len(drawable) > 1),
@@ -84,10 +85,14 @@ class CompareRuns:
         wanted = values[self.chosen] or []
         runs = [run for run in self.frame.manager.runs(visitor.owner) if run.id in wanted]
         labels = run_labels(runs)
-        histories = {labels[run.id]: run.history for run in runs}
-        frame = plots.overlay_frame(histories, METRIC)
-        colours = dict(zip(histories, plots.PALETTE, strict=False))
+        frame = plots.overlay_frame([run.history for run in runs], METRIC)
+        names = [
+            f"{number} {labels[run.id]}" for number, run in zip(plots.SERIES, runs, strict=False)
+        ]
+        drawn = plots.has_points(frame)
         return {
-            self.chart: gr.LinePlot(frame, color_map=colours, visible=not frame.empty),
-            self.legend: "" if frame.empty else legend_html(colours),
+            self.chart: gr.LinePlot(frame, visible=drawn),
+            self.legend: legend_html(dict(zip(names, plots.PALETTE, strict=False)))
+            if drawn
+            else "",
         }

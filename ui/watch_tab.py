@@ -16,9 +16,9 @@ from ui.frame import Frame, Updates, Values, Visitor
 from ui.session import choose_run, require_run, run_labels
 from ui.text import box, empty_state, message_html, say
 from ui.watch_runs import CompareRuns
-from ui.watch_view import curve_colours, curve_names, curves_key, legend_html, status_html
+from ui.watch_view import CURVES, curves_key, curves_legend, status_html
 
-METRICS = {"loss": ("train/loss", "val/loss"), "accuracy": ("train/accuracy", "val/accuracy")}
+METRICS = ("loss", "accuracy")
 STOPPABLE = ("queued", "running", "paused")
 PAUSABLE = ("queued", "running")
 Seen = Mapping[str, Hashable]
@@ -75,17 +75,17 @@ class WatchTab:
     def _build_charts(self) -> None:
         self.charts: dict[str, gr.LinePlot] = {}
         with gr.Column(visible=False, elem_classes="charts") as self.chart_row, gr.Row():
-            for name, metrics in METRICS.items():
+            for name in METRICS:
                 self.charts[name] = self.frame.words.make(
                     gr.LinePlot,
                     {
                         "title": f"watch.chart_{name}",
                         "x_title": "watch.images_seen",
-                        "color_map": curve_colours(metrics),
                     },
                     x="x",
                     y="y",
                     color="curve",
+                    color_map=CURVES,
                     y_title=" ",
                     color_title=" ",
                     height=300,
@@ -95,8 +95,7 @@ class WatchTab:
                     min_width=300,
                 )
         with self.chart_row:
-            colours = curve_colours(METRICS["loss"])
-            self.frame.words.make(gr.HTML, {"value": lambda lang: legend_html(colours(lang))})
+            self.frame.words.make(gr.HTML, {"value": curves_legend})
 
     # ---- what happens when
 
@@ -207,13 +206,13 @@ class WatchTab:
                 ),
             ),
             "run": (visitor.language, run.id, run.version) if run else (visitor.language,),
-            "curves": curves_key(run, visitor.language),
+            "curves": curves_key(run),
             "lr": (run.id, visitor.language, "lr_range" in run.history.previews) if run else (),
         }
         draw = {
             "runs": lambda: self._show_runs(visitor, run, mine),
             "run": lambda: self._show_run(run, visitor.language),
-            "curves": lambda: self._show_curves(run, visitor.language),
+            "curves": lambda: self._show_curves(run),
             "lr": lambda: self._show_lr(run, visitor.language),
         }
         updates: Updates = {}
@@ -262,15 +261,15 @@ class WatchTab:
             self.delete_btn: gr.Button(interactive=run.status not in ("queued", "running")),
         }
 
-    def _show_curves(self, run: Snapshot | None, language: str) -> Updates:
+    def _show_curves(self, run: Snapshot | None) -> Updates:
         if run is None:
             return {}
         frames = {
-            name: plots.curves_frame(run.history, curve_names(metrics, language))
-            for name, metrics in METRICS.items()
+            what: plots.curves_frame(run.history, {f"{name}/{what}": name for name in CURVES})
+            for what in METRICS
         }
         updates: Updates = {self.charts[name]: frame for name, frame in frames.items()}
-        any_points = any(not frame.empty for frame in frames.values())
+        any_points = any(plots.has_points(frame) for frame in frames.values())
         return {**updates, self.chart_row: gr.Column(visible=any_points)}
 
     def _show_lr(self, run: Snapshot | None, language: str) -> Updates:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import html
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 
 from training.record import ACTIVE
 from training.snapshot import Snapshot
@@ -12,31 +12,24 @@ from training.text import t
 from ui.plots import AMBER, GREEN
 from ui.text import duration, percent, say
 
-COLOURS = (GREEN, AMBER)
+# What the charts call their curves: the same in every language, since a chart that is already
+# drawn loses the colours of curves that change their names. The legend translates.
+CURVES = {"train": GREEN, "val": AMBER}
 
 
-def curves_key(run: Snapshot | None, language: str) -> Hashable:
+def curves_key(run: Snapshot | None) -> Hashable:
     """Changes when a curve of the run has a new point."""
     if run is None:
         return ()
     ends = tuple(
         (name, len(points), points[-1]) for name, points in run.history.curves.items() if points
     )
-    return run.id, language, ends
+    return run.id, ends
 
 
-def curve_names(metrics: tuple[str, ...], language: str) -> dict[str, str]:
-    """Metric to what the legend calls it."""
-    return {metric: t(f"watch.curve_{metric.split('/')[0]}", language) for metric in metrics}
-
-
-def curve_colours(metrics: tuple[str, ...]) -> Callable[[str], dict[str, str]]:
-    """Green for what it learns from, amber for what it is checked with, in any language."""
-
-    def colours(language: str) -> dict[str, str]:
-        return dict(zip(curve_names(metrics, language).values(), COLOURS, strict=True))
-
-    return colours
+def curves_legend(language: str) -> str:
+    """Green for what it learns from, amber for what it is checked with."""
+    return legend_html({t(f"watch.curve_{name}", language): at for name, at in CURVES.items()})
 
 
 def legend_html(colours: Mapping[str, str]) -> str:
@@ -54,11 +47,11 @@ def run_headers(language: str) -> list[str]:
     return [t(f"watch.column_{column}", language) for column in columns]
 
 
-def run_row(run: Snapshot, language: str) -> list[str]:
-    """One run as a row."""
+def run_row(run: Snapshot, label: str, language: str) -> list[str]:
+    """One run as a row, called ``label``."""
     config, started = run.about.config, datetime.datetime.fromtimestamp(run.about.created)
     return [
-        run.about.name,
+        label,
         t(f"watch.is_{run.status}", language),
         percent(run.result["accuracy"]) if run.result else "–",
         t(f"train.method_{config['method']}", language),

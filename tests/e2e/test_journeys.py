@@ -64,6 +64,14 @@ def test_from_a_zip_to_a_model(
     expect(page.get_by_text("Shapes one is learning")).to_be_visible()
     wait_for_more(page, curve(page))
 
+    colours = [line.get_attribute("stroke") for line in page.locator(LINE).all()]
+    page.get_by_text("中文", exact=True).click()
+    expect(page.get_by_role("button", name="暂停")).to_be_visible()
+    wait_for_more(page, curve(page))
+    assert [line.get_attribute("stroke") for line in page.locator(LINE).all()] == colours
+    assert "#2f8f5b" in colours
+    page.get_by_text("English", exact=True).click()
+
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_text("Shapes one is paused")).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="Resume").click()

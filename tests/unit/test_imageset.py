@@ -79,6 +79,6 @@ def test_size_at_rest(size: tuple[int, int], expected: tuple[int, int]) -> None:
 
 def test_the_square_is_the_middle() -> None:
     wide = scene(1, 90, 30)
-    middle = centre_square(wide, 30)
+    middle = centre_square(np.asarray(wide), 30)
     assert np.array_equal(middle, np.asarray(wide)[:, 30:60])
-    assert centre_square(wide, 64).shape == (64, 64, 3)
+    assert centre_square(np.asarray(wide), 64).shape == (64, 64, 3)

@@ -6,6 +6,7 @@ import warnings
 from io import BytesIO
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -32,34 +33,46 @@ def test_a_thinned_curve_keeps_its_ends_and_order(count: int) -> None:
         assert thinned == sorted(thinned, key=lambda point: point.images_seen)
 
 
+def seen(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows that a chart draws."""
+    return frame.dropna()
+
+
 def test_curves_have_one_row_per_point_and_legend_names() -> None:
     history = History(
         curves={"train/loss": points(3), "val/loss": points(2), "train/lr": points(9)}
     )
     frame = plots.curves_frame(history, {"train/loss": "learning", "val/loss": "检查"})
     assert list(frame.columns) == ["x", "y", "curve"]
-    assert frame["curve"].value_counts().to_dict() == {"learning": 3, "检查": 2}
-    assert frame["x"].tolist()[:3] == [0, 32, 64]
+    assert seen(frame)["curve"].value_counts().to_dict() == {"learning": 3, "检查": 2}
+    assert seen(frame)["x"].tolist()[:3] == [0, 32, 64]
+    assert plots.has_points(frame)
+
+
+def test_every_curve_is_there_from_the_beginning_in_a_fixed_order() -> None:
+    names = {"train/loss": "learning", "val/loss": "checked"}
+    for history in (History(), History(curves={"val/loss": points(2)})):
+        frame = plots.curves_frame(history, names)
+        assert frame["curve"].unique().tolist() == ["learning", "checked"]
+        assert frame["x"].dtype == frame["y"].dtype == float
 
 
 def test_a_lonely_point_can_be_seen() -> None:
-    frame = plots.curves_frame(
-        History(curves={"val/loss": (Point(100, 1.0, 0.5),)}), {"val/loss": "checked"}
-    )
+    history = History(curves={"val/loss": (Point(100, 1.0, 0.5),)})
+    frame = seen(plots.curves_frame(history, {"val/loss": "checked"}))
     assert frame["x"].nunique() == 2
     assert frame["y"].tolist() == [0.5, 0.5]
 
 
 def test_a_run_without_points_is_an_empty_chart() -> None:
-    frame = plots.curves_frame(History(), {"train/loss": "learning"})
-    assert frame.empty
-    assert list(frame.columns) == ["x", "y", "curve"]
+    assert not plots.has_points(plots.curves_frame(History(), {"train/loss": "learning"}))
 
 
-def test_runs_lie_over_each_other_by_name() -> None:
-    runs = {"a": History(curves={"val/accuracy": points(4)}), "b": History()}
+def test_runs_lie_over_each_other_by_number() -> None:
+    runs = [History(), History(curves={"val/accuracy": points(4)})]
     frame = plots.overlay_frame(runs, "val/accuracy")
-    assert set(frame["curve"]) == {"a"}
+    assert set(seen(frame)["curve"]) == {"2"}
+    assert frame["curve"].unique().tolist() == list(plots.SERIES)
 
 
 @pytest.mark.parametrize("count", [2, 10, 102])
