@@ -20,7 +20,7 @@ from training.events import Event, Notice, Preview, Saved, Step, Tick
 from training.head import fit_head
 from training.imageset import ImageSet
 from training.learner import Learner
-from training.plan import Clock, Meter, Progress, make_plan, range_test_steps
+from training.plan import Clock, Meter, Progress, early_share, make_plan, range_test_steps
 from training.schedule import DEFAULT_RATES, choose_rate, range_test_rates
 from training.splits import split_images
 from training.text import Message, UserError
@@ -77,14 +77,15 @@ def _train(
     # ---- quick: nothing more to learn
     if config.method == "quick":
         weights = model.state_dict()
-        progress.seen, progress.seconds = len(progress.split.train), clock.seconds()
+        progress.seen = len(progress.split.train) + len(progress.split.val)
+        progress.seconds = clock.seconds()
         last = Checkpoint(pack(model=weights, best=weights), progress.to_json())
         yield Saved(last)
         yield from conclude_classifier(config, images, last, fabric=fabric)
         return
 
     # ---- pictures on the device, learning rate, length
-    yield Step("prepare", progress.seen, clock.seconds(), progress.share(), 0.0)
+    yield Step("prepare", progress.seen, clock.seconds(), progress.overall(), 0.0)
     learner = Learner(config, images, progress.split, model, fabric)
     if resume is not None:
         learner.restore(resume.part("optimizer"), resume.part("start"))
@@ -92,15 +93,15 @@ def _train(
         step_seconds = yield from _measure(learner)
         if progress.peak_rate is None:
             progress.peak_rate = yield from _find_rate(learner, clock, step_seconds)
-        eval_started = time.monotonic()
-        best, progress.best_loss = learner.weights(), learner.validate()[0]
+        if config.method == "lp_ft":  # what follows must not be worse than the head alone
+            best, progress.best_loss = learner.weights(), learner.validate()[0]
         progress.plan = make_plan(
             config,
             train_count=len(progress.split.train),
+            val_count=len(progress.split.val),
             test_count=len(progress.split.test),
             seconds_used=clock.seconds(),
             images_per_second=config.batch_size / step_seconds,
-            eval_seconds=time.monotonic() - eval_started,
         )
         yield Notice(progress.plan.message(len(progress.split.train)))
     plan = progress.plan
@@ -179,7 +180,8 @@ def _find_rate(
     for number, rate in enumerate(rates):
         trial.set_rate(rate)
         losses.append(trial.step(number * config.batch_size)[0].item())
-        yield Step("rate", 0, clock.seconds(), 0.0, config.batch_size / step_seconds)
+        now = clock.seconds()
+        yield Step("rate", 0, now, early_share(config, now), config.batch_size / step_seconds)
         if not losses[-1] < RANGE_STOP * min(losses):  # also true of NaN
             losses = [loss for loss in losses if math.isfinite(loss)]
             break
@@ -191,4 +193,4 @@ def _find_rate(
 
 def _step(phase: str, progress: Progress, clock: Clock, metrics: Mapping[str, float]) -> Step:
     seconds, speed = clock.seconds(), progress.images_per_second
-    return Step(phase, progress.seen, seconds, progress.share(), speed, metrics)
+    return Step(phase, progress.seen, seconds, progress.overall(), speed, metrics)

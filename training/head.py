@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from training.events import Event, Notice, Step, Tick
 from training.features import FeatureStore, extract
 from training.imageset import ImageSet
 from training.losses import inverse_frequency
-from training.plan import Clock, Progress
+from training.plan import Clock, Progress, early_share
 from training.probe import STRENGTHS, Probe
 from training.splits import Indices, Split
 from training.text import Message
@@ -42,13 +42,15 @@ def fit_head(
     side = config.image_size or BACKBONES[config.backbone].image_size
     store = FeatureStore(images, f"{config.backbone}-{side}")
     rows = stratified_order(images, split, config.seed)
+    share = _shares(config)
     started, reported = clock.seconds(), clock.seconds()
     for counted in extract(model, images, rows, side, device, store):
         now = clock.seconds()
         progress.images_per_second = speed = counted.fresh / max(1e-6, now - started)
         if now - reported >= 0.5 or counted.done == len(rows):
             reported = now
-            yield Step("features", counted.done, now, 0.9 * counted.done / len(rows), speed)
+            done = share(now, 0.9 * counted.done / len(rows))
+            yield Step("features", counted.done, now, done, speed)
         else:
             yield Tick()
         if config.images is None and now > FEATURE_SHARE * config.minutes * 60:
@@ -74,15 +76,17 @@ def _fit(
     class_count = len(images.class_names)
     weights = inverse_frequency(y, class_count) if config.class_weights else None
     probe = Probe(x, y, class_count, weights)
+    share = _shares(config)
     best, best_loss = STRENGTHS[0], float("inf")
     for number, trial in enumerate(probe.try_strengths(_folds(split)), 1):
         if trial.val_loss < best_loss:
             best, best_loss = trial.strength, trial.val_loss
+        now = clock.seconds()
         yield Step(
             phase="head",
-            images_seen=number * len(rows),
-            seconds=clock.seconds(),
-            progress=0.9 + 0.09 * number / len(STRENGTHS),
+            images_seen=len(rows),
+            seconds=now,
+            progress=share(now, 0.9 + 0.09 * number / len(STRENGTHS)),
             images_per_second=0.0,
             metrics={
                 "train/loss": trial.train_loss,
@@ -93,6 +97,16 @@ def _fit(
         )
     head = probe.fit(best)
     model.head.load_state_dict(head.state_dict())
+
+
+def _shares(config: ClassifierConfig) -> Callable[[float, float], float]:
+    """What share of the run is done, from the seconds so far and the share of this part of it.
+
+    For ``quick`` this part is the whole run, for ``lp_ft`` only its beginning.
+    """
+    if config.method == "quick":
+        return lambda seconds, part: part
+    return lambda seconds, part: early_share(config, seconds)
 
 
 def _folds(split: Split) -> Tensor:

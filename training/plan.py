@@ -57,9 +57,9 @@ class Clock:
 class Plan:
     """``total`` training images, the next look at the validation pictures at ``next_eval``.
 
-    ``begun_seen`` and ``begun_seconds`` say where the training proper began, so that its speed
-    can be told; ``reserve`` seconds are kept for the judgement at the end; ``most`` is a length
-    beyond which more time would not help.
+    The training proper began after ``begun_seconds``, with ``begun_share`` of the whole run done;
+    ``reserve`` seconds are kept for the judgement at the end; ``most`` is a length beyond which
+    more time would not help.
     """
 
     total: int
@@ -68,11 +68,13 @@ class Plan:
     most: int
     reserve: float
     begun_seconds: float
+    begun_share: float
 
     def message(self, train_count: int) -> Message:
         """The plan as a sentence, for ``train_count`` pictures to learn from."""
-        passes = f"{self.total / train_count:.1f}"
-        return Message("notice.plan", {"count": train_count, "passes": passes})
+        passes = self.total / train_count
+        shown = f"{passes:.0f}" if passes >= 10 else f"{passes:.1f}"
+        return Message("notice.plan", {"count": train_count, "passes": shown})
 
     def after_eval(self, config: ClassifierConfig, seen: int, seconds: float) -> None:
         """Set the next look, and mend the length where the speed is not what was measured."""
@@ -98,8 +100,13 @@ class Progress:
     images_per_second: float = 0.0
 
     def share(self) -> float:
-        """How much of the training is done, 0 to 1."""
+        """How much of the training proper is done, 0 to 1."""
         return min(1.0, self.seen / self.plan.total) if self.plan else 0.0
+
+    def overall(self) -> float:
+        """How much of the whole run is done, 0 to 1."""
+        begun = self.plan.begun_share if self.plan else 0.0
+        return begun + (1 - begun) * self.share()
 
     def check(self, loss: float) -> None:
         """Whether training still makes sense.
@@ -164,15 +171,16 @@ def make_plan(
     config: ClassifierConfig,
     *,
     train_count: int,
+    val_count: int,
     test_count: int,
     seconds_used: float,
     images_per_second: float,
-    eval_seconds: float,
 ) -> Plan:
     """Fit the training into what is left of the budget; ``config.images`` overrules it."""
+    # A forward pass over pictures costs about a third of training on them.
+    forward_per_second = 3 * images_per_second
     most = train_count * (MAX_PASSES_SCRATCH if config.method == "scratch" else MAX_PASSES)
-    # A forward pass over the test pictures costs about a third of training on them.
-    reserve = test_count / (3 * images_per_second) + 1.0
+    reserve = test_count / forward_per_second + 1.0
     if config.images is not None:
         total = config.images
     else:
@@ -181,10 +189,16 @@ def make_plan(
     total = max(total, config.batch_size)
     eval_every = max(config.batch_size, total // EVALS)
     if config.images is None:  # a reproducible run does not look at the clock
-        fair = eval_seconds * images_per_second * (1 - EVAL_SHARE) / EVAL_SHARE
+        fair = val_count / 3 * (1 - EVAL_SHARE) / EVAL_SHARE
         eval_every = max(eval_every, int(fair))
     eval_every = min(eval_every, total)
-    return Plan(total, eval_every, eval_every, most, reserve, seconds_used)
+    begun = early_share(config, seconds_used)
+    return Plan(total, eval_every, eval_every, most, reserve, seconds_used, begun)
+
+
+def early_share(config: ClassifierConfig, seconds: float) -> float:
+    """How much of a run is done before the length of its training is known: at most half."""
+    return min(0.5, seconds / (config.minutes * 60))
 
 
 def range_test_steps(config: ClassifierConfig, seconds_left: float, step_seconds: float) -> int:

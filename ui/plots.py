@@ -67,7 +67,7 @@ def _frame(curves: Mapping[str, Sequence[Point]]) -> pd.DataFrame:
     # beginning: a row of nothing for each.
     rows = [(math.nan, math.nan, label) for label in curves]
     rows += [
-        (point.images_seen * x, point.value, label)
+        (point.seconds * x, point.value, label)
         for label, points in curves.items()
         for point in thin(points)
         # A line through a single point can't be seen; a short dash can.

@@ -45,7 +45,7 @@ class CompareRuns:
         )
         self.chart = make(
             gr.LinePlot,
-            {"title": "watch.chart_overlay", "x_title": "watch.images_seen"},
+            {"title": "watch.chart_overlay", "x_title": "watch.time_axis"},
             x="x",
             y="y",
             color="curve",

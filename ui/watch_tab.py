@@ -80,7 +80,7 @@ class WatchTab:
                     gr.LinePlot,
                     {
                         "title": f"watch.chart_{name}",
-                        "x_title": "watch.images_seen",
+                        "x_title": "watch.time_axis",
                     },
                     x="x",
                     y="y",

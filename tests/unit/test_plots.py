@@ -45,7 +45,7 @@ def test_curves_have_one_row_per_point_and_legend_names() -> None:
     frame = plots.curves_frame(history, {"train/loss": "learning", "val/loss": "检查"})
     assert list(frame.columns) == ["x", "y", "curve"]
     assert seen(frame)["curve"].value_counts().to_dict() == {"learning": 3, "检查": 2}
-    assert seen(frame)["x"].tolist()[:3] == [0, 32, 64]
+    assert seen(frame)["x"].tolist()[:3] == [0, 0.5, 1.0]
     assert plots.has_points(frame)
 
 
