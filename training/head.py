@@ -20,6 +20,7 @@ from training.probe import STRENGTHS, Probe
 from training.splits import Indices, Split
 from training.text import Message
 
+GLIMPSE_SECONDS, GLIMPSE_STRENGTH = 3.0, 40.0
 FEATURE_SHARE = 0.85  # of the budget may go into features; the rest fits and judges the head
 FEW = 1000  # pictures to learn from; below, the strength is chosen by cross-validation
 FOLDS = 5
@@ -43,14 +44,20 @@ def fit_head(
     store = FeatureStore(images, f"{config.backbone}-{side}")
     rows = stratified_order(images, split, config.seed)
     share = _shares(config)
-    started, reported = clock.seconds(), clock.seconds()
+    started = reported = glimpsed = clock.seconds()
     for counted in extract(model, images, rows, side, device, store):
         now = clock.seconds()
         progress.images_per_second = speed = counted.fresh / max(1e-6, now - started)
         if now - reported >= 0.5 or counted.done == len(rows):
             reported = now
             done = share(now, 0.9 * counted.done / len(rows))
-            yield Step("features", counted.done, now, done, speed)
+            metrics: dict[str, float] = {}
+            if now - glimpsed >= GLIMPSE_SECONDS:
+                metrics = _glimpse(
+                    config, images, split.without(store.missing(images, rows)), store
+                )
+                glimpsed = clock.seconds()
+            yield Step("features", counted.done, now, done, speed, metrics)
         else:
             yield Tick()
         if config.images is None and now > FEATURE_SHARE * config.minutes * 60:
@@ -63,6 +70,27 @@ def fit_head(
     yield from _fit(config, images, model, progress.split, store, clock)
 
 
+def _glimpse(
+    config: ClassifierConfig, images: ImageSet, split: Split, store: FeatureStore
+) -> dict[str, float]:
+    """What a head on the features so far gets right, for curves that move while one waits."""
+    if not split.train.size or not split.val.size:
+        return {}
+    probe = _create_probe(config, images, split, store)
+    fitted = torch.arange(len(split.train) + len(split.val)) < len(split.train)
+    return probe.try_once(fitted[:, None], GLIMPSE_STRENGTH).metrics()
+
+
+def _create_probe(
+    config: ClassifierConfig, images: ImageSet, split: Split, store: FeatureStore
+) -> Probe:
+    rows = np.concatenate([split.train, split.val])
+    x, y = store.get(images, rows), torch.from_numpy(images.labels[rows])
+    class_count = len(images.class_names)
+    weights = inverse_frequency(y, class_count) if config.class_weights else None
+    return Probe(x, y, class_count, weights)
+
+
 def _fit(
     config: ClassifierConfig,
     images: ImageSet,
@@ -71,11 +99,7 @@ def _fit(
     store: FeatureStore,
     clock: Clock,
 ) -> Generator[Event, None, None]:
-    rows = np.concatenate([split.train, split.val])
-    x, y = store.get(images, rows), torch.from_numpy(images.labels[rows])
-    class_count = len(images.class_names)
-    weights = inverse_frequency(y, class_count) if config.class_weights else None
-    probe = Probe(x, y, class_count, weights)
+    probe = _create_probe(config, images, split, store)
     share = _shares(config)
     best, best_loss = STRENGTHS[0], float("inf")
     for number, trial in enumerate(probe.try_strengths(_folds(split)), 1):
@@ -84,16 +108,11 @@ def _fit(
         now = clock.seconds()
         yield Step(
             phase="head",
-            images_seen=len(rows),
+            images_seen=len(split.train) + len(split.val),
             seconds=now,
             progress=share(now, 0.9 + 0.09 * number / len(STRENGTHS)),
             images_per_second=0.0,
-            metrics={
-                "train/loss": trial.train_loss,
-                "train/accuracy": trial.train_accuracy,
-                "val/loss": trial.val_loss,
-                "val/accuracy": trial.val_accuracy,
-            },
+            metrics=trial.metrics(),
         )
     head = probe.fit(best)
     model.head.load_state_dict(head.state_dict())

@@ -26,6 +26,15 @@ class Trial:
     val_loss: float
     val_accuracy: float
 
+    def metrics(self) -> dict[str, float]:
+        """The points on the curves."""
+        return {
+            "train/loss": self.train_loss,
+            "train/accuracy": self.train_accuracy,
+            "val/loss": self.val_loss,
+            "val/accuracy": self.val_accuracy,
+        }
+
 
 class Probe:
     """Fits heads to features x (N, D) with labels y (N,).
@@ -54,23 +63,26 @@ class Probe:
         ``fitted`` (N, K) says for K ways of dividing the pictures which ones are fitted; the
         others are unseen. All K heads are fitted at once.
         """
-        share = fitted / fitted.sum(dim=0)  # (N, K), the weight of each picture in its mean
-        rest = ~fitted / (~fitted).sum(dim=0)
         weight = self._zeros(fitted.shape[1])
         best = float("inf")
         for strength in STRENGTHS:
-            self._fit(weight, share, strength / fitted.sum(dim=0), ITERATIONS)
-            loss, right = self._judge(weight)
-            means = [
-                (values * w).sum(dim=0).mean().item()
-                for w in (share, rest)
-                for values in (loss, right)
-            ]
-            trial = Trial(strength, *means)
+            trial = self._try(weight, fitted, strength)
             yield trial
             if trial.val_loss > best:  # from here on it only learns by heart
                 return
             best = trial.val_loss
+
+    def try_once(self, fitted: Tensor, strength: float) -> Trial:
+        """As ``try_strengths``, for a single strength."""
+        return self._try(self._zeros(fitted.shape[1]), fitted, strength)
+
+    def _try(self, weight: Tensor, fitted: Tensor, strength: float) -> Trial:
+        share = fitted / fitted.sum(dim=0)  # (N, K), the weight of each picture in its mean
+        rest = ~fitted / (~fitted).sum(dim=0)
+        self._fit(weight, share, strength / fitted.sum(dim=0), ITERATIONS)
+        judged = torch.stack(self._judge(weight))  # (loss and right, N, K)
+        seen, unseen = ((judged * side).sum(dim=1).mean(dim=1) for side in (share, rest))
+        return Trial(strength, *seen.tolist(), *unseen.tolist())
 
     def fit(self, strength: float) -> nn.Linear:
         """The head fitted to all pictures, for features as they come from the network."""
