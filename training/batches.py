@@ -112,10 +112,3 @@ def vary(x: Tensor, side: int, *, mirror: bool, generator: torch.Generator) -> T
     contrast, brightness = uniform(0.8, 1.2), uniform(0.8, 1.2)
     x = (x - mean) * contrast.view(-1, 1, 1, 1) + mean * brightness.view(-1, 1, 1, 1)
     return x.clamp(0, 1).contiguous(memory_format=torch.channels_last)
-
-
-def centre(x: Tensor, side: int) -> Tensor:
-    """The whole picture at ``side``: what a network sees of it outside augmentation."""
-    if x.shape[-1] == side:
-        return x
-    return F.interpolate(x, (side, side), mode="bilinear", antialias=True, align_corners=False)

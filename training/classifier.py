@@ -69,7 +69,8 @@ def _train(
             yield from fit_head(config, images, model, progress, fabric.device, clock)
         best: dict[str, Tensor] = {}
     else:
-        weights = resume.part("model")
+        # Copies: training changes weights in place, and the checkpoint is somebody else's.
+        weights = {name: weight.clone() for name, weight in resume.part("model").items()}
         model = restore_model(config.backbone, len(images.class_names), weights)
         progress = Progress.from_json(resume.state)
         best = resume.part("best")

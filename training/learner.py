@@ -13,7 +13,7 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from models.classifiers import Classifier
 from models.registry import BACKBONES
-from training.batches import MARGIN, batch_rows, centre, load_squares, to_unit, vary
+from training.batches import MARGIN, batch_rows, load_squares, to_unit, vary
 from training.checkpoint import pack, pack_optimizer, unpack_optimizer
 from training.config import ClassifierConfig
 from training.imageset import ImageSet
@@ -132,7 +132,7 @@ class Learner:
         self.network.eval()
         batch = EVAL_BATCH[self.fabric.device.type]
         scores = [
-            self.network(centre(to_unit(pixels, self.fabric.device), self.side)).float()
+            self.network(to_unit(pixels, self.fabric.device)).float()
             for pixels in self.val_pixels.split(batch)
         ]
         logits = torch.cat(scores)

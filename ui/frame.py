@@ -16,7 +16,7 @@ from training.limits import Limits
 from training.runs import RunManager
 from training.text import UserError
 from ui.session import Shelf, is_id
-from ui.text import Words, bug_html, problem_html, speakable
+from ui.text import Words, bug_html, empty_state, problem_html, speakable
 
 Updates = dict[Block, Any]
 Values = Mapping[Component, Any]
@@ -137,6 +137,40 @@ class Frame:
             return {message: problem_html(problem, visitor.language)}
         except Exception:
             return {message: bug_html(visitor.language)}
+
+
+class Opening:
+    """The top of a tab that shows a run: a hint while there is none, messages, and the rest.
+
+    ``body`` holds all that makes sense only once there is a run.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        """Place it where the page is being built."""
+        self.empty = gr.HTML()
+        self.to_train_btn = frame.words.make(
+            gr.Button,
+            {"value": "page.to_train_btn"},
+            variant="primary",
+            visible=False,
+            elem_classes="empty-next",
+        )
+        self.message = gr.HTML()
+        self.body = gr.Column(visible=False)
+        frame.go(self.to_train_btn.click, "train")
+
+    @property
+    def outputs(self) -> list[Block]:
+        """All that ``show`` changes."""
+        return [self.empty, self.to_train_btn, self.body]
+
+    def show(self, there_is_one: bool, title: str, hint: str) -> Updates:
+        """The body, or ``title`` and ``hint`` in its place."""
+        return {
+            self.empty: "" if there_is_one else empty_state(title, hint),
+            self.to_train_btn: gr.Button(visible=not there_is_one),
+            self.body: gr.Column(visible=there_is_one),
+        }
 
 
 def picture_input(frame: Frame, first: str, **props: Any) -> gr.Image:

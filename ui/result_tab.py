@@ -15,9 +15,9 @@ from training.snapshot import Snapshot
 from training.text import t
 from ui import plots
 from ui.data_view import data_uri
-from ui.frame import Frame, Updates, Values, Visitor
+from ui.frame import Frame, Opening, Updates, Values, Visitor
 from ui.session import choose_run, require_run, run_labels
-from ui.text import empty_state, percent, say
+from ui.text import percent, say
 
 MOST_WRONG_SHOWN = 12
 CARD_SIDE = 224  # px
@@ -31,16 +31,9 @@ class ResultTab:
         """Build the tab."""
         self.frame = frame
         make = frame.words.make
-        self.message = gr.HTML()
-        self.empty = gr.HTML()
-        self.to_train_btn = make(
-            gr.Button,
-            {"value": "result.to_train_btn"},
-            variant="primary",
-            visible=False,
-            elem_classes="empty-next",
-        )
-        with gr.Column(visible=False) as self.body:
+        self.opening = Opening(frame)
+        self.message = self.opening.message
+        with self.opening.body:
             self.picker = make(gr.Dropdown, {"label": "result.picker"}, filterable=False)
             self.headline = gr.HTML()
             with gr.Row(elem_classes="actions"):
@@ -65,7 +58,6 @@ class ResultTab:
         self._wire()
 
     def _wire(self) -> None:
-        self.frame.go(self.to_train_btn.click, "train")
         self.frame.go(self.try_btn.click, "try")
         self.frame.on(
             self.picker.input,
@@ -85,9 +77,7 @@ class ResultTab:
         """All that ``live`` may change."""
         return [
             self.frame.run,
-            self.empty,
-            self.to_train_btn,
-            self.body,
+            *self.opening.outputs,
             self.picker,
             self.headline,
             self.download_btn,
@@ -109,13 +99,8 @@ class ResultTab:
 
     def _show(self, visitor: Visitor, run: Snapshot | None, judged: list[Snapshot]) -> Updates:
         language = visitor.language
-        updates: Updates = {
-            self.empty: ""
-            if run
-            else empty_state(t("result.empty", language), t("result.empty_hint", language)),
-            self.to_train_btn: gr.Button(visible=run is None),
-            self.body: gr.Column(visible=run is not None),
-        }
+        hint = t("result.empty", language), t("result.empty_hint", language)
+        updates = self.opening.show(run is not None, *hint)
         if run is None or run.result is None:
             return updates
         result, labels = run.result, run_labels(judged)

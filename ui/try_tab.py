@@ -13,9 +13,9 @@ from training.intake import read_picture
 from training.predict import load_predictor
 from training.snapshot import Snapshot
 from training.text import UserError, t
-from ui.frame import Frame, Updates, Values, Visitor, picture_input, picture_path
+from ui.frame import Frame, Opening, Updates, Values, Visitor, picture_input, picture_path
 from ui.session import choose_run, require_run, run_labels
-from ui.text import empty_state, problem_html
+from ui.text import problem_html
 
 MOST_CLASSES = 8
 Seen = Mapping[str, Hashable]
@@ -28,16 +28,9 @@ class TryTab:
         """Build the tab."""
         self.frame = frame
         make = frame.words.make
-        self.empty = gr.HTML()
-        self.to_train_btn = make(
-            gr.Button,
-            {"value": "try.to_train_btn"},
-            variant="primary",
-            visible=False,
-            elem_classes="empty-next",
-        )
-        self.message = gr.HTML()
-        with gr.Column(visible=False) as self.body:
+        self.opening = Opening(frame)
+        self.message = self.opening.message
+        with self.opening.body:
             self.picker = make(gr.Dropdown, {"label": "try.picker"}, filterable=False)
             with gr.Row():
                 with gr.Column():
@@ -58,7 +51,6 @@ class TryTab:
 
     def _wire(self) -> None:
         on = self.frame.on
-        self.frame.go(self.to_train_btn.click, "train")
         reads, writes = [self.picture, self.picker], [self.answer]
         on(
             self.picture.change,
@@ -94,7 +86,10 @@ class TryTab:
         try:
             picture = read_picture(path)
         except UserError as problem:  # the last picture's answer must not stand beside this one
-            return {self.answer: None, self.message: problem_html(problem, visitor.language)}
+            return {
+                self.answer: None,
+                self.message: problem_html(problem, visitor.language),
+            }
         with self.frame.manager.foreground():
             return {self.answer: load_predictor(folder)(picture)}
 
@@ -116,7 +111,7 @@ class TryTab:
     @property
     def outputs(self) -> list[Any]:
         """All that ``live`` may change."""
-        return [self.frame.run, self.empty, self.to_train_btn, self.body, self.picker]
+        return [self.frame.run, *self.opening.outputs, self.picker]
 
     def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
         """What has changed since ``seen``, and what has then been seen. Called every second."""
@@ -129,13 +124,8 @@ class TryTab:
 
     def _show(self, visitor: Visitor, run: Snapshot | None, judged: list[Snapshot]) -> Updates:
         language = visitor.language
-        updates: Updates = {
-            self.empty: ""
-            if run
-            else empty_state(t("try.empty", language), t("try.empty_hint", language)),
-            self.to_train_btn: gr.Button(visible=run is None),
-            self.body: gr.Column(visible=run is not None),
-        }
+        hint = t("try.empty", language), t("try.empty_hint", language)
+        updates = self.opening.show(run is not None, *hint)
         if run is None:
             return updates
         labels = run_labels(judged)

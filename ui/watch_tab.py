@@ -12,9 +12,9 @@ from training.record import RESUMABLE
 from training.snapshot import Snapshot
 from training.text import UserError, t
 from ui import plots
-from ui.frame import Frame, Updates, Values, Visitor
+from ui.frame import Frame, Opening, Updates, Values, Visitor
 from ui.session import choose_run, require_run, run_labels
-from ui.text import box, empty_state, message_html, say
+from ui.text import box, message_html, say
 from ui.watch_runs import CompareRuns
 from ui.watch_view import CURVES, curves_key, curves_legend, status_html
 
@@ -31,16 +31,9 @@ class WatchTab:
         """Build the tab."""
         self.frame = frame
         make = frame.words.make
-        self.empty = gr.HTML()
-        self.to_train_btn = make(
-            gr.Button,
-            {"value": "watch.to_train_btn"},
-            variant="primary",
-            visible=False,
-            elem_classes="empty-next",
-        )
-        self.message = gr.HTML()
-        with gr.Column(visible=False) as self.body:
+        self.opening = Opening(frame)
+        self.message = self.opening.message
+        with self.opening.body:
             self.picker = make(gr.Dropdown, {"label": "watch.picker"}, filterable=False)
             self.status = gr.HTML(elem_classes="status")
             self._build_buttons()
@@ -101,7 +94,6 @@ class WatchTab:
 
     def _wire(self) -> None:
         on, manager = self.frame.on, self.frame.manager
-        self.frame.go(self.to_train_btn.click, "train")
         self.frame.go(self.result_btn.click, "result")
         on(
             self.picker.input,
@@ -175,9 +167,7 @@ class WatchTab:
         """All that ``live`` and the buttons may change."""
         return [
             self.frame.run,
-            self.empty,
-            self.to_train_btn,
-            self.body,
+            *self.opening.outputs,
             self.picker,
             self.status,
             self.result_btn,
@@ -225,13 +215,8 @@ class WatchTab:
         self, visitor: Visitor, run: Snapshot | None, mine: tuple[Snapshot, ...]
     ) -> Updates:
         language = visitor.language
-        updates: Updates = {
-            self.empty: ""
-            if run
-            else empty_state(t("watch.empty", language), t("watch.empty_hint", language)),
-            self.to_train_btn: gr.Button(visible=run is None),
-            self.body: gr.Column(visible=run is not None),
-        }
+        hint = t("watch.empty", language), t("watch.empty_hint", language)
+        updates = self.opening.show(run is not None, *hint)
         if run is None:
             return updates
         labels = run_labels(mine)

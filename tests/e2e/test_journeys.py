@@ -117,12 +117,15 @@ def test_an_example_in_chinese(open_page: OpenPage) -> None:
 def test_classes_are_renamed_merged_and_brought_back(open_page: OpenPage, shapes_zip: Path) -> None:
     page = open_page()
     upload(page, shapes_zip)
+    expect(page.get_by_role("heading", name="48 pictures in 2 classes")).to_be_visible()
     page.get_by_role("button", name="Rename, merge or leave out classes").click()
     cell = page.get_by_role("gridcell", name="disc").or_(page.get_by_text("disc", exact=True)).last
     cell.dblclick()
-    page.keyboard.press("Control+a")
-    page.keyboard.type("<b>ball</b>")
-    page.keyboard.press("Enter")
+    editor = page.locator("textarea:focus, input:focus")
+    expect(editor).to_have_value("disc")
+    editor.fill("<b>ball</b>")
+    editor.press("Enter")
+    expect(page.get_by_text("<b>ball</b>", exact=True).last).to_be_visible()
     page.get_by_role("button", name="Apply").click()
     expect(page.locator(".class-name", has_text="<b>ball</b>")).to_be_visible()
     page.get_by_role("button", name="Undo", exact=True).click()
