@@ -44,7 +44,7 @@ from torch import Tensor, nn  # noqa: E402
 from torchvision import transforms  # noqa: E402
 
 from models.classifiers import Features  # noqa: E402
-from models.frozen import freeze  # noqa: E402
+from models.frozen import freeze, frozen_backbone  # noqa: E402
 from models.registry import create_model  # noqa: E402
 from training.classifier import train_classifier  # noqa: E402
 from training.config import ClassifierConfig  # noqa: E402
@@ -155,6 +155,7 @@ def run_tutorial(photos: dict[str, list[Photo]], backbone: str, epochs: int) -> 
 
 def run_quick(folder: Path, backbone: str) -> tuple[float, float]:
     """Seconds from the encoded photos to the judged model, and its accuracy; nothing cached."""
+    frozen_backbone.cache_clear()
     with tempfile.TemporaryDirectory() as scratch:
         started = time.perf_counter()
         images, _ = take_in(folder, Path(scratch) / "set")
@@ -184,7 +185,7 @@ def best_way(backbone: str) -> Way:
     for size in (2, 4, 8, 16, 32):
         x = torch.rand(size, 3, 224, 224)
         ways: dict[str, Callable[[Tensor], Tensor]] = {
-            "frozen": freeze(Features(copy.deepcopy(model)), x),
+            "frozen": freeze(Features(copy.deepcopy(model)), torch.device("cpu")),
             "channels_last": Features(laid_out),
         }
         for name, way in ways.items():

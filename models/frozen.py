@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor, nn
+
+from models.classifiers import Classifier, Features
+from models.registry import create_model
 
 log = logging.getLogger(__name__)
 
@@ -22,28 +26,46 @@ def frozen_batch(device: torch.device) -> int:
     return CPU_BATCH if device.type == "cpu" else GPU_BATCH
 
 
-def freeze(network: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
-    """A function equal to ``network`` in eval mode, without gradients.
+@cache
+def frozen_backbone(name: str, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """The features of a pretrained backbone: (B, 3, H, W) in [0, 1] on ``device`` to (B, D).
 
-    ``example`` (B, 3, H, W) has the device and type of the pictures to come; B, H and W may
-    change.
+    Kept for the life of the process, since TorchScript never gives the memory of a graph back;
+    so only networks that stay as they are, one for each backbone, are worth freezing.
+
+    Raises:
+        WeightsUnavailable: the pretrained weights could not be had.
+    """
+    return freeze(Features(create_model(name, 1, pretrained=True)), device)
+
+
+def eager_features(model: Classifier, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """The features of a network as it is, in eval mode: (B, 3, H, W) in [0, 1] to (B, D)."""
+    network = model.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(images: Tensor) -> Tensor:
+        with torch.inference_mode():
+            features: Tensor = network.features(images)
+        return features
+
+    return forward
+
+
+def freeze(network: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """A function equal to ``network`` in eval mode, for pictures on ``device``, without gradients.
 
     On a CPU, TorchScript folds every BatchNorm into the convolution before it and hands the
     convolutions to oneDNN in its own memory layout: 3x to 7x the images/s of the eager network.
     TorchScript is deprecated in favour of torch.compile, which takes 45 s to compile what this
     does in half a second; where tracing ever fails, the eager network is used.
     """
-    call: Callable[[Tensor], Tensor] = network.eval()
-    if example.device.type == "cpu":
-        trained = [weight for weight in network.parameters() if weight.requires_grad]
-        network.requires_grad_(False)  # only then may the weights become constants of the graph
+    network.eval().requires_grad_(False).to(device)
+    call: Callable[[Tensor], Tensor] = network
+    if device.type == "cpu":
         try:
-            # The graph holds for any number and size of pictures, and a small one is quicker.
-            call = _trace(network, example[:1, :, :TRACE_SIDE, :TRACE_SIDE])
+            call = _trace(network)
         except RuntimeError as problem:
             log.warning("Tracing failed, going on with the eager network: %s", problem)
-        for weight in trained:
-            weight.requires_grad_(True)
 
     def forward(images: Tensor) -> Tensor:
         with torch.inference_mode():
@@ -52,7 +74,7 @@ def freeze(network: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
     return forward
 
 
-def _trace(network: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
+def _trace(network: nn.Module) -> Callable[[Tensor], Tensor]:
     class Constant(nn.Module):
         """Has no layers of its own: wrapping each one for TorchScript would double the time."""
 
@@ -60,6 +82,8 @@ def _trace(network: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
             result: Tensor = network(images)
             return result
 
+    # The graph holds for any number and size of pictures, and a small one is quicker.
+    example = torch.zeros(1, 3, TRACE_SIDE, TRACE_SIDE)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the deprecation, once per call
         traced = torch.jit.trace(Constant().eval(), example, check_trace=False)

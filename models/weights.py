@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from urllib.parse import urlparse
 
 import torch
@@ -47,8 +48,11 @@ class WeightsCard:
 
     def is_here(self) -> bool:
         """Whether the weights can be had without a download."""
+        return self._path().is_file()
+
+    def _path(self) -> Path:
         file = Path(urlparse(self._weights.url).path).name
-        return (Path(torch.hub.get_dir()) / "checkpoints" / file).is_file()
+        return Path(torch.hub.get_dir()) / "checkpoints" / file
 
     def load(self) -> Mapping[str, Tensor]:
         """The network's state dict, downloaded where it is not here yet.
@@ -60,7 +64,10 @@ class WeightsCard:
             state: Mapping[str, Tensor] = self._weights.get_state_dict(
                 progress=False, check_hash=True, map_location="cpu", weights_only=True
             )
-        except (OSError, RuntimeError, EOFError) as cause:  # URLError is an OSError
+        except OSError as cause:  # also what a network that is not there raises
+            raise WeightsUnavailable(self, cause) from cause
+        except (RuntimeError, EOFError, UnpicklingError) as cause:  # not what it claims to be
+            self._path().unlink(missing_ok=True)  # so that the next try downloads it again
             raise WeightsUnavailable(self, cause) from cause
         return state
 

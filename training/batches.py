@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from training.imageset import ImageSet
 from training.splits import Indices
+from training.text import UserError
 
 IN_MEMORY_BYTES = 2**30  # larger sets are mapped from a temporary file beside the pictures
 MARGIN = 1.15  # stored side / network side, so that a crop can be moved and scaled
@@ -41,10 +43,10 @@ def load_squares(images: ImageSet, rows: Indices, side: int, device: torch.devic
     if size <= IN_MEMORY_BYTES:
         squares = np.empty(shape, np.uint8)
     else:
-        with tempfile.NamedTemporaryFile(dir=images.folder, delete=False) as file:
+        if shutil.disk_usage(images.folder).free < 2 * size:  # a map on a full disk kills us
+            raise UserError("train.disk", size=f"{2 * size / 2**30:.1f}")
+        with tempfile.TemporaryFile(dir=images.folder) as file:  # gone with the map
             squares = np.memmap(file, np.uint8, "w+", shape=shape)
-        if os.name == "posix":
-            os.unlink(file.name)  # the map keeps the file alive, and nothing is left behind
 
     def fill(position: int) -> None:
         squares[position] = images.square(int(rows[position]), side)

@@ -65,6 +65,7 @@ def _train(
             yield Notice(Message("notice.leaked", {"count": progress.split.leaked}))
         torch.manual_seed(config.seed)  # a new head, or the whole random start
         model = _create(config, images)
+        clock.restart()  # a download is not training
         if config.method in ("quick", "lp_ft"):
             yield from fit_head(config, images, model, progress, fabric.device, clock)
         best: dict[str, Tensor] = {}
@@ -157,13 +158,15 @@ def _measure(learner: Learner) -> Generator[Event, None, float]:
     """Seconds for one step, on a copy that is thrown away; the first step is not timed."""
     trial, batch_size = learner.fork(), learner.config.batch_size
     trial.set_rate(1e-6)
-    started, steps = 0.0, 0
-    while steps < 2 or (time.monotonic() - started < MEASURE_SECONDS):
-        trial.step(steps * batch_size)[0].item()  # waits for the device
-        started = time.monotonic() if steps == 0 else started
+    trial.step(0)[0].item()
+    seconds, steps = 0.0, 0
+    while seconds < MEASURE_SECONDS:
+        yield Tick()  # whatever the listener does now is not counted
+        started = time.monotonic()
         steps += 1
-        yield Tick()
-    return (time.monotonic() - started) / (steps - 1)
+        trial.step(steps * batch_size)[0].item()  # waits for the device
+        seconds += time.monotonic() - started
+    return seconds / steps
 
 
 def _find_rate(
@@ -186,6 +189,8 @@ def _find_rate(
         if not losses[-1] < RANGE_STOP * min(losses):  # also true of NaN
             losses = [loss for loss in losses if math.isfinite(loss)]
             break
+    if not losses:
+        return usual
     chosen = choose_rate(rates[: len(losses)], losses, usual)
     data = {"rates": rates[: len(losses)], "losses": losses, "chosen": chosen}
     yield Preview("lr_range", data)

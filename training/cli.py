@@ -128,7 +128,7 @@ def finetune_data(options: argparse.Namespace) -> dict[str, Any]:
     path = options.out or default_home().runs / run_id
     if path.exists() and any(path.iterdir()):
         raise UserError("run.exists", path=path)
-    made = _first_missing(path)
+    made, was_there = _first_missing(path), path.exists()
     about = About(
         id=run_id,
         owner="",
@@ -146,6 +146,8 @@ def finetune_data(options: argparse.Namespace) -> dict[str, Any]:
     except UserError:
         if RunFolder(path).checkpoint() is None:  # nothing worth keeping was made
             shutil.rmtree(made, ignore_errors=True)
+            if was_there:
+                path.mkdir()
         raise
 
 

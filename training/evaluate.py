@@ -10,6 +10,7 @@ import torch
 from lightning_fabric import Fabric
 
 from models.classifiers import Classifier
+from models.frozen import eager_features
 from models.registry import BACKBONES, restore_model
 from training.checkpoint import Checkpoint, pack
 from training.config import ClassifierConfig
@@ -34,7 +35,8 @@ def conclude_classifier(
     split = Split.from_json(last.state["split"])
     side = config.image_size or BACKBONES[config.backbone].image_size
     store = FeatureStore(images, f"{config.backbone}-{side}" if config.method == "quick" else None)
-    for _ in extract(model, images, split.test, side, fabric.device, store):
+    forward = eager_features(model, fabric.device)
+    for _ in extract(forward, images, split.test, side, fabric.device, store):
         yield Tick()
     features = store.get(images, split.test)
     with torch.no_grad():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.classifiers import Classifier, Features
-from models.frozen import freeze, frozen_batch
+from models.frozen import frozen_batch
 from training.batches import stream_squares, to_unit
+from training.home import new_id
 from training.imageset import ImageSet
 from training.splits import Indices
 
@@ -50,7 +50,8 @@ class FeatureStore:
     def _read(self, path: Path) -> None:
         try:
             kept = load_file(path)
-            self._known = dict(zip(kept["offsets"].tolist(), kept["features"], strict=True))
+            features = kept["features"].clone()  # free of the file, which may be replaced
+            self._known = dict(zip(kept["offsets"].tolist(), features, strict=True))
         except (SafetensorError, KeyError, ValueError, OSError) as problem:
             log.warning("%s is damaged and will be computed again: %s", path, problem)
 
@@ -71,46 +72,33 @@ class FeatureStore:
         if self.path is None or not self._known:
             return
         self.path.parent.mkdir(exist_ok=True)
-        fresh = self.path.with_suffix(".new")
+        fresh = self.path.with_suffix(f".{new_id()}.new")
         offsets = torch.from_numpy(np.fromiter(self._known, dtype=np.int64))
         save_file({"offsets": offsets, "features": torch.stack(list(self._known.values()))}, fresh)
         fresh.replace(self.path)
 
 
 def extract(
-    model: Classifier,
+    forward: Callable[[Tensor], Tensor],
     images: ImageSet,
     rows: Indices,
     side: int,
     device: torch.device,
     store: FeatureStore,
 ) -> Generator[Counted, None, None]:
-    """Bring the features of ``rows`` into ``store``, batch by batch, and onto the disk.
+    """Bring ``forward``'s features of ``rows`` into ``store``, batch by batch, and onto the disk.
 
     What was done is also kept when the iteration ends early.
     """
     missing = store.missing(images, rows)
     if not missing.size:
         return
-    batch_size = frozen_batch(device)
-    network = model.to(device)
-    example = torch.zeros(batch_size, 3, side, side, device=device)
-    forward = freeze(Features(network), example)
-    done = len(rows) - len(missing)
+    known, fresh = len(rows) - len(missing), 0
     try:
-        for pixels in stream_squares(images, missing, side, batch_size):
-            fresh = done - len(rows) + len(missing)
-            batch = missing[fresh : fresh + len(pixels)]
-            padded = _pad(to_unit(pixels, device), batch_size)
-            store.add(images, batch, forward(padded)[: len(batch)].float().cpu().clone())
-            done += len(batch)
-            yield Counted(done, fresh + len(batch))
+        for pixels in stream_squares(images, missing, side, frozen_batch(device)):
+            features = forward(to_unit(pixels, device)).float().cpu().clone()
+            store.add(images, missing[fresh : fresh + len(pixels)], features)
+            fresh += len(pixels)
+            yield Counted(known + fresh, fresh)
     finally:
         store.write()
-
-
-def _pad(x: Tensor, batch_size: int) -> Tensor:
-    """Fill the last batch up, because the frozen graph is specialised to one shape."""
-    if x.shape[0] == batch_size:
-        return x
-    return torch.cat([x, x.new_zeros(batch_size - x.shape[0], *x.shape[1:])])

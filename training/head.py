@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models.classifiers import Classifier
+from models.frozen import frozen_backbone
 from models.registry import BACKBONES
 from training.config import ClassifierConfig
 from training.events import Event, Notice, Step, Tick
@@ -21,7 +22,8 @@ from training.splits import Indices, Split
 from training.text import Message
 
 GLIMPSE_SECONDS, GLIMPSE_STRENGTH = 3.0, 40.0
-FEATURE_SHARE = 0.85  # of the budget may go into features; the rest fits and judges the head
+FEATURE_SHARE = {"quick": 0.85, "lp_ft": 0.3}  # of the budget may go into features
+FEWEST = 8  # pictures a class whose features are computed whatever the budget says
 FEW = 1000  # pictures to learn from; below, the strength is chosen by cross-validation
 FOLDS = 5
 
@@ -45,7 +47,8 @@ def fit_head(
     rows = stratified_order(images, split, config.seed)
     share = _shares(config)
     started = reported = glimpsed = clock.seconds()
-    for counted in extract(model, images, rows, side, device, store):
+    forward = frozen_backbone(config.backbone, device)
+    for counted in extract(forward, images, rows, side, device, store):
         now = clock.seconds()
         progress.images_per_second = speed = counted.fresh / max(1e-6, now - started)
         if now - reported >= 0.5 or counted.done == len(rows):
@@ -60,7 +63,8 @@ def fit_head(
             yield Step("features", counted.done, now, done, speed, metrics)
         else:
             yield Tick()
-        if config.images is None and now > FEATURE_SHARE * config.minutes * 60:
+        late = config.images is None and now > FEATURE_SHARE[config.method] * config.minutes * 60
+        if late and _is_enough(images, split.without(store.missing(images, rows))):
             break
     missing = store.missing(images, rows)
     if missing.size:
@@ -68,6 +72,18 @@ def fit_head(
         yield Notice(Message("notice.budget_subset", values))
         progress.split = split.without(missing)
     yield from _fit(config, images, model, progress.split, store, clock)
+
+
+def _is_enough(images: ImageSet, split: Split) -> bool:
+    """Whether a head can be fitted and judged on ``split``."""
+    taught = np.unique(images.labels[split.train]).size
+    count = len(split.train) + len(split.val) + len(split.test)
+    fewest = FEWEST * len(images.class_names)
+    return (
+        taught == len(images.class_names)
+        and bool(split.val.size and split.test.size)
+        and (count >= fewest)
+    )
 
 
 def _glimpse(

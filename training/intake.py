@@ -15,7 +15,7 @@ import tempfile
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -221,7 +221,8 @@ def staged(folder: Path) -> Iterator[Path]:
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         for parent in made:
-            parent.rmdir()
+            with suppress(OSError):  # somebody else has put something there by now
+                parent.rmdir()
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise UserError("intake.disk_filled") from error
         raise

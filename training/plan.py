@@ -40,6 +40,10 @@ class Clock:
         """Training time so far."""
         return self._before + time.monotonic() - self._started
 
+    def restart(self) -> None:
+        """Forget the time since the beginning, or since it went on from a checkpoint."""
+        self._started = time.monotonic()
+
     def count(self, events: Iterator[Event]) -> Iterator[Event]:
         """The same events, with long waits at the listener's not counted."""
         try:

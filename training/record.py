@@ -103,7 +103,7 @@ class History:
                     name: tuple(point for point in points if point.seconds <= line["seconds"])
                     for name, points in self.curves.items()
                 }
-                return dataclasses.replace(self, curves=curves, seconds=line["seconds"])
+                return History(curves, self.notices, self.previews, seconds=line["seconds"])
             case _:
                 return self
 

@@ -36,8 +36,8 @@ def open_run(folder: RunFolder, fabric: Fabric) -> Iterator[Event]:
         raise UserError("run.damaged", name=about.name) from problem
     except FileNotFoundError as problem:
         raise UserError("run.no_data", name=about.name) from problem
-    if resume is not None:
-        yield Resumed(resume.state["seconds"])
+    if (folder.path / "events.jsonl").exists():
+        yield Resumed(resume.state["seconds"] if resume else 0.0)
     try:
         yield from train_classifier(folder.config(), images, fabric=fabric, resume=resume)
     except torch.cuda.OutOfMemoryError as problem:

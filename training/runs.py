@@ -21,8 +21,9 @@ from lightning_fabric import Fabric
 
 from training.config import ClassifierConfig
 from training.device import create_fabric, list_devices
-from training.events import Event
+from training.events import Event, Finished
 from training.home import Home, new_id
+from training.live import LiveRun
 from training.record import ACTIVE, RESUMABLE, About, History, RunFolder
 from training.runner import conclude_run, open_run
 from training.snapshot import Snapshot, seconds_left
@@ -31,23 +32,6 @@ from training.text import Message, UserError
 log = logging.getLogger(__name__)
 
 FOREGROUND_WAIT = 0.5  # s that a training step may be held back for a person at a slider
-
-
-class _Live:
-    """A run that this process looks after; guarded by the manager's lock."""
-
-    def __init__(self, folder: RunFolder, about: About, history: History) -> None:
-        self.folder = folder
-        self.about = about
-        self.history = history
-        self.wanted = ""  # "stop" or "pause": what the person asked for and the worker will do
-        self.events: Iterator[Event] | None = None  # a paused loop, kept where it stood
-        self.version = 0
-        self.result = folder.result()
-        self.snapshot: Snapshot | None = None
-
-    def changed(self) -> None:
-        self.version += 1
 
 
 class RunManager:
@@ -67,7 +51,7 @@ class RunManager:
         self._queue: list[str] = []
         self._closing = False
         self._threads: list[threading.Thread] = []
-        self._runs: dict[str, _Live] = {}
+        self._runs: dict[str, LiveRun] = {}
         self._adopt()
 
     # ---- what a person can do
@@ -94,7 +78,7 @@ class RunManager:
         )
         folder = RunFolder.create(self.home.runs / about.id, about)
         with self._lock:
-            self._runs[about.id] = _Live(folder, about, History())
+            self._runs[about.id] = LiveRun(folder, about, History())
             self._enqueue(about.id)
         return about.id
 
@@ -105,8 +89,12 @@ class RunManager:
             if run.about.status == "running":
                 run.wanted = "stop"
             elif run.about.status in ("queued", "paused"):
-                run.wanted = "stop"  # the worker closes the loop and measures what there is
-                if run.about.status == "paused":
+                if run.about.status == "queued":
+                    self._queue.remove(run_id)
+                if run.events is None and not (run.folder.path / "checkpoint").exists():
+                    self._set(run, status="stopped")  # there is nothing to judge
+                else:
+                    run.wanted = "stop"  # the worker closes the loop and judges what there is
                     self._enqueue(run_id)
             run.changed()
 
@@ -140,7 +128,7 @@ class RunManager:
             if run.about.status in ("queued", "running"):
                 raise UserError("run.active", name=run.about.name)
             del self._runs[run_id]
-        _close(run)
+        run.close()
         shutil.rmtree(run.folder.path)
 
     # ---- what a person can see
@@ -214,45 +202,69 @@ class RunManager:
                 log.exception("Run %s failed.", run.about.id)
                 status, error = "failed", (Message("error.bug.what"), Message("error.bug.fix"))
             with self._lock:
-                run.wanted = ""
+                stop = status == "paused" and run.wanted == "stop"  # asked for in the meantime
+                run.wanted = "stop" if stop else ""
                 self._set(run, status=status, error=error)
+                if stop:
+                    self._enqueue(run.about.id)
 
-    def _train(self, run: _Live, device: str) -> str:
+    def _train(self, run: LiveRun, device: str) -> str:
         """Iterate one run's loop until it ends or the person wants something else."""
         fabric = create_fabric(device)
-        events, run.events = run.events or open_run(run.folder, fabric), None
-        try:
-            for event in events:
-                self._keep(run, event)
-                self._let_people_first()
-                if run.wanted == "pause":
-                    run.events = events
-                    return "paused"
-                if run.wanted == "stop":
-                    break
-                if self._closing:
-                    return "interrupted"
-            else:
-                return "finished"
-        except UserError:
-            self._conclude(run, fabric)
-            raise
-        finally:
-            if run.events is None:
-                events.close()  # type: ignore[attr-defined]
+        status = "" if run.wanted == "stop" else self._iterate(run, device, fabric)
+        if status:
+            return status
+        run.close()
         self._conclude(run, fabric)
         return "stopped"
 
-    def _conclude(self, run: _Live, fabric: Fabric) -> None:
+    def _iterate(self, run: LiveRun, device: str, fabric: Fabric) -> str:
+        """Go through the loop; gives the run's new status, or nothing if it is to be stopped."""
+        if run.events_device != device:
+            run.close()
+        run.events = run.events or open_run(run.folder, fabric)
+        run.events_device = device
+        paused = False
+        try:
+            for event in run.events:
+                self._keep(run, event)
+                self._let_people_first()
+                if run.wanted == "pause":
+                    paused = True
+                    return "paused"
+                if run.wanted == "stop":
+                    return ""
+                if self._closing:
+                    return "interrupted"
+            return "finished"
+        except UserError:
+            self._rescue(run, fabric)
+            raise
+        finally:
+            if not paused:
+                run.close()
+
+    def _conclude(self, run: LiveRun, fabric: Fabric) -> None:
         for event in conclude_run(run.folder, fabric):
             self._keep(run, event)
+            self._let_people_first()
 
-    def _keep(self, run: _Live, event: Event) -> None:
+    def _rescue(self, run: LiveRun, fabric: Fabric) -> None:
+        """Keep the best model of a run that failed; why it failed is what will be said."""
+        try:
+            self._conclude(run, fabric)
+        except Exception:
+            log.exception("Nothing could be kept of run %s.", run.about.id)
+
+    def _keep(self, run: LiveRun, event: Event) -> None:
         line = run.folder.record(event)
         with self._lock:
-            run.result = run.folder.result() if line is None else run.result
-            if line is not None:
+            if isinstance(event, Finished):
+                run.result = event.result
+            elif line is not None:
                 run.history = run.history.after(line)
+            else:
+                return  # nothing that anybody could see
             run.changed()
 
     def _let_people_first(self) -> None:
@@ -266,13 +278,14 @@ class RunManager:
         for path in sorted(self.home.runs.glob("*/run.json")):
             folder = RunFolder(path.parent)
             try:
-                about, history = folder.about(), folder.history()
-            except (ValueError, KeyError, TypeError) as problem:
+                about = folder.about()
+                run = LiveRun(folder, about, folder.history())
+            except (ValueError, KeyError, TypeError, OSError) as problem:
                 log.warning("%s is damaged and was left out: %s", path, problem)
                 continue
             if not about.owner:  # made on the command line, and perhaps still running there
                 continue
-            run = self._runs[about.id] = _Live(folder, about, history)
+            self._runs[about.id] = run
             if about.status in ACTIVE:
                 self._set(run, status="interrupted")
 
@@ -287,12 +300,15 @@ class RunManager:
                 thread.start()
         self._work.notify()
 
-    def _set(self, run: _Live, **changes: Any) -> None:
+    def _set(self, run: LiveRun, **changes: Any) -> None:
         run.about = dataclasses.replace(run.about, **changes)
-        run.folder.write_about(run.about)
         run.changed()
+        try:
+            run.folder.write_about(run.about)
+        except OSError:  # a full disk must not end the worker; what is in memory still counts
+            log.exception("%s could not be written.", run.folder.path)
 
-    def _describe(self, run: _Live) -> Snapshot:
+    def _describe(self, run: LiveRun) -> Snapshot:
         status, history = run.about.status, run.history
         place = self._queue.index(run.about.id) + 1 if run.about.id in self._queue else 0
         return Snapshot(
@@ -309,15 +325,6 @@ class RunManager:
     def _wait(self, place: int) -> float:
         """Seconds until the queue's ``place``-th run starts: the budgets ahead, shared out."""
         running = [run for run in self._runs.values() if run.about.status == "running"]
-        ahead = sum(seconds_left(run.history) or _budget(run) for run in running)
-        ahead += sum(_budget(self._runs[run_id]) for run_id in self._queue[: place - 1])
+        ahead = sum(seconds_left(run.history) or run.budget() for run in running)
+        ahead += sum(self._runs[run_id].budget() for run_id in self._queue[: place - 1])
         return ahead / len(self.devices)
-
-
-def _budget(run: _Live) -> float:
-    return float(run.about.config["minutes"]) * 60
-
-
-def _close(run: _Live) -> None:
-    if run.events is not None:
-        run.events.close()  # type: ignore[attr-defined]

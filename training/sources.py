@@ -139,7 +139,7 @@ def _files(
     zips = [path for path in paths if path.is_file() and _is_zip(path)]
     if len(zips) > 1:
         raise UserError("intake.two_archives", first=zips[0].name, second=zips[1].name)
-    if len(paths) == 1 and not zips:
+    if len(paths) == 1 and not zips and not paths[0].is_dir():
         _refuse_odd_file(paths[0])
     plain = [path for path in paths if path.is_file() and path not in zips]
     names = unique(path.name for path in plain)

@@ -14,6 +14,7 @@ import torchvision
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.frozen import frozen_backbone
 from training.classifier import train_classifier
 from training.config import (
     AUGMENTATIONS,
@@ -84,6 +85,7 @@ def weights_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     (hub / "checkpoints").mkdir()
     network = torchvision.models.mobilenet_v3_small(weights=None)
     torch.save(network.state_dict(), hub / "checkpoints" / "mobilenet_v3_small-047dcff4.pth")
+    frozen_backbone.cache_clear()  # of other tests' random weights
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("torch.hub.get_dir", lambda: str(hub))
         yield

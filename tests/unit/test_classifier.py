@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
+from models.frozen import frozen_backbone
 from models.registry import create_model
 from tests.conftest import MakeSet
 from training.checkpoint import Checkpoint, load, save
@@ -16,7 +20,7 @@ from training.classifier import train_classifier
 from training.config import METHODS, ClassifierConfig
 from training.device import create_fabric
 from training.evaluate import conclude_classifier
-from training.events import Event, Finished, Notice, Preview, Saved, Step
+from training.events import Event, Finished, Notice, Preview, Saved, Step, Tick
 from training.imageset import ImageSet
 from training.text import UserError
 
@@ -36,6 +40,7 @@ def weights_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = torchvision.models.mobilenet_v3_small(weights=None)
     file = tmp_path / "hub" / "checkpoints" / "mobilenet_v3_small-047dcff4.pth"
     torch.save(network.state_dict(), file)
+    frozen_backbone.cache_clear()  # of other tests' random weights
 
 
 @pytest.fixture
@@ -181,6 +186,46 @@ def test_a_budget_too_short_for_all_features_takes_an_even_share(make_set: MakeS
         red, green = (entry["count"] for entry in result["per_class"])
         assert 1.3 < red / green < 3
     assert result["seconds"] < 8
+
+
+def test_a_budget_that_is_gone_at_once_still_gives_a_model_of_every_class(
+    make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = make_set({f"class {number}": 30 for number in range(3)}, side=16)
+    monkeypatch.setattr("training.head.FEATURE_SHARE", {"quick": 0.0, "lp_ft": 0.0})
+    for seed in range(4):
+        config = ClassifierConfig(
+            backbone="mobilenet_v3_small", method="quick", image_size=32, seed=seed
+        )
+        result = finished(run(config, images)).result
+        assert result["count"] >= 3
+        assert result["train_images"] >= 12
+
+
+def test_a_pause_does_not_look_like_a_slow_machine(make_set: MakeSet) -> None:
+    images = make_set({"red": 12, "green": 12})
+    config = dataclasses.replace(SCRATCH, images=None, lr=None, minutes=0.2)
+    loop = train_classifier(config, images, fabric=create_fabric("cpu"))
+    for event in loop:
+        if isinstance(event, Tick):
+            time.sleep(6)  # at the first step of measuring the speed
+            break
+    rest = list(loop)
+    assert any(isinstance(event, Preview) for event in rest)  # there was time for the range test
+    assert finished(rest).result["images_seen"] > 300
+
+
+def test_runs_give_their_memory_back(make_set: MakeSet) -> None:
+    images = make_set({"red": 8, "green": 8})
+    config = dataclasses.replace(
+        SCRATCH, backbone="mobilenet_v3_small", method="lp_ft", images=16, image_size=64
+    )
+    grown = []
+    for _ in range(8):
+        run(config, images)
+        gc.collect()
+        grown.append(psutil.Process().memory_info().rss / 2**20)
+    assert grown[-1] - grown[2] < 25  # MB in five runs; a frozen graph for each took 10 MB a run
 
 
 def test_pretrained_methods_need_pretrained_weights(make_set: MakeSet) -> None:

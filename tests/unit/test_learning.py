@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from models.frozen import eager_features
 from models.registry import create_model
 from tests.conftest import MakeSet
 from training.batches import batch_rows, stream_squares, to_unit, vary
@@ -106,12 +107,12 @@ def test_digits_are_never_mirrored() -> None:
     assert (mirrored[..., -8:].mean((1, 2, 3)) < mirrored[..., :8].mean((1, 2, 3))).any()
 
 
-def test_frozen_features_equal_the_networks_own(make_set: MakeSet) -> None:
+def test_extracted_features_equal_the_networks_own(make_set: MakeSet) -> None:
     images = make_set({"a": 5, "b": 4}, side=64)
     model = create_model("squeezenet1_1", 2).eval()
-    rows = np.array([7, 0, 3, 8, 1])
+    rows, cpu = np.array([7, 0, 3, 8, 1]), torch.device("cpu")
     store = FeatureStore(images, None)
-    counts = list(extract(model, images, rows, 64, torch.device("cpu"), store))
+    counts = list(extract(eager_features(model, cpu), images, rows, 64, cpu, store))
     (pixels,) = stream_squares(images, rows, 64, len(rows))
     with torch.no_grad():
         expected = model.features(to_unit(pixels, torch.device("cpu")))
@@ -122,14 +123,20 @@ def test_frozen_features_equal_the_networks_own(make_set: MakeSet) -> None:
 def test_features_are_computed_once_also_when_cut_short(make_set: MakeSet) -> None:
     images = make_set({"a": 6, "b": 6}, side=32)
     model, rows, cpu = create_model("seedling_net", 2), np.arange(12), torch.device("cpu")
-    half = extract(model, images, rows, 32, cpu, FeatureStore(images, "net-32"))
+    half = extract(
+        eager_features(model, cpu), images, rows, 32, cpu, FeatureStore(images, "net-32")
+    )
     assert next(half).done == 4
     half.close()
-    rest = list(extract(model, images, rows, 32, cpu, FeatureStore(images, "net-32")))
+    rest = list(
+        extract(eager_features(model, cpu), images, rows, 32, cpu, FeatureStore(images, "net-32"))
+    )
     assert [counted.fresh for counted in rest] == [4, 8]
     edited = images.edited({"a": None})
     store = FeatureStore(edited, "net-32")
-    assert not list(extract(model, edited, np.arange(6), 32, cpu, store))  # by place, not by row
+    assert not list(
+        extract(eager_features(model, cpu), edited, np.arange(6), 32, cpu, store)
+    )  # by place, not by row
     whole = FeatureStore(images, "net-32").get(images, np.arange(6, 12))
     assert torch.equal(store.get(edited, np.arange(6)), whole)
 
@@ -138,7 +145,7 @@ def test_a_damaged_feature_file_is_computed_again(make_set: MakeSet) -> None:
     images = make_set({"a": 4, "b": 4}, side=32)
     model, rows, cpu = create_model("seedling_net", 2), np.arange(8), torch.device("cpu")
     store = FeatureStore(images, "net-32")
-    list(extract(model, images, rows, 32, cpu, store))
+    list(extract(eager_features(model, cpu), images, rows, 32, cpu, store))
     assert store.path is not None
     store.path.write_bytes(store.path.read_bytes()[:100])
     assert FeatureStore(images, "net-32").missing(images, rows).size == 8

@@ -30,8 +30,8 @@ def test_shapes_and_gradients(name: str) -> None:
 @pytest.mark.parametrize("name", list_models())
 def test_the_frozen_network_is_the_same_function(name: str) -> None:
     model = create_model(name, 3).eval()
-    frozen = freeze(model, torch.rand(1, 3, 96, 96))
-    x = torch.rand(2, 3, 128, 128)  # more and larger ones than were shown when it was frozen
+    frozen = freeze(model, torch.device("cpu"))
+    x = torch.rand(2, 3, 128, 128)  # more and larger ones than it was traced with
     with torch.no_grad():
         expected = model(x)
     torch.testing.assert_close(frozen(x).clone(), expected, atol=1e-3, rtol=1e-3)
@@ -69,3 +69,13 @@ def test_cached_weights_are_found_and_used(tmp_path: Path, monkeypatch: pytest.M
     assert card is not None and card.is_here()
     model = create_model("squeezenet1_1", 2, pretrained=True)
     assert torch.equal(model.state_dict()["stages.0.0.weight"], network.features[0].weight)
+
+
+def test_a_damaged_download_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    file = tmp_path / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
+    file.write_bytes(b"<html>please log in to this network</html>")
+    with pytest.raises(WeightsUnavailable):
+        create_model("squeezenet1_1", 2, pretrained=True)
+    assert not file.exists()

@@ -152,6 +152,90 @@ def test_delete_asks_to_stop_first(manager: RunManager, make_set: MakeSet) -> No
     assert not (manager.home.runs / run_id).exists()
 
 
+def test_stop_takes_a_waiting_run_out_of_the_queue_at_once(
+    manager: RunManager, make_set: MakeSet
+) -> None:
+    data = make_set({"red": 8, "green": 8}).folder
+    first, second = (manager.start("ann", LONG, data, name=name) for name in "ab")
+    wait(manager, first, is_("running"))
+    manager.stop(second)
+    assert manager.snapshot(second).status == "stopped"
+    assert manager.snapshot(first).status == "running"
+    manager.stop(first)
+    wait(manager, first, is_("stopped"))
+
+
+def test_stopping_a_paused_run_judges_what_it_has(manager: RunManager, make_set: MakeSet) -> None:
+    run_id = manager.start("ann", LONG, make_set({"red": 8, "green": 8}).folder, name="x")
+    wait(manager, run_id, has_saved(manager, run_id))
+    manager.pause(run_id)
+    wait(manager, run_id, is_("paused"))
+    manager.stop(run_id)
+    assert wait(manager, run_id, is_("stopped")).result is not None
+
+
+def test_resumed_before_its_first_checkpoint_the_curves_begin_again(
+    manager: RunManager, make_set: MakeSet
+) -> None:
+    config = dataclasses.replace(LONG, images=200_000)  # looked at only every 12,500 images
+    run_id = manager.start("ann", config, make_set({"red": 8, "green": 8}).folder, name="x")
+    wait(manager, run_id, lambda now: bool(now.history.curves.get("train/loss")))
+    manager.stop(run_id)
+    wait(manager, run_id, is_("stopped"))
+    before = manager.snapshot(run_id).history.curves["train/loss"]
+    manager.resume(run_id)
+    wait(manager, run_id, is_("running"))
+    points = wait(
+        manager, run_id, lambda now: before[-1] not in now.history.curves.get("train/loss", before)
+    ).history.curves["train/loss"]
+    assert [point.seconds for point in points] == sorted(point.seconds for point in points)
+    manager.stop(run_id)
+    wait(manager, run_id, is_("stopped"))
+
+
+def test_a_damaged_checkpoint_is_named_and_not_called_a_bug(
+    manager: RunManager, make_set: MakeSet
+) -> None:
+    run_id = manager.start("ann", LONG, make_set({"red": 8, "green": 8}).folder, name="x")
+    wait(manager, run_id, has_saved(manager, run_id))
+    manager.stop(run_id)
+    wait(manager, run_id, is_("stopped"))
+    file = manager.folder(run_id).path / "checkpoint" / "tensors.safetensors"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    manager.resume(run_id)
+    assert wait(manager, run_id, is_("failed")).about.error[0].key == "error.run.damaged.what"
+
+
+def test_a_full_disk_does_not_end_the_worker(
+    manager: RunManager, make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_set({"red": 8, "green": 8}).folder
+    first = manager.start("ann", LONG, data, name="x")
+    wait(manager, first, lambda snapshot: snapshot.history.images_seen > 0)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunFolder, "record", full)
+    monkeypatch.setattr(RunFolder, "write_about", full)
+    wait(manager, first, is_("failed"))
+    monkeypatch.undo()
+    second = manager.start("ann", SHORT, data, name="y")
+    wait(manager, second, is_("finished"))
+
+
+def test_a_damaged_result_does_not_keep_the_app_from_starting(
+    manager: RunManager, make_set: MakeSet
+) -> None:
+    run_id = manager.start("ann", SHORT, make_set({"red": 8, "green": 8}).folder, name="x")
+    wait(manager, run_id, is_("finished"))
+    (manager.folder(run_id).path / "result.json").write_text("{half")
+    restarted = RunManager(manager.home, devices=("cpu",))
+    assert restarted.runs("ann") == ()
+
+
 def test_deleted_pictures_are_said(manager: RunManager, make_set: MakeSet, tmp_path: Path) -> None:
     run_id = manager.start("ann", SHORT, tmp_path / "nowhere", name="x")
     assert wait(manager, run_id, is_("failed")).about.error[0].key == "error.run.no_data.what"
