@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import struct
 import unicodedata
@@ -76,7 +77,10 @@ def class_name(folder: str) -> str:
     unwanted = ("Cc", "Cf", "Cs")
     kept = "".join(letter for letter in spaced if unicodedata.category(letter) not in unwanted)
     name = " ".join(unicodedata.normalize("NFC", kept).split())
-    return name[:_LONGEST_CLASS_NAME].rstrip() or "_"
+    if len(name) > _LONGEST_CLASS_NAME:  # names that differ only later must stay different
+        mark = hashlib.sha256(name.encode()).hexdigest()[:6]
+        name = f"{name[: _LONGEST_CLASS_NAME - 8].rstrip()}… {mark}"
+    return name or "_"
 
 
 def shown(path: str) -> str:

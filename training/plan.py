@@ -77,6 +77,8 @@ class Plan:
     def message(self, train_count: int) -> Message:
         """The plan as a sentence, for ``train_count`` pictures to learn from."""
         passes = self.total / train_count
+        if passes < 1:
+            return Message("notice.plan_short", {"count": train_count, "total": self.total})
         shown = f"{passes:.0f}" if passes >= 10 else f"{passes:.1f}"
         return Message("notice.plan", {"count": train_count, "passes": shown})
 

@@ -252,7 +252,8 @@ class RunManager:
     def _rescue(self, run: LiveRun, fabric: Fabric) -> None:
         """Keep the best model of a run that failed; why it failed is what will be said."""
         try:
-            self._conclude(run, fabric)
+            if (run.folder.path / "checkpoint").exists():
+                self._conclude(run, fabric)
         except Exception:
             log.exception("Nothing could be kept of run %s.", run.about.id)
 

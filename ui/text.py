@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from gradio.blocks import Block
 
-from training.text import LANGUAGES, Message, UserError, t
+from training.text import LANGUAGES, Message, UserError, sentences, t
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +68,14 @@ def say(key: str, language: str, /, **values: Any) -> str:
 
 
 def message_html(message: Message, language: str) -> str:
-    """A message as HTML, its values escaped."""
-    return say(message.key, language, **message.values)
+    """A message as HTML: its values escaped, and a setting called as the form calls it."""
+    values = dict(message.values)
+    if "field" in values:
+        field = str(values["field"])
+        values["field"] = sentences(language).get(f"train.{field}", field)
+    if values.get("value", "") is None:
+        values["value"] = t("train.nothing", language)
+    return say(message.key, language, **values)
 
 
 def problem_html(problem: UserError, language: str) -> str:

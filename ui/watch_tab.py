@@ -60,6 +60,7 @@ class WatchTab:
             self.resume_btn = make(gr.Button, {"value": "watch.resume_btn"}, **size)
             self.stop_btn = make(gr.Button, {"value": "watch.stop_btn"}, **size)
             self.delete_btn = make(gr.Button, {"value": "watch.delete_btn"}, **size)
+        self.doomed = gr.State("")  # the run that the question below names
         with gr.Row(visible=False, elem_classes="actions") as self.sure:
             self.sure_text = gr.HTML()
             self.sure_btn = make(gr.Button, {"value": "watch.sure_btn"}, variant="stop", **size)
@@ -111,14 +112,15 @@ class WatchTab:
         on(
             self.delete_btn.click,
             self._ask,
-            writes=[self.sure, self.sure_text],
+            writes=[self.sure, self.sure_text, self.doomed],
             message=self.message,
         )
         on(self.keep_btn.click, lambda *_: {self.sure: gr.Row(visible=False)}, writes=[self.sure])
         on(
             self.sure_btn.click,
             self._delete,
-            writes=[*self.outputs, self.sure],
+            reads=[self.doomed],
+            writes=self.outputs,
             message=self.message,
         )
 
@@ -137,14 +139,14 @@ class WatchTab:
     def _ask(self, visitor: Visitor, values: Values) -> Updates:
         run = self.frame.manager.snapshot(self._shown(visitor))
         text = say("watch.sure", visitor.language, name=run.about.name)
-        return {self.sure: gr.Row(visible=True), self.sure_text: f"<p>{text}</p>"}
+        question = {self.sure: gr.Row(visible=True), self.sure_text: f"<p>{text}</p>"}
+        return {**question, self.doomed: run.id}
 
     def _delete(self, visitor: Visitor, values: Values) -> Updates:
-        run_id = self._shown(visitor)
+        run_id = require_run(self.frame.manager, visitor.owner, values[self.doomed])
         self.frame.manager.delete(run_id)
         shutil.rmtree(self.frame.home.temp / run_id, ignore_errors=True)  # made for a download
-        closed = {self.sure: gr.Row(visible=False)}
-        return {**closed, self.frame.run: "", **self._for(visitor, "")}
+        return {self.frame.run: "", **self._for(visitor, "")}
 
     def _shown(self, visitor: Visitor) -> str:
         """The run that the visitor sees: the one picked, or the one chosen for them.
@@ -158,7 +160,11 @@ class WatchTab:
         return run.id
 
     def _for(self, visitor: Visitor, run_id: str) -> Updates:
-        return self.live(Visitor(visitor.owner, visitor.language, visitor.dataset, run_id), {})[0]
+        closed: Updates = {self.sure: gr.Row(visible=False)}  # a question about what was shown
+        return (
+            closed
+            | self.live(Visitor(visitor.owner, visitor.language, visitor.dataset, run_id), {})[0]
+        )
 
     # ---- what is seen
 
@@ -168,6 +174,7 @@ class WatchTab:
         return [
             self.frame.run,
             *self.opening.outputs,
+            self.sure,
             self.picker,
             self.status,
             self.result_btn,

@@ -63,7 +63,9 @@ def run_row(run: Snapshot, label: str, language: str) -> list[str]:
 def status_html(run: Snapshot, language: str) -> str:
     """What the run is doing, in words, a bar, and the numbers beside it."""
     history, active = run.history, run.status in ACTIVE
-    says = say(f"watch.says_{run.status}", language, name=run.about.name, place=run.place)
+    empty_handed = run.status == "stopped" and run.result is None
+    key = "watch.says_stopped_empty" if empty_handed else f"watch.says_{run.status}"
+    says = say(key, language, name=run.about.name, place=run.place)
     if run.wait_seconds is not None:
         says += " " + t("watch.wait", language, time=duration(run.wait_seconds, language))
     elif run.seconds_left is not None:
