@@ -95,7 +95,7 @@ class RunManager:
                     self._set(run, status="stopped")  # there is nothing to judge
                 else:
                     run.wanted = "stop"  # the worker closes the loop and judges what there is
-                    self._enqueue(run_id)
+                    self._enqueue(run_id, first=True)
             run.changed()
 
     def pause(self, run_id: str) -> None:
@@ -206,17 +206,16 @@ class RunManager:
                 run.wanted = "stop" if stop else ""
                 self._set(run, status=status, error=error)
                 if stop:
-                    self._enqueue(run.about.id)
+                    self._enqueue(run.about.id, first=True)
 
     def _train(self, run: LiveRun, device: str) -> str:
         """Iterate one run's loop until it ends or the person wants something else."""
         fabric = create_fabric(device)
         status = "" if run.wanted == "stop" else self._iterate(run, device, fabric)
-        if status:
-            return status
-        run.close()
-        self._conclude(run, fabric)
-        return "stopped"
+        if not status:
+            run.close()
+            self._conclude(run, fabric)
+        return status or "stopped"
 
     def _iterate(self, run: LiveRun, device: str, fabric: Fabric) -> str:
         """Go through the loop; gives the run's new status, or nothing if it is to be stopped."""
@@ -290,13 +289,13 @@ class RunManager:
             if about.status in ACTIVE:
                 self._set(run, status="interrupted")
 
-    def _enqueue(self, run_id: str) -> None:
+    def _enqueue(self, run_id: str, *, first: bool = False) -> None:
         self._set(self._runs[run_id], status="queued", error=())
-        self._queue.append(run_id)
+        self._queue.insert(0 if first else len(self._queue), run_id)
         if not self._threads:
             for device in self.devices:
-                thread = threading.Thread(target=self._loop, args=(device,), daemon=True)
-                thread.name = f"worker {device}"
+                name = f"worker {device}"
+                thread = threading.Thread(target=self._loop, args=(device,), name=name, daemon=True)
                 self._threads.append(thread)
                 thread.start()
         self._work.notify()
@@ -310,14 +309,14 @@ class RunManager:
             log.exception("%s could not be written.", run.folder.path)
 
     def _describe(self, run: LiveRun) -> Snapshot:
-        status, history = run.about.status, run.history
+        running = run.about.status == "running"
         place = self._queue.index(run.about.id) + 1 if run.about.id in self._queue else 0
         return Snapshot(
             version=run.version,
             about=run.about,
-            history=history,
+            history=run.history,
             place=place,
-            seconds_left=seconds_left(history) if status == "running" else None,
+            seconds_left=seconds_left(run.history) if running else None,
             wait_seconds=self._wait(place) if place else None,
             memory_mb=psutil.Process().memory_info().rss / 2**20,
             result=run.result,

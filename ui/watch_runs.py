@@ -12,7 +12,7 @@ from training.text import t
 from ui import plots
 from ui.frame import Frame, Updates, Values, Visitor
 from ui.session import run_labels
-from ui.watch_view import legend_html, run_headers, run_row
+from ui.watch_view import legend_html, runs_html
 
 METRIC = "val/accuracy"
 
@@ -25,16 +25,8 @@ class CompareRuns:
         self.frame = frame
         make = frame.words.make
         make(gr.HTML, {"value": lambda language: f"<h3>{t('watch.runs', language)}</h3>"})
-        self.table = make(
-            gr.Dataframe,
-            {"label": "watch.runs", "headers": run_headers},
-            datatype="str",
-            interactive=False,
-            buttons=[],
-            show_label=False,
-            max_height=320,
-            elem_classes="runs",
-        )
+        # Not a gr.Dataframe: one that changes on a hidden tab breaks the page's script.
+        self.table = gr.HTML()
         self.chosen = make(
             gr.Dropdown,
             {"label": "watch.overlay", "info": "watch.overlay_info"},
@@ -75,9 +67,8 @@ class CompareRuns:
     def show(self, mine: Sequence[Snapshot], labels: Mapping[str, str], language: str) -> Updates:
         """The table of ``mine``, and which of them can be laid over each other."""
         drawable = [(labels[run.id], run.id) for run in mine if METRIC in run.history.curves]
-        rows = [run_row(run, labels[run.id], language) for run in mine]
         return {
-            self.table: gr.Dataframe(value=rows, headers=run_headers(language)),
+            self.table: runs_html(mine, labels, language),
             self.chosen: gr.Dropdown(choices=drawable, visible=len(drawable) > 1),
         }
 

@@ -161,10 +161,8 @@ class WatchTab:
 
     def _for(self, visitor: Visitor, run_id: str) -> Updates:
         closed: Updates = {self.sure: gr.Row(visible=False)}  # a question about what was shown
-        return (
-            closed
-            | self.live(Visitor(visitor.owner, visitor.language, visitor.dataset, run_id), {})[0]
-        )
+        now = Visitor(visitor.owner, visitor.language, visitor.dataset, run_id)
+        return closed | self.live(now, {})[0]
 
     # ---- what is seen
 

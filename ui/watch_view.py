@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import html
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 from training.record import ACTIVE
 from training.snapshot import Snapshot
@@ -41,23 +41,29 @@ def legend_html(colours: Mapping[str, str]) -> str:
     return f'<p class="legend">{items}</p>'
 
 
-def run_headers(language: str) -> list[str]:
-    """The columns of the table of runs."""
+def runs_html(runs: Sequence[Snapshot], labels: Mapping[str, str], language: str) -> str:
+    """All runs as a table, the newest first, each called by its label."""
     columns = ("name", "status", "accuracy", "method", "backbone", "started")
-    return [t(f"watch.column_{column}", language) for column in columns]
+    heads = "".join(f"<th>{t(f'watch.column_{column}', language)}</th>" for column in columns)
+    rows = "".join(_run_row(run, labels[run.id], language) for run in runs)
+    name = t("watch.runs", language)
+    return (
+        f'<div class="table-box"><table class="scores runs" aria-label="{name}">'
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
 
 
-def run_row(run: Snapshot, label: str, language: str) -> list[str]:
-    """One run as a row, called ``label``."""
+def _run_row(run: Snapshot, label: str, language: str) -> str:
     config, started = run.about.config, datetime.datetime.fromtimestamp(run.about.created)
-    return [
-        label,
+    cells = (
         t(f"watch.is_{run.status}", language),
         percent(run.result["accuracy"]) if run.result else "–",
         t(f"train.method_{config['method']}", language),
-        str(config["backbone"]),
+        html.escape(str(config["backbone"])),
         f"{started:%m-%d %H:%M}",
-    ]
+    )
+    rest = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f'<tr><th scope="row">{html.escape(label)}</th>{rest}</tr>'
 
 
 def status_html(run: Snapshot, language: str) -> str:

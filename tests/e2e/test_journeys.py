@@ -232,7 +232,7 @@ def test_only_the_run_that_the_question_names_is_deleted(
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Yes, delete").click()
     expect(page.get_by_text("Keeper has finished")).to_be_visible()
-    expect(page.get_by_role("gridcell", name="Victim")).to_have_count(0)
+    expect(page.get_by_role("rowheader", name="Victim")).to_have_count(0)
 
 
 def test_two_browsers_do_not_see_each_other(open_page: OpenPage, shapes_zip: Path) -> None:

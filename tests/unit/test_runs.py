@@ -223,7 +223,7 @@ def test_a_full_disk_does_not_end_the_worker(
     wait(manager, first, is_("failed"))
     monkeypatch.undo()
     second = manager.start("ann", SHORT, data, name="y")
-    wait(manager, second, is_("finished"))
+    assert wait(manager, second, is_("finished")).result is not None
 
 
 def test_a_damaged_result_does_not_keep_the_app_from_starting(
