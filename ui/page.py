@@ -146,6 +146,7 @@ class Page:
             self._tick,
             inputs={*frame.states, self.seen},
             outputs=list(dict.fromkeys([self.seen, *(o for tab in live for o in tab.outputs)])),
+            trigger_mode="multiple",  # an answer that got lost must not end the ticking
             **quick,
         )
 

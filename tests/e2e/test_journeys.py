@@ -79,6 +79,8 @@ def test_from_a_zip_to_a_model(
     assert [line.get_attribute("stroke") for line in page.locator(LINE).all()] == colours
     assert "#2f8f5b" in colours
     page.get_by_text("English", exact=True).click()
+    expect(page.get_by_text("Shapes one is learning")).to_be_visible()
+    wait_for_more(page, curve(page))
 
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_text("Shapes one is paused")).to_be_visible(timeout=LONG)
