@@ -104,6 +104,10 @@ class ClassifierConfig:
         for field, (low, high) in BOUNDS.items():
             check_number(field, getattr(self, field), low, high)
 
+    def side(self) -> int:
+        """The side of the network's input in pixels."""
+        return self.image_size or BACKBONES[self.backbone].image_size
+
     def to_json(self) -> dict[str, Any]:
         """Plain data for ``run.json``."""
         return dataclasses.asdict(self)

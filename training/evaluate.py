@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 
 from models.classifiers import Classifier
 from models.frozen import eager_features
-from models.registry import BACKBONES, restore_model
+from models.registry import restore_model
 from training.checkpoint import Checkpoint, pack
 from training.config import ClassifierConfig
 from training.events import Event, Finished, Step, Tick
@@ -33,7 +33,7 @@ def conclude_classifier(
     weights = last.part("best")
     model = restore_model(config.backbone, len(images.class_names), weights)
     split = Split.from_json(last.state["split"])
-    side = config.image_size or BACKBONES[config.backbone].image_size
+    side = config.side()
     store = FeatureStore(images, f"{config.backbone}-{side}" if config.method == "quick" else None)
     forward = eager_features(model, fabric.device)
     for _ in extract(forward, images, split.test, side, fabric.device, store):

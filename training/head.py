@@ -10,7 +10,6 @@ from torch import Tensor
 
 from models.classifiers import Classifier
 from models.frozen import frozen_backbone
-from models.registry import BACKBONES
 from training.config import ClassifierConfig
 from training.events import Event, Notice, Step, Tick
 from training.features import FeatureStore, extract
@@ -42,7 +41,7 @@ def fit_head(
     pictures would take longer than the time budget; sets ``progress.images_per_second``.
     """
     split = progress.split
-    side = config.image_size or BACKBONES[config.backbone].image_size
+    side = config.side()
     store = FeatureStore(images, f"{config.backbone}-{side}")
     rows = stratified_order(images, split, config.seed)
     share = _shares(config)

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from models.classifiers import Classifier
-from models.registry import BACKBONES
 from training.batches import MARGIN, batch_rows, load_squares, to_unit, vary
 from training.checkpoint import pack, pack_optimizer, unpack_optimizer
 from training.config import ClassifierConfig
@@ -47,7 +46,7 @@ class Learner:
         self.keeps_statistics = config.method in ("lp_ft", "gradual")
         self.optimizer = create_optimizer(config, self.model)
         self.network, self._stepper = fabric.setup(self.model, self.optimizer)
-        self.side = config.image_size or BACKBONES[config.backbone].image_size
+        self.side = config.side()
         self._load_pictures(images, split)
 
     def _load_pictures(self, images: ImageSet, split: Split) -> None:

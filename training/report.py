@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from training.imageset import GIVEN_SPLITS, NO_LABEL, ImageSet
+from training.splits import MIN_PER_CLASS
 from training.text import Message, t
 
 FILE = "report.json"
 
-FEWEST = 4  # pictures of a class that training can split: some to learn from, some to check with
 FEW = 20  # pictures of a class below which accuracy is mostly luck
 IMBALANCE = 4  # largest class over smallest
 SMALL_SIDE = 32  # px; below, backbones made for 224 px see little
@@ -138,10 +138,10 @@ def _about_labels(images: ImageSet, lost: list[str]) -> Iterable[Message]:
 
 
 def _about_counts(counts: Mapping[str, int]) -> Iterable[Message]:
-    too_few = [f"{name} ({count})" for name, count in counts.items() if count < FEWEST]
-    few = [f"{name} ({count})" for name, count in counts.items() if FEWEST <= count < FEW]
+    too_few = [f"{name} ({count})" for name, count in counts.items() if count < MIN_PER_CLASS]
+    few = [f"{name} ({count})" for name, count in counts.items() if MIN_PER_CLASS <= count < FEW]
     if too_few:
-        yield _warn("too_few", classes=_listed(too_few), needed=FEWEST)
+        yield _warn("too_few", classes=_listed(too_few), needed=MIN_PER_CLASS)
     if few:
         yield _warn("few", classes=_listed(few), wanted=FEW)
     if len(counts) > 1:
