@@ -71,6 +71,12 @@ def to_unit(pixels: Tensor, device: torch.device) -> Tensor:
     return moved.to(torch.float32, memory_format=torch.channels_last) / 255
 
 
+def to_symmetric(pixels: Tensor, device: torch.device) -> Tensor:
+    """uint8 pixels to float32 in [-1, 1] on ``device``, channels_last: what a GAN works with."""
+    moved = pixels.to(device, non_blocking=True)
+    return moved.to(torch.float32, memory_format=torch.channels_last) / 127.5 - 1
+
+
 def epoch_order(count: int, epoch: int, seed: int) -> Tensor:
     """The order of ``count`` pictures in one epoch; a function of its arguments alone."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)

@@ -6,9 +6,9 @@ The page, the command line and ``run.json`` hold the same objects.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from models.registry import BACKBONES, list_models
 from training.text import UserError
@@ -32,6 +32,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "seed": (0, 2**31 - 1),
 }
 WHOLE = ("images", "image_size", "batch_size", "seed")
+OPTIONAL = ("images", "image_size", "lr")
 MINUTES_DEFAULT = 3.0
 
 
@@ -63,6 +64,8 @@ class ClassifierConfig:
         l2_sp: lambda of the pull towards the pretrained weights (arXiv 1802.01483); 0 is off.
         seed: of the split, the new head, the order and the augmentation.
     """
+
+    kind: ClassVar[str] = "classifier"
 
     backbone: str = "seedling_net"
     method: str = "scratch"
@@ -97,12 +100,11 @@ class ClassifierConfig:
             ("mirror", (True, False)),
             ("class_weights", (True, False)),
         ):
-            value = getattr(self, field)
-            if value not in allowed:
-                choices = ", ".join(map(str, allowed))
-                raise UserError("config.choice", field=field, value=value, allowed=choices)
+            check_choice(field, getattr(self, field), allowed)
         for field, (low, high) in BOUNDS.items():
-            check_number(field, getattr(self, field), low, high)
+            value = getattr(self, field)
+            if value is not None or field not in OPTIONAL:
+                check_number(field, value, low, high, whole=field in WHOLE)
 
     def side(self) -> int:
         """The side of the network's input in pixels."""
@@ -119,25 +121,42 @@ class ClassifierConfig:
         Raises:
             UserError: a value is not allowed, or a field is unknown.
         """
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in data:
-            if name not in known:
-                raise UserError("config.unknown", field=name, allowed=", ".join(known))
+        check_fields(cls, data)
         return cls(**data)
 
 
-def check_number(field: str, value: object, low: float, high: float) -> None:
-    """Accept a number from ``low`` to ``high``, whole or ``None`` where the field asks for it.
+def check_choice(field: str, value: object, allowed: Sequence[object]) -> None:
+    """Accept one of ``allowed``.
 
     Raises:
         UserError: anything else.
     """
-    if value is None and field in ("images", "image_size", "lr"):
-        return
-    kinds = int if field in WHOLE else (int, float)
-    is_number = isinstance(value, kinds) and not isinstance(value, bool)
+    if value not in allowed:
+        choices = ", ".join(map(str, allowed))
+        raise UserError("config.choice", field=field, value=value, allowed=choices)
+
+
+def check_number(field: str, value: object, low: float, high: float, *, whole: bool) -> None:
+    """Accept a number from ``low`` to ``high``, without a fraction if ``whole``.
+
+    Raises:
+        UserError: anything else.
+    """
+    is_number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not is_number or not low <= value <= high:  # type: ignore[operator]  # NaN is never within
         raise UserError("config.number", field=field, value=value, low=low, high=high)
+
+
+def check_fields(config: type, data: Mapping[str, Any]) -> None:
+    """Accept data whose every entry is a field of ``config``.
+
+    Raises:
+        UserError: anything else.
+    """
+    known = [field.name for field in dataclasses.fields(config)]
+    for name in data:
+        if name not in known:
+            raise UserError("config.unknown", field=name, allowed=", ".join(known))
 
 
 def default_config(backbone: str | None = None, method: str | None = None) -> ClassifierConfig:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from lightning_fabric import Fabric
 
@@ -17,8 +19,10 @@ def list_devices() -> tuple[str, ...]:
     return ("cpu",)
 
 
-def create_fabric(device: str) -> Fabric:
-    """A Fabric for one device.
+def create_fabric(device: str, processes: int = 1) -> Fabric:
+    """A Fabric for one device, or for ``processes`` that train one model together.
+
+    The processes share a CPU, or take the first graphics cards, one each.
 
     On CUDA it runs bfloat16 autocast. On a CPU it stays with float32: without native support
     bfloat16 products are slower by a factor of hundreds.
@@ -30,6 +34,14 @@ def create_fabric(device: str) -> Fabric:
     here = list_devices()
     if device not in (*here, "cpu", "cuda") or (kind == "cuda" and "cuda:0" not in here):
         raise UserError("device.missing", device=device, here=", ".join(here))
+    if processes < 1 or (kind != "cpu" and processes > len(here)):
+        raise UserError("device.too_many", count=processes, here=", ".join(here))
+    if processes > 1:
+        # Spawned, not launched again from the command line: the pictures are taken in once.
+        precision: Literal["32-true", "bf16-mixed"] = "32-true" if kind == "cpu" else "bf16-mixed"
+        return Fabric(
+            accelerator=kind, devices=processes, strategy="ddp_spawn", precision=precision
+        )
     if kind == "cpu":
         return Fabric(accelerator="cpu", devices=1, precision="32-true")
     if kind == "mps":

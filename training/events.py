@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from training.checkpoint import Checkpoint
 from training.text import Message
 
@@ -42,6 +45,19 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture of this moment, by name: ``samples`` is the same latents drawn again and again.
+
+    ``pixels`` is (H, W, 3) uint8.
+    """
+
+    name: str
+    images_seen: int
+    seconds: float
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
 class Saved:
     """All that is needed to go on from here, and the best model so far inside it."""
 
@@ -63,12 +79,13 @@ class Tick:
 
 @dataclass(frozen=True)
 class Resumed:
-    """The loop goes on from a checkpoint; what was said after ``seconds`` will be said again."""
+    """The loop goes on from a checkpoint; what was said after it will be said again."""
 
     seconds: float
+    images_seen: int = 0
 
 
-Event = Step | Tick | Resumed | Notice | Preview | Saved | Finished
+Event = Step | Tick | Resumed | Notice | Preview | Picture | Saved | Finished
 
 
 def to_json(event: Event) -> dict[str, Any] | None:
@@ -76,6 +93,13 @@ def to_json(event: Event) -> dict[str, Any] | None:
     match event:
         case Step() | Preview() | Resumed():
             return {"event": type(event).__name__.lower(), **asdict(event)}
+        case Picture(name, images_seen, seconds):
+            return {
+                "event": "picture",
+                "name": name,
+                "images_seen": images_seen,
+                "seconds": seconds,
+            }
         case Notice(message):
             return {"event": "notice", "message": message.to_json()}
         case _:

@@ -1,7 +1,8 @@
 """A run as a folder: what it is, all it said, its checkpoint and its model.
 
 ``run.json`` (rewritten as a whole), ``events.jsonl`` (append-only), ``checkpoint/``, ``model/``
-and ``result.json``. Everything can be read without the app.
+``previews/`` (``samples-000012800.png``: the samples after 12,800 images) and ``result.json``.
+Everything can be read without the app.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from typing import Any
 from training import checkpoint as checkpoints
 from training.checkpoint import Checkpoint
 from training.config import ClassifierConfig
-from training.events import Event, Finished, Saved, to_json
+from training.events import Event, Finished, Picture, Resumed, Saved, to_json
+from training.gan_config import GanConfig
 from training.imageset import ImageSet
+from training.media import write_png
 from training.text import Message
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,9 @@ log = logging.getLogger(__name__)
 ACTIVE = ("queued", "running", "paused")
 RESUMABLE = ("interrupted", "failed", "stopped", "paused")
 
+CONFIGS = {config.kind: config for config in (ClassifierConfig, GanConfig)}
+MOST_SHOTS = 400  # of one kind that a run keeps; then every second one goes
+
 
 @dataclass(frozen=True)
 class About:
@@ -36,7 +42,7 @@ class About:
 
     id: str
     owner: str
-    kind: str  # "classifier"
+    kind: str  # a key of CONFIGS
     name: str
     created: float  # seconds since 1970
     data: str  # the picture set's folder; relative to the run's folder where it lies inside
@@ -73,6 +79,7 @@ class History:
     curves: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     notices: tuple[Message, ...] = ()
     previews: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shots: Mapping[str, int] = field(default_factory=dict)  # images seen at the newest of a kind
     phase: str = ""
     images_seen: int = 0
     seconds: float = 0.0
@@ -98,12 +105,17 @@ class History:
                 return dataclasses.replace(
                     self, previews={**self.previews, line["name"]: line["data"]}
                 )
+            case "picture":
+                shots = {**self.shots, line["name"]: line["images_seen"]}
+                return dataclasses.replace(self, shots=shots)
             case "resumed":  # what was said after the checkpoint is about to be said again
                 curves = {
                     name: tuple(point for point in points if point.seconds <= line["seconds"])
                     for name, points in self.curves.items()
                 }
-                return History(curves, self.notices, self.previews, seconds=line["seconds"])
+                shots = {k: min(v, line.get("images_seen", 0)) for k, v in self.shots.items()}
+                seconds = line["seconds"]
+                return History(curves, self.notices, self.previews, shots, seconds=seconds)
             case _:
                 return self
 
@@ -136,9 +148,10 @@ class RunFolder:
         """Replace ``run.json`` atomically."""
         write_json(self.path / "run.json", about.to_json())
 
-    def config(self) -> ClassifierConfig:
-        """The training's config."""
-        return ClassifierConfig.from_json(self.about().config)
+    def config(self) -> ClassifierConfig | GanConfig:
+        """The training's config, of the run's kind."""
+        about = self.about()
+        return CONFIGS[about.kind].from_json(about.config)
 
     def images(self) -> ImageSet:
         """The pictures of the run, with the classes as they were edited when it began.
@@ -165,10 +178,33 @@ class RunFolder:
             case Finished(result, model):
                 checkpoints.save(self.path / "model", model)
                 write_json(self.path / "result.json", result)
+            case Picture(name, images_seen, _, pixels):
+                self._keep_shot(name, images_seen, pixels)
+            case Resumed(_, images_seen):
+                for seen, path in self._shots("*"):
+                    if seen > images_seen:
+                        path.unlink(missing_ok=True)
         line = to_json(event)
         if line is not None:
             self.append(line)
         return line
+
+    def _keep_shot(self, name: str, images_seen: int, pixels: Any) -> None:
+        folder = self.path / "previews"
+        folder.mkdir(exist_ok=True)
+        write_png(folder / f"{name}-{images_seen:09d}.png", pixels)
+        shots = self._shots(name)
+        if len(shots) > MOST_SHOTS:
+            for _, path in shots[-2::-2]:  # never the newest
+                path.unlink(missing_ok=True)
+
+    def _shots(self, name: str) -> list[tuple[int, Path]]:
+        paths = (self.path / "previews").glob(f"{name}-*.png")
+        return sorted((int(path.stem.rpartition("-")[2]), path) for path in paths)
+
+    def shots(self, name: str) -> tuple[tuple[int, Path], ...]:
+        """The pictures of one kind, the oldest first, each with the images seen until then."""
+        return tuple(self._shots(name))
 
     def lines(self) -> Iterator[Mapping[str, Any]]:
         """The lines of ``events.jsonl``; one that a crash cut short is left out and logged."""

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 
-from training.checkpoint import CheckpointDamaged
+from training.checkpoint import Checkpoint, CheckpointDamaged
 from training.classifier import train_classifier
+from training.conclude_gan import conclude_gan
+from training.config import ClassifierConfig
 from training.device import create_fabric, list_devices
 from training.evaluate import conclude_classifier
 from training.events import Event, Notice, Resumed
+from training.gan import train_gan
+from training.imageset import ImageSet
 from training.record import RunFolder
 from training.text import Message, UserError
+from training.transfer import load_start
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +44,24 @@ def open_run(folder: RunFolder, fabric: Fabric) -> Iterator[Event]:
     except FileNotFoundError as problem:
         raise UserError("run.no_data", name=about.name) from problem
     if (folder.path / "events.jsonl").exists():
-        yield Resumed(resume.state["seconds"] if resume else 0.0)
+        yield Resumed(*(resume.state["seconds"], resume.state["seen"]) if resume else (0.0, 0))
     try:
-        yield from train_classifier(folder.config(), images, fabric=fabric, resume=resume)
+        yield from _loop(folder, images, fabric, resume)
     except torch.cuda.OutOfMemoryError as problem:
         raise UserError("train.memory", device=str(fabric.device)) from problem
+
+
+def _loop(
+    folder: RunFolder, images: ImageSet, fabric: Fabric, resume: Checkpoint | None
+) -> Iterator[Event]:
+    """The loop of the run's kind."""
+    config = folder.config()
+    if isinstance(config, ClassifierConfig):
+        return train_classifier(config, images, fabric=fabric, resume=resume)
+    start = None
+    if config.start_from and resume is None:
+        start = load_start(Path(config.start_from))
+    return train_gan(config, images, fabric=fabric, resume=resume, start=start)
 
 
 def conclude_run(folder: RunFolder, fabric: Fabric) -> Iterator[Event]:
@@ -50,30 +70,47 @@ def conclude_run(folder: RunFolder, fabric: Fabric) -> Iterator[Event]:
     if last is None:
         yield Notice(Message("notice.stopped_early"))
         return
-    yield from conclude_classifier(folder.config(), folder.images(), last, fabric=fabric)
+    config, images = folder.config(), folder.images()
+    if isinstance(config, ClassifierConfig):
+        yield from conclude_classifier(config, images, last, fabric=fabric)
+    else:
+        yield from conclude_gan(config, images, last, fabric=fabric)
 
 
-def follow(folder: RunFolder, device: str) -> Iterator[Mapping[str, Any]]:
-    """Run to the end in this thread, and give each line as it goes into ``events.jsonl``.
+Say = Callable[[Mapping[str, Any]], None]
 
-    ``device`` is a torch device name, or empty for the best one here.
+
+def follow(folder: RunFolder, device: str, say: Say, *, processes: int = 1) -> None:
+    """Run to the end, and give ``say`` each line as it goes into ``events.jsonl``.
+
+    ``device`` is a torch device name, or empty for the best one here. More than one of
+    ``processes`` train one model together, each on its share of every batch; ``say`` is then
+    called in the first of them.
 
     Raises:
         UserError: as ``open_run``; the run is marked as failed.
     """
-    fabric = create_fabric(device or list_devices()[0])
+    fabric = create_fabric(device or list_devices()[0], processes)
     about = dataclasses.replace(folder.about(), device=str(fabric.device))
     error: tuple[Message, ...] = ()
     status = "interrupted"  # unless it gets further
     folder.write_about(dataclasses.replace(about, status="running", error=()))
     try:
-        for event in open_run(folder, fabric):
-            line = folder.record(event)
-            if line is not None:
-                yield line
+        if processes == 1:
+            _record_all(fabric, folder, say)
+        else:
+            fabric.launch(partial(_record_all, folder=folder, say=say))
         status = "finished"
     except UserError as problem:
         status, error = "failed", (problem.what, problem.fix)
         raise
     finally:
         folder.write_about(dataclasses.replace(about, status=status, error=error))
+
+
+def _record_all(fabric: Fabric, folder: RunFolder, say: Say) -> None:
+    """One process's part; only the first one has events to record."""
+    for event in open_run(folder, fabric):
+        line = folder.record(event)
+        if line is not None:
+            say(line)

@@ -22,6 +22,7 @@ from lightning_fabric import Fabric
 from training.config import ClassifierConfig
 from training.device import create_fabric, list_devices
 from training.events import Event, Finished
+from training.gan_config import GanConfig
 from training.home import Home, new_id
 from training.live import LiveRun
 from training.record import ACTIVE, RESUMABLE, About, History, RunFolder
@@ -59,7 +60,7 @@ class RunManager:
     def start(
         self,
         owner: str,
-        config: ClassifierConfig,
+        config: ClassifierConfig | GanConfig,
         data: Path,
         *,
         name: str,
@@ -69,7 +70,7 @@ class RunManager:
         about = About(
             id=new_id(),
             owner=owner,
-            kind="classifier",
+            kind=config.kind,
             name=name,
             created=time.time(),
             data=str(data.resolve()),

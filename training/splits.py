@@ -16,6 +16,10 @@ MIN_PER_CLASS = 4  # two to learn from, one to decide by, one to judge by
 TEST_SHARE, VAL_SHARE = 0.2, 0.15  # of what the upload did not put aside itself
 VAL_MAX = 400  # pictures; more only cost time at every look
 
+# For a generator: below the first number all teach, below the second what judges also decides.
+GAN_LEAST, GAN_PLENTY = 50, 500
+GAN_HELD_OUT, GAN_VAL_MAX, GAN_TEST_MAX = 0.2, 1000, 2000
+
 Indices = NDArray[np.int64]
 
 
@@ -81,6 +85,42 @@ def split_images(images: ImageSet, seed: int) -> Split:
     split = Split(train, val, test, origin, leaked)
     _check_parts(images, split)
     return split
+
+
+def split_for_generator(images: ImageSet, seed: int) -> Split:
+    """Pictures for a GAN: classes may be missing, single or tiny.
+
+    ``val`` and ``test`` are empty for fewer than ``GAN_LEAST`` pictures, and the same pictures
+    below ``GAN_PLENTY`` or where the upload put only one of them aside.
+
+    Raises:
+        UserError: there are fewer than two pictures to learn from.
+    """
+    rng = np.random.default_rng(seed)
+    train, val, test = (images.given(name) for name in ("train", "val", "test"))
+    if train.size < 2:
+        raise UserError("gan.too_few", name=images.name, count=train.size)
+    origin, known = "held_out", train.size
+    if val.size or test.size:
+        origin = "test" if test.size else "val"
+        val, test = (val if val.size else test), (test if test.size else val)
+        train = _without_groups(images, train, np.union1d(val, test))
+    elif train.size >= GAN_LEAST:
+        # Pictures without a class are one more class here.
+        names = ("", *images.class_names)
+        named = replace(images, labels=images.labels - NO_LABEL, class_names=names)
+        if train.size < GAN_PLENTY:
+            val = test = carve(named, train, GAN_HELD_OUT, rng)
+        else:
+            test = carve(named, train, min(GAN_HELD_OUT / 2, GAN_TEST_MAX / train.size), rng)
+            rest = np.setdiff1d(train, test)
+            val = carve(named, rest, min(GAN_HELD_OUT / 2, GAN_VAL_MAX / rest.size), rng)
+        train = np.setdiff1d(train, np.union1d(val, test))
+    val, test = rng.permutation(val)[:GAN_VAL_MAX], rng.permutation(test)[:GAN_TEST_MAX]
+    leaked = known - train.size if origin != "held_out" else 0
+    if train.size < 2:
+        raise UserError("gan.all_alike", name=images.name)
+    return Split(train, val, test, origin, leaked)
 
 
 def _check_parts(images: ImageSet, split: Split) -> None:

@@ -1,0 +1,158 @@
+"""What the GAN families share: the two base classes, class labels, and resampling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LOWEST = 4  # px: where convolutional generators start and discriminators end
+SLOPE = 0.2  # of LeakyReLU below zero
+
+
+def channels_at(resolution: int, width: int) -> int:
+    """Channels at ``resolution`` px, whatever the network's own resolution is.
+
+    So the layers of a small network have the shapes of the same layers in a larger one.
+    """
+    return max(8, min(width * 32 // resolution, width * 8))
+
+
+def resolutions_up_to(resolution: int) -> Iterator[int]:
+    """Powers of two above ``LOWEST``, up to ``resolution``: 8, 16, 32 ..."""
+    step = LOWEST
+    while step < resolution:
+        step *= 2
+        yield step
+
+
+def activate(x: Tensor) -> Tensor:
+    """LeakyReLU in place: large new tensors are slow on a CPU. The same shape in and out."""
+    return F.leaky_relu(x, SLOPE, inplace=True)
+
+
+class Generator(nn.Module):
+    """Latent vectors, and class labels where there are classes, to pictures.
+
+    Attributes:
+        resolution: side of the pictures in pixels.
+        class_count: number of classes; 0 is an unconditional network.
+        latent_size: length of ``z``.
+    """
+
+    def __init__(self, resolution: int, class_count: int, latent_size: int) -> None:
+        """Keep the sizes."""
+        super().__init__()
+        self.resolution = resolution
+        self.class_count = class_count
+        self.latent_size = latent_size
+
+    def forward(self, z: Tensor, labels: Tensor | None = None, *, psi: float = 1.0) -> Tensor:
+        """Make pictures.
+
+        Args:
+            z: (B, latent_size), standard normal.
+            labels: (B,) int64, each below ``class_count``; not looked at without classes.
+            psi: truncation: 1 is all of the variety, 0 the mean picture (of each class).
+
+        Returns:
+            (B, 3, resolution, resolution) around [-1, 1]. The families that end in a tanh stay
+            within; the others overshoot a little, so clamp before turning it into pixels.
+
+        Raises:
+            ValueError: there are classes, but no ``labels``.
+        """
+        raise NotImplementedError
+
+
+class Discriminator(nn.Module):
+    """Pictures to scores, higher for what looks real.
+
+    A family fills in ``blocks``, from the pixels up and named by the resolution that they take,
+    then ``neck``, which makes one vector of each picture, and ``head``.
+    """
+
+    blocks: nn.ModuleDict
+    neck: nn.Module
+    head: ProjectionHead
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        """The blocks from the pixels up; FreezeD (arXiv 2002.10964) freezes the first few."""
+        return list(self.blocks.values())
+
+    def features(self, x: Tensor) -> Tensor:
+        """(B, 3, R, R) in [-1, 1] to (B, F): what the head judges by."""
+        for block in self.blocks.values():
+            x = block(x)
+        vectors: Tensor = self.neck(x)
+        return vectors
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """(B, 3, R, R) in [-1, 1], with ``labels`` (B,) where there are classes, to (B,) scores.
+
+        Raises:
+            ValueError: there are classes, but no ``labels``.
+        """
+        scores: Tensor = self.head(self.features(x), labels)
+        return scores
+
+
+def need_labels(labels: Tensor | None, class_count: int) -> Tensor:
+    """The labels of a conditional network.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if labels is None:
+        raise ValueError(f"This network has {class_count} classes: labels are missing.")
+    return labels
+
+
+class LatentInput(nn.Module):
+    """``z``, with a learned vector of the class beside it where there are classes.
+
+    The vector is as long as ``z`` and normalised to its scale, so neither drowns the other.
+    """
+
+    def __init__(self, latent_size: int, class_count: int) -> None:
+        """Make ``size`` values of each ``z``: twice its length where there are classes."""
+        super().__init__()
+        self.class_count = class_count
+        self.size = latent_size * (2 if class_count else 1)
+        self.embedding = nn.Embedding(class_count, latent_size) if class_count else None
+
+    def forward(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """(B, latent_size), (B,) to (B, size)."""
+        if self.embedding is None:
+            return z
+        vectors = self.embedding(need_labels(labels, self.class_count))
+        scale = math.sqrt(vectors.shape[1])
+        return torch.cat([z, scale * F.normalize(vectors, dim=1)], dim=1)
+
+
+class ProjectionHead(nn.Module):
+    """Feature vectors to scores; where there are classes, each adds a direction of its own.
+
+    score = linear(f) + <embedding[y], f> / sqrt(F) (projection discriminator, arXiv 1802.05637).
+    """
+
+    def __init__(self, linear: nn.Module, feature_count: int, class_count: int) -> None:
+        """Take ``linear``, (B, ``feature_count``) to (B, 1), as the part without classes."""
+        super().__init__()
+        self.linear = linear
+        self.class_count = class_count
+        self.scale = 1 / math.sqrt(feature_count)
+        self.embedding = nn.Embedding(class_count, feature_count) if class_count else None
+
+    def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
+        """(B, F), (B,) to (B,)."""
+        scores: Tensor = self.linear(features).squeeze(1)
+        if self.embedding is None:
+            return scores
+        directions = self.embedding(need_labels(labels, self.class_count))
+        projected: Tensor = (directions * features).sum(1) * self.scale
+        return scores + projected

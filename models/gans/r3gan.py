@@ -1,0 +1,150 @@
+"""R3GAN (arXiv 2501.05441): residual networks without normalisation or tricks.
+
+Made for the relativistic loss with both gradient penalties, which the paper proves to converge.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.gans.layers import (
+    LOWEST,
+    SLOPE,
+    Discriminator,
+    Generator,
+    LatentInput,
+    ProjectionHead,
+    activate,
+    channels_at,
+    resolutions_up_to,
+)
+
+BLOCKS = 2  # residual blocks at each side (the paper's table of hyper-parameters)
+EXPANSION = 2  # of the channels inside a block (the same)
+GROUP = 16  # channels that see each other in a grouped convolution (the same)
+GAIN = math.sqrt(2 / (1 + SLOPE**2))  # restores the scale that LeakyReLU takes away
+
+
+def conv(inner: int, outer: int, gain: float = 1.0, kernel: int = 1, groups: int = 1) -> nn.Conv2d:
+    """A convolution whose weights multiply the scale of what goes in by ``gain``; no bias yet."""
+    layer = nn.Conv2d(inner, outer, kernel, padding=kernel // 2, groups=groups)
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(layer.weight[0].numel()))
+    nn.init.constant_(layer.bias, 0)  # type: ignore[arg-type]  # there is one
+    return layer
+
+
+class ResidualBlock(nn.Module):
+    """1x1, grouped 3x3 and 1x1 convolution beside an identity."""
+
+    def __init__(self, channels: int, block_count: int) -> None:
+        """Make random weights for one of ``block_count`` blocks in a row.
+
+        Fix-up initialisation (arXiv 1901.09321): a block starts as the identity, and its inner
+        layers shrink with the number of blocks, so that a deep network needs no normalisation.
+        """
+        super().__init__()
+        groups = math.ceil(channels * EXPANSION / GROUP)  # a narrow network rounds up
+        inside = groups * GROUP
+        gain = GAIN * block_count**-0.25
+        self.expand = conv(channels, inside, gain)
+        self.mix = conv(inside, inside, gain, kernel=3, groups=groups)
+        self.project = conv(inside, channels, gain=0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) to the same."""
+        y = activate(self.expand(x))
+        y = activate(self.mix(y))
+        z: Tensor = self.project(y)
+        return x + z
+
+
+class Rise(nn.Module):
+    """The generator's part at one side: enlarge what the side below made, then refine it."""
+
+    def __init__(self, side: int, width: int, block_count: int) -> None:
+        """Make random weights; the lowest side has nothing below it."""
+        super().__init__()
+        channels = channels_at(side, width)
+        below = channels_at(side // 2, width)
+        self.change = conv(below, channels) if side > LOWEST else None
+        self.blocks = nn.Sequential(*(ResidualBlock(channels, block_count) for _ in range(BLOCKS)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C below, side/2, side/2) to (B, C, side, side)."""
+        if self.change is not None:
+            # The 1x1 convolution first: the same result, for a quarter of the work.
+            x = F.interpolate(self.change(x), scale_factor=2, mode="bilinear")
+        y: Tensor = self.blocks(x)
+        return y
+
+
+class Fall(nn.Module):
+    """The discriminator's part at one side: refine, then halve for the side below."""
+
+    def __init__(self, side: int, width: int, block_count: int, *, takes_picture: bool) -> None:
+        """Make random weights; the lowest side has nothing below it."""
+        super().__init__()
+        channels = channels_at(side, width)
+        self.from_rgb = conv(3, channels) if takes_picture else None
+        self.blocks = nn.Sequential(*(ResidualBlock(channels, block_count) for _ in range(BLOCKS)))
+        below = channels_at(side // 2, width)
+        self.change = conv(channels, below) if side > LOWEST else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C or 3, side, side) to (B, C below, side/2, side/2)."""
+        if self.from_rgb is not None:
+            x = self.from_rgb(x)
+        x = self.blocks(x)
+        if self.change is not None:
+            x = self.change(F.avg_pool2d(x, 2))  # bilinear at half the side is this average
+        return x
+
+
+class R3ganGenerator(Generator):
+    """A learned 4x4 picture weighed by the latent vector, then residual blocks at each side."""
+
+    def __init__(self, resolution: int, class_count: int, width: int, latent_size: int) -> None:
+        """Make random weights; ``width`` is the number of channels at 32 px."""
+        super().__init__(resolution, class_count, latent_size)
+        lowest, sides = channels_at(LOWEST, width), [LOWEST, *resolutions_up_to(resolution)]
+        self.latent = LatentInput(latent_size, class_count)
+        self.linear = nn.Linear(self.latent.size, lowest, bias=False)
+        nn.init.normal_(self.linear.weight, std=1 / math.sqrt(self.latent.size))
+        self.basis = nn.Parameter(torch.randn(1, lowest, LOWEST, LOWEST))
+        self.blocks = nn.ModuleDict(
+            {str(side): Rise(side, width, BLOCKS * len(sides)) for side in sides}
+        )
+        self.to_rgb = nn.ModuleDict({str(resolution): conv(channels_at(resolution, width), 3)})
+
+    def forward(self, z: Tensor, labels: Tensor | None = None, *, psi: float = 1.0) -> Tensor:
+        """See ``Generator``."""
+        x = self.basis * self.linear(self.latent(psi * z, labels))[:, :, None, None]
+        for block in self.blocks.values():
+            x = block(x)
+        image: Tensor = self.to_rgb[str(self.resolution)](x)
+        return image
+
+
+class R3ganDiscriminator(Discriminator):
+    """The generator's blocks the other way, then one weight for each place in the 4x4 picture."""
+
+    def __init__(self, resolution: int, class_count: int, width: int) -> None:
+        """Make random weights; ``width`` is the number of channels at 32 px."""
+        super().__init__()
+        lowest, sides = channels_at(LOWEST, width), [LOWEST, *resolutions_up_to(resolution)]
+        self.blocks = nn.ModuleDict(
+            {
+                str(side): Fall(side, width, BLOCKS * len(sides), takes_picture=side == resolution)
+                for side in reversed(sides)
+            }
+        )
+        basis = nn.Conv2d(lowest, lowest, LOWEST, groups=lowest, bias=False)
+        linear = nn.Linear(lowest, 1)
+        nn.init.normal_(basis.weight, std=1 / LOWEST)
+        nn.init.normal_(linear.weight, std=1 / math.sqrt(lowest))
+        self.neck = nn.Sequential(basis, nn.Flatten())
+        self.head = ProjectionHead(linear, lowest, class_count)

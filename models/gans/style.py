@@ -1,0 +1,163 @@
+"""What the style families share: mapping network, style mixing, truncation and noise."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from models.gans.equalised import GAIN, EqualLinear
+from models.gans.layers import SLOPE, Generator, LatentInput
+
+MAPPING_RATE = 0.01  # of the mapping network's learning rate (arXiv 1812.04948, appendix C)
+MIXING = 0.9  # share of pictures with two styles while training (the same, table 2)
+SLOWEST_MEAN = 200  # batches that the running mean of w looks back on
+NOISE_SEED = 1812
+
+Noise = Literal["random", "fixed", "none"]
+
+
+class Mapping(nn.Module):
+    """``z`` to ``w``, in which directions mean more (arXiv 1812.04948, section 2)."""
+
+    def __init__(self, latent_size: int, class_count: int, depth: int) -> None:
+        """Stack ``depth`` layers; ``w`` is as long as ``z``."""
+        super().__init__()
+        self.latent = LatentInput(latent_size, class_count)
+        sizes = [self.latent.size] + [latent_size] * depth
+        layers: list[nn.Module] = []
+        for inner, outer in zip(sizes, sizes[1:], strict=False):
+            layers += [
+                EqualLinear(inner, outer, gain=GAIN, rate=MAPPING_RATE),
+                nn.LeakyReLU(SLOPE, inplace=True),
+            ]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """(B, latent_size), (B,) to (B, w_size)."""
+        on_sphere = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
+        w: Tensor = self.layers(self.latent(on_sphere, labels))
+        return w
+
+
+class LayerNoise(nn.Module):
+    """Adds noise of a learned strength to a layer: detail that no style decides."""
+
+    fixed: Tensor
+
+    def __init__(self, side: int, channels: int = 1) -> None:
+        """Start at strength zero, one for all channels or one for each."""
+        super().__init__()
+        self.strength = nn.Parameter(torch.zeros(channels, 1, 1))
+        # The same picture in every network, and torch's global random numbers stay untouched.
+        source = torch.Generator().manual_seed(NOISE_SEED)
+        pattern = torch.randn(1, 1, side, side, generator=source, device="cpu")
+        self.register_buffer("fixed", pattern, persistent=False)
+
+    def forward(self, x: Tensor, noise: Noise) -> Tensor:
+        """(B, C, side, side) to the same."""
+        if noise == "none":
+            return x
+        pattern = self.fixed
+        if noise == "random":
+            pattern = torch.randn(len(x), *pattern.shape[1:], device=x.device, dtype=x.dtype)
+        return x + self.strength * pattern
+
+
+class StyleGenerator(Generator):
+    """A mapping network and a synthesis network, which a family fills in.
+
+    Attributes:
+        w_size: length of ``w``.
+        layer_count: layers of the synthesis network that take a ``w`` each.
+        style_mixing: share of pictures that get two styles in train mode.
+        w_mean: running mean of ``w``, (1 or class_count, w_size); zero before any training.
+    """
+
+    w_mean: Tensor
+    w_batches: Tensor
+
+    def __init__(
+        self, resolution: int, class_count: int, latent_size: int, depth: int, layer_count: int
+    ) -> None:
+        """Make the mapping network, ``depth`` layers deep."""
+        super().__init__(resolution, class_count, latent_size)
+        self.w_size = latent_size
+        self.layer_count = layer_count
+        self.style_mixing = MIXING
+        self.mapping = Mapping(latent_size, class_count, depth)
+        self.register_buffer("w_mean", torch.zeros(max(1, class_count), latent_size))
+        self.register_buffer("w_batches", torch.zeros(max(1, class_count)))
+
+    def forward(
+        self,
+        z: Tensor,
+        labels: Tensor | None = None,
+        *,
+        psi: float = 1.0,
+        noise: Noise | None = None,
+    ) -> Tensor:
+        """See ``Generator``; ``noise`` is "random" in train mode and "fixed" in eval mode."""
+        w = self.mapping(z, labels)
+        if self.training:
+            self._follow(w.detach(), labels)
+        ws = w[:, None].expand(-1, self.layer_count, -1)  # (B, L, w_size)
+        if self.training and self.style_mixing > 0:
+            ws = self._mix(ws, labels)
+        if psi != 1:
+            ws = self.truncate(ws, labels, psi)
+        return self.synthesis(ws, noise=noise)
+
+    def synthesis(self, ws: Tensor, *, noise: Noise | None = None) -> Tensor:
+        """Make pictures of styles.
+
+        Args:
+            ws: (B, w_size), or one for each layer, (B, layer_count, w_size).
+            noise: "random" draws new noise for each picture, "fixed" always adds the same,
+                "none" adds none; ``None`` is random in train mode and fixed in eval mode.
+
+        Returns:
+            (B, 3, resolution, resolution)
+        """
+        if ws.ndim == 2:
+            ws = ws[:, None].expand(-1, self.layer_count, -1)
+        mode: Noise = noise or ("random" if self.training else "fixed")
+        return self.synthesise(ws.unbind(1), mode)
+
+    def synthesise(self, ws: tuple[Tensor, ...], noise: Noise) -> Tensor:
+        """What a family fills in: pictures of ``layer_count`` styles, (B, w_size) each."""
+        raise NotImplementedError
+
+    def truncate(self, w: Tensor, labels: Tensor | None, psi: float) -> Tensor:
+        """Pull ``w`` towards the mean (of its class): (B, ..., w_size) to the same."""
+        mean = self.w_mean[self._rows(w, labels)]
+        if w.ndim == 3:
+            mean = mean[:, None]
+        return mean + psi * (w - mean)
+
+    def _rows(self, w: Tensor, labels: Tensor | None) -> Tensor:
+        """Which row of ``w_mean`` belongs to each picture."""
+        if self.class_count and labels is not None:
+            return labels
+        return torch.zeros(len(w), dtype=torch.int64, device=w.device)
+
+    def _mix(self, ws: Tensor, labels: Tensor | None) -> Tensor:
+        """Give some of the pictures a second style from a random layer upwards."""
+        count, layers, _ = ws.shape
+        others = self.mapping(torch.randn(count, self.latent_size, device=ws.device), labels)
+        mixed = torch.rand(count, device=ws.device) < self.style_mixing
+        cut = torch.randint(1, layers, (count,), device=ws.device)
+        second = torch.arange(layers, device=ws.device) >= cut[:, None]  # (B, L)
+        return torch.where((mixed[:, None] & second)[:, :, None], others[:, None], ws)
+
+    @torch.no_grad()
+    def _follow(self, w: Tensor, labels: Tensor | None) -> None:
+        """Move the running mean: the plain mean of the first batches, later an exponential one."""
+        rows = self._rows(w, labels)
+        counts = torch.zeros_like(self.w_batches).index_add_(0, rows, torch.ones_like(w[:, 0]))
+        sums = torch.zeros_like(self.w_mean).index_add_(0, rows, w)
+        seen = counts > 0
+        self.w_batches += seen
+        step = seen / self.w_batches.clamp(1, SLOWEST_MEAN)
+        self.w_mean += step[:, None] * (sums / counts.clamp(min=1)[:, None] - self.w_mean)

@@ -1,0 +1,174 @@
+"""StyleGAN2 (arXiv 1912.04958): modulated convolutions, a skip generator, a residual judge."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.gans.equalised import (
+    GAIN,
+    DownConv,
+    EqualConv,
+    EqualLinear,
+    style_neck,
+    upsample_conv,
+)
+from models.gans.layers import (
+    LOWEST,
+    Discriminator,
+    ProjectionHead,
+    activate,
+    channels_at,
+    resolutions_up_to,
+)
+from models.gans.style import LayerNoise, Noise, StyleGenerator
+
+DEPTH = 2  # of the mapping network: as good as 8 on small data (arXiv 2006.06676, appendix)
+
+
+def modulated_conv(
+    x: Tensor, weight: Tensor, style: Tensor, *, enlarge: bool = False, gain: float = 1.0
+) -> Tensor:
+    """Convolve with weights scaled by each picture's style, then by one over their norm.
+
+    Equations 1 and 3 of the paper. Scaling what goes in by the style, and what comes out by one
+    over the norm, is the same and needs one convolution instead of one for each picture.
+
+    Args:
+        x: (B, inner, H, W)
+        weight: (outer, inner, 3, 3)
+        style: (B, inner)
+        enlarge: double the side on the way.
+        gain: multiplies the result.
+
+    Returns:
+        (B, outer, H, W), or twice the side; of standard deviation ``gain`` if that of x is 1.
+    """
+    power = style.square() @ weight.square().sum((2, 3)).T  # (B, outer)
+    x = x * style[:, :, None, None]
+    x = upsample_conv(x, weight) if enlarge else F.conv2d(x, weight, padding=1)
+    return x * (gain * torch.rsqrt(power + 1e-8))[:, :, None, None]
+
+
+class StyledConv(nn.Module):
+    """Modulated convolution, noise, bias and LeakyReLU."""
+
+    def __init__(
+        self, inner: int, outer: int, side: int, w_size: int, *, enlarge: bool = False
+    ) -> None:
+        """Make random weights for pictures that leave with ``side``."""
+        super().__init__()
+        self.enlarge = enlarge
+        self.affine = EqualLinear(w_size, inner, bias=1)
+        self.weight = nn.Parameter(torch.randn(outer, inner, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(outer, 1, 1))
+        self.noise = LayerNoise(side)
+
+    def forward(self, x: Tensor, w: Tensor, noise: Noise) -> Tensor:
+        """(B, inner, H, W), (B, w_size) to (B, outer, side, side)."""
+        style = self.affine(w)
+        x = modulated_conv(x, self.weight, style, enlarge=self.enlarge, gain=GAIN)
+        return activate(self.noise(x, noise) + self.bias)
+
+
+class ToRgb(nn.Module):
+    """A 1x1 convolution with modulation but no demodulation."""
+
+    def __init__(self, inner: int, w_size: int) -> None:
+        """Make random weights."""
+        super().__init__()
+        self.affine = EqualLinear(w_size, inner, bias=1)
+        self.weight = nn.Parameter(torch.randn(3, inner, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(3))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """(B, inner, H, W), (B, w_size) to (B, 3, H, W)."""
+        style = self.affine(w) / math.sqrt(x.shape[1])
+        return F.conv2d(x * style[:, :, None, None], self.weight, self.bias)
+
+
+class SynthesisBlock(nn.Module):
+    """One resolution: the layers, and what they add to the picture."""
+
+    def __init__(self, side: int, width: int, w_size: int) -> None:
+        """Make random weights; the block of the lowest side has one layer, the others two."""
+        super().__init__()
+        channels = channels_at(side, width)
+        self.layers = nn.ModuleList()
+        if side > LOWEST:
+            below = channels_at(side // 2, width)
+            self.layers.append(StyledConv(below, channels, side, w_size, enlarge=True))
+        self.layers.append(StyledConv(channels, channels, side, w_size))
+        self.to_rgb = ToRgb(channels, w_size)
+
+    def forward(self, x: Tensor, ws: Iterator[Tensor], noise: Noise) -> tuple[Tensor, Tensor]:
+        """Features of half the side to those of this side and a picture; takes its share of ws."""
+        for layer in self.layers:
+            w = next(ws)
+            x = layer(x, w, noise)
+        return x, self.to_rgb(x, w)
+
+
+class Stylegan2Generator(StyleGenerator):
+    """Each resolution adds to an enlarged picture of the one before."""
+
+    def __init__(self, resolution: int, class_count: int, width: int, latent_size: int) -> None:
+        """Make random weights; ``width`` is the number of channels at 32 px."""
+        sides = [LOWEST, *resolutions_up_to(resolution)]
+        super().__init__(resolution, class_count, latent_size, DEPTH, 2 * len(sides) - 1)
+        self.start = nn.Parameter(torch.randn(1, channels_at(LOWEST, width), LOWEST, LOWEST))
+        self.blocks = nn.ModuleDict(
+            {str(side): SynthesisBlock(side, width, latent_size) for side in sides}
+        )
+
+    def synthesise(self, ws: tuple[Tensor, ...], noise: Noise) -> Tensor:
+        """See ``StyleGenerator``."""
+        x, styles = self.start.expand(len(ws[0]), -1, -1, -1), iter(ws)
+        image = x.new_zeros(1, 3, LOWEST // 2, LOWEST // 2)
+        for block in self.blocks.values():
+            x, more = block(x, styles, noise)
+            image = F.interpolate(image, scale_factor=2, mode="bilinear") + more
+        return image
+
+
+class ResidualDown(nn.Module):
+    """Two convolutions and a shortcut to half the side; the highest one takes a picture."""
+
+    def __init__(self, side: int, width: int, *, takes_picture: bool) -> None:
+        """Make random weights for features of ``side``."""
+        super().__init__()
+        inner, outer = channels_at(side, width), channels_at(side // 2, width)
+        self.from_rgb = EqualConv(3, inner, 1, gain=GAIN) if takes_picture else None
+        # Both ways leave with half of the power, so that their sum has unit scale.
+        self.conv = EqualConv(inner, inner, gain=GAIN)
+        self.down = DownConv(inner, outer, gain=GAIN * math.sqrt(0.5))
+        self.shortcut = EqualConv(inner, outer, 1, gain=math.sqrt(0.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inner, side, side), or (B, 3, side, side), to (B, outer, side/2, side/2)."""
+        if self.from_rgb is not None:
+            x = activate(self.from_rgb(x))
+        y = activate(self.down(activate(self.conv(x))))
+        short: Tensor = self.shortcut(F.avg_pool2d(x, 2))
+        return short + y
+
+
+class Stylegan2Discriminator(Discriminator):
+    """Residual blocks down to 4x4, minibatch standard deviation, and the head."""
+
+    def __init__(self, resolution: int, class_count: int, width: int) -> None:
+        """Make random weights; ``width`` is the number of channels at 32 px."""
+        super().__init__()
+        self.blocks = nn.ModuleDict(
+            {
+                str(side): ResidualDown(side, width, takes_picture=side == resolution)
+                for side in reversed(list(resolutions_up_to(resolution)))
+            }
+        )
+        channels = channels_at(LOWEST, width)
+        self.neck = style_neck(channels)
+        self.head = ProjectionHead(EqualLinear(channels, 1), channels, class_count)

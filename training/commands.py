@@ -1,0 +1,256 @@
+"""What each command of the command line does; ``cli.py`` says how they are called."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from training import config as configs
+from training.config import ClassifierConfig
+from training.gan_config import GAN_TEXTBOOK, GanConfig
+from training.home import default_home, new_id
+from training.imageset import ImageSet
+from training.limits import Limits
+from training.record import RESUMABLE, About, RunFolder
+from training.report import Report
+from training.splits import check_trainable, split_for_generator
+from training.text import Message, UserError
+
+AnyConfig = TypeVar("AnyConfig", ClassifierConfig, GanConfig)
+
+
+def inspect_data(options: argparse.Namespace) -> dict[str, Any]:
+    """``inspect``: the report on an upload; nothing is kept."""
+    with tempfile.TemporaryDirectory(prefix="seedling-") as folder:
+        _, report = _open_data(options, Path(folder) / "data")
+        answer = report.to_json(options.language)
+    if not options.json:
+        print(json.dumps(answer, ensure_ascii=False, indent=1))
+    return answer
+
+
+def finetune_data(options: argparse.Namespace) -> dict[str, Any]:
+    """``finetune``: take the data in, train a classifier, judge."""
+    base = configs.default_config(options.backbone, options.method)
+    config = _given(configs.TEXTBOOK if options.textbook else base, options)
+    return _train_new(config, check_trainable, options)
+
+
+def gan_data(options: argparse.Namespace) -> dict[str, Any]:
+    """``gan``: take the data in, train a generator, judge."""
+    if options.start_from:
+        options.start_from = str(_run_folder(Path(options.start_from)).path.resolve())
+    config = _given(GAN_TEXTBOOK if options.textbook else GanConfig(), options)
+    return _train_new(config, lambda images: split_for_generator(images, config.seed), options)
+
+
+def _given(base: AnyConfig, options: argparse.Namespace) -> AnyConfig:
+    """``base`` with what the person gave on the command line."""
+    names = [field.name for field in dataclasses.fields(base)]
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    return dataclasses.replace(base, **given)
+
+
+def _train_new(
+    config: ClassifierConfig | GanConfig,
+    check: Callable[[ImageSet], object],
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    """Make a run's folder, with its own copy of the pictures, and train."""
+    run_id = new_id()
+    path = options.out or default_home().runs / run_id
+    if path.exists() and any(path.iterdir()):
+        raise UserError("run.exists", path=path)
+    made, was_there = _first_missing(path), path.exists()
+    about = About(
+        id=run_id,
+        owner="",
+        kind=config.kind,
+        name=Path(options.data).stem,
+        created=time.time(),
+        data="data",
+        edits={},
+        config=config.to_json(),
+    )
+    try:
+        images, _ = _open_data(options, path / "data")
+        check(images)
+        return _train(RunFolder.create(path, about), options)
+    except UserError:
+        if RunFolder(path).checkpoint() is None:  # nothing worth keeping was made
+            shutil.rmtree(made, ignore_errors=True)
+            if was_there:
+                path.mkdir()
+        raise
+
+
+def resume_run(options: argparse.Namespace) -> dict[str, Any]:
+    """``resume``: go on from the last checkpoint."""
+    folder = _run_folder(options.run)
+    about = folder.about()
+    # A run of the command line that was killed still says "running".
+    if about.status not in (*RESUMABLE, "running", "queued"):
+        raise UserError("run.not_resumable", name=about.name, status=about.status)
+    return _train(folder, options)
+
+
+def _train(folder: RunFolder, options: argparse.Namespace) -> dict[str, Any]:
+    """Iterate the loop, print what it says, and give the result's key figures."""
+    from training.runner import follow  # torch is slow to import, and not every command trains
+
+    say = partial(_print_line, language=options.language)
+    follow(folder, options.device, say, processes=getattr(options, "devices", 1))
+    result = folder.result() or {}
+    sentence, figures = (
+        _judged_generator(result) if result.get("kind") == "gan" else _judged_classifier(result)
+    )
+    if not options.json:
+        print(f"{sentence}\n{folder.path}")
+    return {"run": str(folder.path), **figures}
+
+
+def _judged_classifier(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    low, high = result["accuracy_range"]
+    sentence = (
+        f"{result['right']} of {result['count']} right on pictures held out; "
+        f"expect {low:.0%} to {high:.0%} on new ones. Always guessing the largest class: "
+        f"{result['baseline']:.0%}."
+    )
+    same = (
+        *("backbone", "method", "device", "classes", "train_images", "macro_recall", "seconds"),
+        *("evaluated_on", "images_per_second", "images_seen", "baseline", "parameters"),
+    )
+    return sentence, {
+        **{key: result[key] for key in same},
+        "val_accuracy": result["accuracy"],
+        "val_accuracy_range": result["accuracy_range"],
+        "val_images": result["count"],
+    }
+
+
+def _judged_generator(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    meters = result["meters"]
+    sentence = (
+        f"Distance to {meters['reference']} pictures in {meters['space']} features: "
+        f"FD {result['fd']:.0f} (real pictures: {meters['fd_floor'] or 0:.0f}), "
+        f"KID {result['kid']:.3f}; density {result['density']:.2f}, "
+        f"coverage {result['coverage']:.2f}."
+    )
+    if result["collapsed"]:
+        sentence += " The generator has collapsed: its pictures are nearly all alike."
+    left_out = ("kind", "meters")
+    figures = {key: value for key, value in result.items() if key not in left_out}
+    more = ("space", "reference", "variety", "variety_within", "copied_share", "copied_range")
+    return sentence, {**figures, **{key: meters[key] for key in more}}
+
+
+def sample_run(options: argparse.Namespace) -> dict[str, Any]:
+    """``sample``: write new pictures, one file for each seed."""
+    from training.media import write_png
+    from training.sample import load_sampler
+
+    folder = _run_folder(options.run).path
+    configs.check_number("count", options.count, 1, 100_000, whole=True)
+    configs.check_number("seed", options.seed, 0, 2**31 - 1, whole=True)
+    sampler = load_sampler(folder)
+    started = time.monotonic()
+    out = options.out or folder / "samples"
+    seeds = range(options.seed, options.seed + options.count)
+    pictures = sampler(seeds, options.class_name, options.truncation)
+    out.mkdir(parents=True, exist_ok=True)
+    files = []
+    for seed, picture in zip(seeds, pictures, strict=True):
+        path = out / f"seed-{seed:06d}.png"
+        write_png(path, picture.permute(1, 2, 0).numpy())
+        files.append(str(path))
+    seconds = time.monotonic() - started
+    if not options.json:
+        print(f"{len(files)} pictures in {out}")
+    return {"files": files, "seconds": seconds}
+
+
+def timelapse_run(options: argparse.Namespace) -> dict[str, Any]:
+    """``timelapse``: the sample grids of a run as a film."""
+    from training.media import write_timelapse
+
+    folder = _run_folder(options.run)
+    files = [path for _, path in folder.shots("samples")]
+    out = options.out or folder.path / "timelapse.mp4"
+    if out.suffix.lower() not in (".mp4", ".gif"):
+        raise UserError("gan.film_kind", file=out.name)
+    if not files:
+        raise UserError("gan.no_film", name=folder.path.name)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_timelapse(files, out)
+    if not options.json:
+        print(out)
+    return {"files": [str(out)], "frames": len(files)}
+
+
+def predict_images(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """``predict``: class probabilities for each picture."""
+    from training.decode import read_picture
+    from training.predict import load_predictor
+
+    predictor = load_predictor(_run_folder(options.run).path)
+    answers = []
+    for path in options.images:
+        if not path.is_file():
+            raise UserError("predict.missing", file=path)
+        probabilities = predictor(read_picture(path))
+        answers.append({"file": str(path), "probabilities": probabilities})
+        if not options.json:
+            best = ", ".join(f"{n} {p:.1%}" for n, p in list(probabilities.items())[:3])
+            print(f"{path}: {best}")
+    return answers
+
+
+def _open_data(options: argparse.Namespace, folder: Path) -> tuple[Any, Report]:
+    from training.datasets import open_data
+
+    names = [field.name for field in dataclasses.fields(Limits)]
+    try:
+        limits = Limits(**{name: getattr(options, f"max_{name}") for name in names})
+    except ValueError as problem:
+        raise UserError("limits", problem=problem) from problem
+    return open_data(options.data, folder, limits=limits, per_class=options.per_class)
+
+
+def _run_folder(path: Path) -> RunFolder:
+    if not (path / "run.json").is_file():
+        raise UserError("run.missing", path=path)
+    return RunFolder(path)
+
+
+def _first_missing(path: Path) -> Path:
+    """The topmost folder of ``path`` that does not exist yet."""
+    path = path.absolute()
+    while not path.parent.exists():
+        path = path.parent
+    return path
+
+
+def _print_line(line: Mapping[str, Any], language: str) -> None:
+    if text := _describe(line, language):
+        print(text, file=sys.stderr)
+
+
+def _describe(line: Mapping[str, Any], language: str) -> str:
+    if line["event"] == "notice":
+        return Message.from_json(line["message"]).text(language)
+    if line["event"] != "step":
+        return ""
+    values = "  ".join(f"{name} {value:.4g}" for name, value in line["metrics"].items())
+    return (
+        f"{line['seconds']:7.1f} s  {line['progress']:4.0%}  {line['phase']:<8}  "
+        f"{line['images_per_second']:6.0f} images/s  {values}"
+    )

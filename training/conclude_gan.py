@@ -1,0 +1,107 @@
+"""The judgement at the end: the best generator against pictures that decided nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from models.gans.registry import GanShape, create_discriminator, create_generator
+from training.batches import load_squares
+from training.checkpoint import Checkpoint, pack
+from training.events import Event, Finished, Step
+from training.feature_space import choose_feature_space
+from training.gan_config import GanConfig
+from training.gan_plan import GanProgress
+from training.gan_view import judged
+from training.imageset import ImageSet
+from training.judge import Judge, Meters
+
+SAMPLES = 1000
+
+
+def conclude_gan(
+    config: GanConfig, images: ImageSet, last: Checkpoint, *, fabric: Fabric
+) -> Iterator[Event]:
+    """Judge the best generator inside the checkpoint ``last`` and end with ``Finished``.
+
+    The last step of a whole run, and all that remains to be done for one that was stopped.
+    """
+    progress = GanProgress.from_json(last.state)
+    shape, device = progress.shape, fabric.device
+    weights = last.part("best") or last.part("ema")
+    with torch.device("meta"):
+        generator = create_generator(shape)
+    generator.load_state_dict(weights, assign=True)
+    generator = generator.to(device).eval().requires_grad_(False)
+
+    space, side = choose_feature_space(device), shape.resolution
+    train = load_squares(images, progress.split.train, side, device)
+    test = load_squares(images, progress.split.test, side, device)
+    labels = torch.from_numpy(images.labels[progress.split.train]) if shape.class_count else None
+    judge = Judge(space, train, test, labels, seed=config.seed)
+    meters, _ = yield from judged(judge, generator, shape, SAMPLES, 1.0)
+
+    result = _result(config, images, progress, meters, str(device))
+    yield Step("done", progress.seen, progress.seconds, 1.0, progress.images_per_second)
+    yield Finished(result, model_checkpoint(images, shape, weights, last.part("discriminator")))
+
+
+def model_checkpoint(
+    images: ImageSet,
+    shape: GanShape,
+    generator: Mapping[str, Tensor],
+    discriminator: Mapping[str, Tensor],
+) -> Checkpoint:
+    """Both networks, with all that is needed to sample from one or to go on with the other set."""
+    about = {
+        "kind": "gan",
+        "shape": shape.to_json(),
+        "class_names": list(images.class_names) if shape.class_count else [],
+    }
+    return Checkpoint(pack(generator=generator, discriminator=discriminator), about)
+
+
+def _result(
+    config: GanConfig, images: ImageSet, progress: GanProgress, meters: Meters, device: str
+) -> dict[str, Any]:
+    shape, split = progress.shape, progress.split
+    return {
+        "kind": "gan",
+        "architecture": shape.architecture,
+        "loss": config.loss,
+        "resolution": shape.resolution,
+        "width": shape.width,
+        "conditional": shape.class_count > 0,
+        "class_names": list(images.class_names) if shape.class_count else [],
+        "parameters": _parameters(shape),
+        "train_images": len(split.train),
+        "evaluated_on": split.origin if meters.reference == "held_out" else "train",
+        "batch_size": progress.batch_size,
+        "images_seen": progress.seen,
+        "best_seen": progress.best_seen,
+        "seconds": progress.seconds,
+        "images_per_second": progress.images_per_second,
+        "device": device,
+        "collapsed": progress.collapsed,
+        "fd": meters.fd,
+        "kid": meters.kid,
+        "density": meters.density,
+        "coverage": meters.coverage,
+        "meters": meters.to_json(),
+    }
+
+
+def _parameters(shape: GanShape) -> dict[str, int]:
+    with torch.device("meta"):
+        networks: dict[str, nn.Module] = {
+            "generator": create_generator(shape),
+            "discriminator": create_discriminator(shape),
+        }
+    return {
+        name: sum(weight.numel() for weight in network.parameters())
+        for name, network in networks.items()
+    }

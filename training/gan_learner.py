@@ -1,0 +1,357 @@
+"""Two networks in training: their optimizers, the average that makes the samples, and a step."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from models.gans.layers import Discriminator, Generator
+from models.gans.registry import GanShape, create_gan
+from models.gans.style import StyleGenerator
+from training.augment import diff_augment
+from training.batches import batch_rows, load_squares, to_symmetric
+from training.checkpoint import Checkpoint, pack, pack_optimizer, unpack_optimizer
+from training.gan_config import USUAL, GanConfig, penalty_weight
+from training.imageset import ImageSet
+from training.learner import SEED_STEP
+from training.losses import (
+    OBJECTIVES,
+    estimated_slope,
+    path_length,
+    squared_slope,
+    steepness_error,
+)
+from training.splits import Split
+
+EMA_RAMP = 0.05  # of the images seen is the average's half-life, early in a run (1912.04958's code)
+PATH_EVERY, PATH_SHRINK, PATH_DECAY = 4, 2, 0.01  # arXiv 1912.04958, appendix B
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The squares that a GAN learns from and is checked with, (N, 3, R, R) uint8 in each part.
+
+    Labels are (N,) int64, or ``None`` for a network without classes. They stay on the CPU where
+    an accelerator has no room for them.
+    """
+
+    train: Tensor
+    val: Tensor
+    labels: Tensor | None
+    val_labels: Tensor | None
+
+    @classmethod
+    def load(cls, images: ImageSet, split: Split, shape: GanShape, fabric: Fabric) -> Pictures:
+        """Cut and scale the pictures of ``split`` for networks of ``shape``."""
+        device, side = fabric.device, shape.resolution
+        known = [
+            torch.from_numpy(images.labels[rows]).to(device) for rows in (split.train, split.val)
+        ]
+        return cls(
+            load_squares(images, split.train, side, device),
+            load_squares(images, split.val, side, device),
+            *(known if shape.class_count else (None, None)),
+        )
+
+
+@dataclass(frozen=True)
+class StepMeans:
+    """One step's means over the batch, on the device and not waited for.
+
+    ``won`` is the share of pairs in which the real picture scored above the generated one.
+    """
+
+    d_loss: Tensor
+    g_loss: Tensor
+    real: Tensor
+    fake: Tensor
+    won: Tensor
+
+
+class GanLearner:
+    """A generator, its slow average ``ema``, a discriminator, and all that a step needs."""
+
+    def __init__(
+        self,
+        config: GanConfig,
+        shape: GanShape,
+        batch_size: int,
+        pictures: Pictures,
+        fabric: Fabric,
+    ) -> None:
+        """Make new networks; random weights come from torch's global random numbers."""
+        self.config, self.shape, self.batch_size = config, shape, batch_size
+        self.pictures, self.fabric = pictures, fabric
+        self.objective, self.gamma = OBJECTIVES[config.loss], penalty_weight(config)
+        generator, discriminator = create_gan(shape)
+        device = fabric.device
+        self.generator: Generator = _place(generator, device)
+        self.discriminator: Discriminator = _place(discriminator, device)
+        self.ema: Generator = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self.path_mean = torch.zeros((), device=device)
+        self._evens_paths = bool(config.path_length) and isinstance(generator, StyleGenerator)
+        self.freeze(config.freeze_d if config.start_from else 0)
+        self._create_optimizers()
+
+    def _create_optimizers(self) -> None:
+        usual = USUAL[self.config.architecture]
+        self.peak = self.config.lr or usual.lr
+        made = [
+            Adam(weights, lr=self.peak, betas=usual.betas, fused=True)
+            for weights in (list(self.generator.parameters()), self.taught)
+        ]
+        self.g_optimizer, self.d_optimizer = made
+
+    def freeze(self, stages: int) -> None:
+        """FreezeD: the ``stages`` lowest stages of the discriminator stay as they are."""
+        frozen = {id(w) for stage in self.discriminator.stages[:stages] for w in stage.parameters()}
+        for weight in self.discriminator.parameters():
+            weight.requires_grad_(id(weight) not in frozen)
+        self.taught = [w for w in self.discriminator.parameters() if w.requires_grad]
+
+    def set_rates(self, factor: float, d_factor: float) -> None:
+        """Learning rates as shares of the peak; the discriminator's also of its own factor."""
+        self.g_optimizer.param_groups[0]["lr"] = self.peak * factor
+        rate = self.peak * factor * self.config.d_lr_factor * d_factor
+        self.d_optimizer.param_groups[0]["lr"] = rate
+
+    # ---- one step
+
+    def step(self, seen: int, strength: float) -> StepMeans:
+        """Update the discriminator, then the generator, on the batch after ``seen`` images.
+
+        ``strength`` is DiffAugment's. What is random depends on the seed, ``seen`` and the
+        process's rank alone, so that a resumed run goes on as if it had never stopped.
+        """
+        fabric, size = self.fabric, self.batch_size // self.fabric.world_size
+        seed = self.config.seed * SEED_STEP + seen * fabric.world_size + fabric.global_rank
+        torch.manual_seed(seed)  # latents, per-layer noise, style mixing, dropout
+        draws = torch.Generator().manual_seed(seed)
+        real, labels = self._real(seen, draws)
+        with fabric.autocast():
+            z = torch.randn(size, self.shape.latent_size, device=fabric.device)
+            fake = self.generator.train()(z, labels)
+            d_loss, scores = self._teach_discriminator(real, fake.detach(), labels, strength, draws)
+            g_loss = self._teach_generator(fake, scores[0], labels, strength, draws)
+            if self._evens_paths and (seen // self.batch_size) % PATH_EVERY == 0:
+                self._even_out_paths(z, labels)
+        self._follow(seen)
+        won = (scores[0] > scores[1]).float().mean()
+        return StepMeans(d_loss, g_loss, scores[0].mean(), scores[1].mean(), won)
+
+    def _real(self, seen: int, draws: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """Pictures (B, 3, R, R) in [-1, 1] and labels of the batch after ``seen`` images."""
+        fabric, pictures = self.fabric, self.pictures
+        rows = batch_rows(len(pictures.train), seen, self.batch_size, self.config.seed)
+        rows = rows[fabric.global_rank :: fabric.world_size]
+        real = to_symmetric(pictures.train[rows.to(pictures.train.device)], fabric.device)
+        if self.config.mirror:
+            flipped = torch.rand(len(real), 1, 1, 1, generator=draws).to(real.device) < 0.5
+            real = torch.where(flipped, real.flip(3), real)
+        labels = pictures.labels
+        return real, labels[rows.to(labels.device)] if labels is not None else None
+
+    def _teach_discriminator(
+        self,
+        real: Tensor,
+        fake: Tensor,
+        labels: Tensor | None,
+        strength: float,
+        draws: torch.Generator,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Gives the mean loss without its penalty, and the scores of both batches."""
+        real = diff_augment(real, strength, draws)
+        fake = diff_augment(fake, strength, draws)
+        self.discriminator.train()
+        real_scores = self.discriminator(real, labels)
+        fake_scores = self.discriminator(fake, labels)
+        loss = self.objective.discriminator(real_scores, fake_scores)
+        penalty = self._penalty(real, fake, real_scores, fake_scores, labels)
+        self.d_optimizer.zero_grad()
+        self.fabric.backward((loss + penalty).mean())
+        self._average(self.taught)
+        self.d_optimizer.step()
+        return loss.detach().mean(), (real_scores.detach(), fake_scores.detach())
+
+    def _penalty(
+        self,
+        real: Tensor,
+        fake: Tensor,
+        real_scores: Tensor,
+        fake_scores: Tensor,
+        labels: Tensor | None,
+    ) -> Tensor:
+        """(B,) the gradient penalty that goes with the objective."""
+        kind, total = self.objective.penalty, torch.zeros_like(real_scores)
+        if not self.gamma or kind == "none":
+            return total
+
+        def critic(x: Tensor) -> Tensor:
+            scores: Tensor = self.discriminator(x, labels)
+            return scores
+
+        if kind == "wgan_gp":
+            mix = torch.rand(len(real), 1, 1, 1, device=real.device)
+            return self.gamma * steepness_error(critic, real, fake, mix)
+        for x, scores in ((real, real_scores), (fake, fake_scores))[: 2 if kind == "r1_r2" else 1]:
+            if self.config.penalty_form == "exact":
+                total = total + squared_slope(critic, x)
+            else:
+                total = total + estimated_slope(critic, x, scores, torch.randn_like(x))
+        return self.gamma / 2 * total
+
+    def _teach_generator(
+        self,
+        fake: Tensor,
+        real_scores: Tensor,
+        labels: Tensor | None,
+        strength: float,
+        draws: torch.Generator,
+    ) -> Tensor:
+        """Gives the mean loss. A loss that compares uses the real scores of a moment ago."""
+        for weight in self.taught:
+            weight.requires_grad_(False)  # the gradient passes through, at two thirds of the cost
+        scores = self.discriminator(diff_augment(fake, strength, draws), labels)
+        loss = self.objective.generator(real_scores, scores).mean()
+        self.g_optimizer.zero_grad()
+        self.fabric.backward(loss)
+        self._average(self.generator.parameters())
+        self.g_optimizer.step()
+        for weight in self.taught:
+            weight.requires_grad_(True)
+        return loss.detach()
+
+    def _even_out_paths(self, z: Tensor, labels: Tensor | None) -> None:
+        """Path-length regularisation, every few steps and as much stronger: arXiv 1912.04958."""
+        assert isinstance(self.generator, StyleGenerator)
+        count = max(1, len(z) // PATH_SHRINK)
+        w = self.generator.mapping(z[:count], labels[:count] if labels is not None else None)
+        side = self.shape.resolution
+        noise = torch.randn(count, 3, side, side, device=z.device)
+        lengths, _ = path_length(self.generator.synthesis, w, noise)
+        self.path_mean = self.path_mean.lerp(lengths.detach().mean(), PATH_DECAY)
+        loss = (lengths - self.path_mean).square().mean() * self.config.path_length * PATH_EVERY
+        self.g_optimizer.zero_grad()
+        self.fabric.backward(loss)
+        self._average(self.generator.parameters())
+        self.g_optimizer.step()
+
+    def _average(self, weights: Iterable[Tensor]) -> None:
+        """One gradient out of all processes' gradients."""
+        if self.fabric.world_size == 1:
+            return
+        # Not DDP's own hooks: they count on one forward pass for each backward pass, and here
+        # are up to four, and double backward.
+        grads = [weight.grad for weight in weights if weight.grad is not None]
+        flat = torch.cat([grad.flatten() for grad in grads])
+        averaged = _tensor(self.fabric.all_reduce(flat))
+        for grad, mean in zip(grads, averaged.split([grad.numel() for grad in grads]), strict=True):
+            grad.copy_(mean.view_as(grad))
+
+    @torch.no_grad()
+    def _follow(self, seen: int) -> None:
+        """Let the average follow the generator; its half-life grows with the images seen."""
+        half_life = min(self.config.ema_half_life, EMA_RAMP * seen)
+        keep = 0.5 ** (self.batch_size / half_life) if half_life else 0.0
+        torch._foreach_lerp_(
+            list(self.ema.parameters()), list(self.generator.parameters()), 1 - keep
+        )
+        for slow, fast in zip(self.ema.buffers(), self.generator.buffers(), strict=True):
+            slow.copy_(fast)
+
+    # ---- looks
+
+    @torch.no_grad()
+    def overfit(self, seen: int, strength: float) -> float:
+        """How far scores of held-out pictures have fallen from real ones towards generated ones.
+
+        (mean D(train) - mean D(held out)) / (mean D(train) - mean D(generated)): 0 for none, 1
+        for all the way. Only differences count, so that it means the same under every loss;
+        arXiv 2006.06676, equation 1. 0 while real and generated pictures can't be told apart.
+        """
+        draws = torch.Generator().manual_seed(self.config.seed * SEED_STEP + seen + 1)
+        pictures = self.pictures
+        real, labels = self._any(pictures.train, pictures.labels, draws)
+        held, held_labels = self._any(pictures.val, pictures.val_labels, draws)
+        z = torch.randn(len(real), self.shape.latent_size, generator=draws).to(real.device)
+        fake = self.ema(z, labels)
+        means = [
+            self.discriminator(diff_augment(x, strength, draws), y).mean()
+            for x, y in ((real, labels), (held, held_labels), (fake, labels))
+        ]
+        train, val, generated = torch.stack(means).tolist()
+        gap = train - generated
+        return min(1.0, max(0.0, (train - val) / gap)) if gap > 1e-6 else 0.0
+
+    def _any(
+        self, pixels: Tensor, labels: Tensor | None, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
+        """A batch of any of these pictures, the same in every process."""
+        rows = torch.randint(len(pixels), (self.batch_size,), generator=draws)
+        x = to_symmetric(pixels[rows.to(pixels.device)], self.fabric.device)
+        return x, labels[rows.to(labels.device)] if labels is not None else None
+
+    def mean_over_processes(self, means: Mapping[str, float]) -> dict[str, float]:
+        """The same figures, averaged over all processes."""
+        if self.fabric.world_size == 1:
+            return dict(means)
+        values = torch.tensor(list(means.values()), device=self.fabric.device)
+        averaged = _tensor(self.fabric.all_reduce(values))
+        return dict(zip(means, averaged.tolist(), strict=True))
+
+    # ---- checkpoints
+
+    def tensors(self, best: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """All tensors of a checkpoint."""
+        return pack(
+            generator=_copy(self.generator),
+            discriminator=_copy(self.discriminator),
+            ema=_copy(self.ema),
+            best=best,
+            g_optimizer=pack_optimizer(self.g_optimizer),
+            d_optimizer=pack_optimizer(self.d_optimizer),
+            path={"mean": self.path_mean.cpu().clone()},
+        )
+
+    def restore(self, saved: Checkpoint) -> None:
+        """The reverse of ``tensors``."""
+        self.generator.load_state_dict(saved.part("generator"))
+        self.discriminator.load_state_dict(saved.part("discriminator"))
+        self.ema.load_state_dict(saved.part("ema"))
+        unpack_optimizer(self.g_optimizer, saved.part("g_optimizer"))
+        unpack_optimizer(self.d_optimizer, saved.part("d_optimizer"))
+        self.path_mean = saved.part("path")["mean"].to(self.fabric.device)
+
+    def forget_step(self) -> None:
+        """Drop what is left of a step that ended in the middle."""
+        for optimizer in (self.g_optimizer, self.d_optimizer):
+            optimizer.zero_grad()
+        for weight in self.taught:
+            weight.requires_grad_(True)
+        if self.fabric.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of the average generator's weights, on the CPU."""
+        return _copy(self.ema)
+
+
+def _place(network: Any, device: torch.device) -> Any:
+    return network.to(device, memory_format=torch.channels_last)
+
+
+def _tensor(value: Any) -> Tensor:
+    """Fabric reduces containers of tensors, too; here it never gets one."""
+    assert isinstance(value, Tensor)
+    return value
+
+
+def _copy(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}

@@ -1,0 +1,168 @@
+"""What a GAN shows while it trains: the same latents again and again, and a judge's looks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator as Iter
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from models.gans.layers import Generator
+from models.gans.registry import GanShape
+from training.events import Event, Picture, Preview, Step, Tick
+from training.feature_space import choose_feature_space
+from training.gan_config import GanConfig
+from training.gan_learner import GanLearner
+from training.gan_plan import GanProgress
+from training.judge import Judge, Meters, collapse_sign
+from training.media import picture_grid
+from training.plan import Clock
+from training.sample import BATCH, grid_labels, make_pictures
+
+GRID_SEED, LOOK_SEED = 1, 2
+GRID_SOONEST, GRID_LATEST, GRID_SHARE, GRID_MOST = 2.0, 4.5, 0.025, 0.1
+LOOK_SAMPLES = 512
+SAVE_SECONDS, SAVE_LATEST = 20.0, 120.0  # between two checkpoints; the later the longer a run
+SAVE_BUDGET_SHARE = 0.1
+
+
+class GanView:
+    """Fixed latents and a judge for one learner."""
+
+    def __init__(self, config: GanConfig, learner: GanLearner, clock: Clock) -> None:
+        """Draw the latents; nothing else is computed yet."""
+        self.config, self.learner, self.clock = config, learner, clock
+        shape, pictures = learner.shape, learner.pictures
+        self.labels, self.columns = grid_labels(shape.class_count)
+        count = len(self.labels) if self.labels is not None else self.columns**2
+        self.z = latents(count, shape.latent_size, GRID_SEED)
+        space = choose_feature_space(learner.fabric.device)
+        self.judge = Judge(space, pictures.train, pictures.val, pictures.labels, seed=config.seed)
+        self._grid_cost, self._grid_at = 0.0, 0.0
+
+    # ---- the grid
+
+    def due(self) -> bool:
+        """Whether it is time for another grid: often at first, and never a burden."""
+        cost = self._grid_cost
+        every = max(GRID_SOONEST, min(GRID_LATEST, cost / GRID_SHARE), cost / GRID_MOST)
+        return self.clock.seconds() >= self._grid_at + every
+
+    def draw(self, progress: GanProgress) -> Iterator[Event]:
+        """The grid of this moment."""
+        started = time.monotonic()
+        pixels = make_pictures(self.learner.ema, self.z, self.labels)
+        grid = picture_grid(pixels, self.columns)
+        self._grid_at = self.clock.seconds()
+        self._grid_cost = time.monotonic() - started
+        yield Picture("samples", progress.seen, self._grid_at, grid)
+
+    # ---- the judge
+
+    def prepare(self) -> Iterator[Event]:
+        """Compute the real pictures' features."""
+        for _ in self.judge.prepare():
+            yield Tick()
+
+    def look(self, progress: GanProgress) -> Iter[Event, None, bool]:
+        """Judge this moment's samples; gives whether they are the best so far."""
+        started = time.monotonic()
+        meters, samples = yield from judged(
+            self.judge, self.learner.ema, self.learner.shape, LOOK_SAMPLES, progress.share()
+        )
+        progress.looks.append(meters.to_json())
+        history = [Meters.from_json(look) for look in progress.looks]
+        progress.collapsed = collapse_sign(history) is not None
+        best = progress.best_kid is None or meters.kid < progress.best_kid
+        if best:
+            progress.best_kid, progress.best_seen = meters.kid, progress.seen
+        now = self.clock.seconds()
+        yield step("look", progress, now, meter_curves(meters))
+        yield Preview("meters", self._preview(meters, history, progress, best))
+        if meters.suspicious:
+            rows = [suspect.sample for suspect in meters.suspicious]
+            nearest = [suspect.train for suspect in meters.suspicious]
+            pairs = torch.cat([samples[rows], self.learner.pictures.train[nearest].cpu()])
+            yield Picture("suspicious", progress.seen, now, picture_grid(pairs, len(rows)))
+        progress.after_look(self.config, time.monotonic() - started)
+        return best
+
+    def _preview(
+        self, meters: Meters, history: list[Meters], progress: GanProgress, best: bool
+    ) -> Mapping[str, object]:
+        return {
+            **meters.to_json(),
+            "images_seen": progress.seen,
+            "best": best,
+            "collapsed": progress.collapsed,
+            "sign": collapse_sign(history),
+        }
+
+    def save_every(self) -> float:
+        """Seconds between two checkpoints."""
+        budget = self.config.minutes * 60
+        return min(SAVE_LATEST, max(SAVE_SECONDS, SAVE_BUDGET_SHARE * budget))
+
+
+def judged(
+    judge: Judge, generator: Generator, shape: GanShape, count: int, progress: float
+) -> Iter[Event, None, tuple[Meters, Tensor]]:
+    """The meters of ``count`` pictures from fixed latents, and the pictures (N, 3, R, R) uint8.
+
+    The same in every look, so that numbers differ only because the generator does.
+    """
+    z = latents(count, shape.latent_size, LOOK_SEED)
+    labels = torch.arange(count) % shape.class_count if shape.class_count else None
+    parts = []
+    for start in range(0, count, BATCH):
+        rows = slice(start, start + BATCH)
+        y = labels[rows] if labels is not None else None
+        parts.append(make_pictures(generator, z[rows], y))
+        yield Tick()
+    samples = torch.cat(parts)
+    looking = judge.look(samples, labels, progress=progress)
+    while True:
+        try:
+            next(looking)
+        except StopIteration as end:
+            return end.value, samples
+        yield Tick()
+
+
+def latents(count: int, size: int, seed: int) -> Tensor:
+    """(count, size) standard normal, the same for the same arguments."""
+    return torch.randn(count, size, generator=torch.Generator().manual_seed(seed))
+
+
+def meter_curves(meters: Meters) -> dict[str, float]:
+    """What of a look is drawn over time."""
+    names = ("fd", "kid", "density", "coverage", "variety")
+    return {f"gan/{name}": float(getattr(meters, name)) for name in names}
+
+
+def report(
+    config: GanConfig,
+    learner: GanLearner,
+    progress: GanProgress,
+    means: Mapping[str, float],
+    clock: Clock,
+) -> Step:
+    """How the game stands."""
+    metrics = {
+        "gan/d_loss": means["d_loss"],
+        "gan/g_loss": means["g_loss"],
+        "gan/real_score": means["real"],
+        "gan/fake_score": means["fake"],
+        "gan/lr": learner.peak * progress.rate(config),
+    }
+    if config.augment != "none":
+        metrics["gan/augment"] = progress.strength
+    return step("train", progress, clock.seconds(), metrics)
+
+
+def step(phase: str, progress: GanProgress, seconds: float, metrics: Mapping[str, float]) -> Step:
+    """Progress as an event."""
+    speed = progress.images_per_second
+    return Step(phase, progress.seen, seconds, progress.overall(), speed, metrics)
