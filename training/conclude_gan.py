@@ -43,7 +43,9 @@ def conclude_gan(
     test = load_squares(images, progress.split.test, side, device)
     labels = torch.from_numpy(images.labels[progress.split.train]) if shape.class_count else None
     judge = Judge(space, train, test, labels, seed=config.seed)
-    meters, _ = yield from judged(judge, generator, shape, SAMPLES, 1.0)
+    meters, _ = yield from judged(
+        judge, generator, shape.latent_size, labels, count=SAMPLES, progress=1.0
+    )
 
     result = _result(config, images, progress, meters, str(device))
     yield Step("done", progress.seen, progress.seconds, 1.0, progress.images_per_second)

@@ -88,7 +88,7 @@ class GanConfig:
     d_lr_factor: float = 1.0
     schedule: str = "decay"
     gamma: float | None = None
-    penalty_form: str = "estimate"
+    penalty_form: str = "exact"
     path_length: float = 0.0
     augment: str = "adaptive"
     augment_strength: float = 0.8
@@ -142,16 +142,20 @@ class GanConfig:
 
 @dataclass(frozen=True)
 class Usual:
-    """What an architecture is usually trained with: Adam's rate and betas, and the batch."""
+    """What an architecture is usually trained with: Adam's rate and betas, and the batch.
+
+    With ``batch_norm`` a loss that can do without its gradient penalty does.
+    """
 
     lr: float
     betas: tuple[float, float]
     batch_size: int
+    batch_norm: bool = False
 
 
 USUAL: Mapping[str, Usual] = {
-    "mlp": Usual(3e-4, (0.5, 0.999), 64),
-    "dcgan": Usual(1e-3, (0.5, 0.99), 32),
+    "mlp": Usual(3e-4, (0.5, 0.999), 64, batch_norm=True),
+    "dcgan": Usual(1e-3, (0.5, 0.99), 32, batch_norm=True),
     "stylegan": Usual(2e-3, (0.0, 0.99), 32),
     "stylegan2": Usual(2e-3, (0.0, 0.99), 32),
     "r3gan": Usual(5e-4, (0.0, 0.99), 32),
@@ -159,11 +163,15 @@ USUAL: Mapping[str, Usual] = {
 
 
 def penalty_weight(config: GanConfig) -> float:
-    """The gradient penalty's weight; 0 where the loss has none."""
+    """The gradient penalty's weight; 0 where there is none."""
     objective = OBJECTIVES[config.loss]
     if objective.penalty == "none":
         return 0.0
-    return objective.gamma if config.gamma is None else config.gamma
+    if config.gamma is not None:
+        return config.gamma
+    if config.loss == "non_saturating" and USUAL[config.architecture].batch_norm:
+        return 0.0
+    return objective.gamma
 
 
 # The text's example: 28x28, a 100-number latent, Adam at 3e-4 for both, batches of 64.

@@ -16,10 +16,9 @@ from models.gans.layers import Discriminator, Generator
 from models.gans.registry import GanShape, create_gan
 from models.gans.style import StyleGenerator
 from training.augment import diff_augment
-from training.batches import batch_rows, load_squares, to_symmetric
 from training.checkpoint import Checkpoint, pack, pack_optimizer, unpack_optimizer
 from training.gan_config import USUAL, GanConfig, penalty_weight
-from training.imageset import ImageSet
+from training.gan_pictures import Pictures
 from training.learner import SEED_STEP
 from training.losses import (
     OBJECTIVES,
@@ -28,37 +27,9 @@ from training.losses import (
     squared_slope,
     steepness_error,
 )
-from training.splits import Split
 
 EMA_RAMP = 0.05  # of the images seen is the average's half-life, early in a run (1912.04958's code)
 PATH_EVERY, PATH_SHRINK, PATH_DECAY = 4, 2, 0.01  # arXiv 1912.04958, appendix B
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """The squares that a GAN learns from and is checked with, (N, 3, R, R) uint8 in each part.
-
-    Labels are (N,) int64, or ``None`` for a network without classes. They stay on the CPU where
-    an accelerator has no room for them.
-    """
-
-    train: Tensor
-    val: Tensor
-    labels: Tensor | None
-    val_labels: Tensor | None
-
-    @classmethod
-    def load(cls, images: ImageSet, split: Split, shape: GanShape, fabric: Fabric) -> Pictures:
-        """Cut and scale the pictures of ``split`` for networks of ``shape``."""
-        device, side = fabric.device, shape.resolution
-        known = [
-            torch.from_numpy(images.labels[rows]).to(device) for rows in (split.train, split.val)
-        ]
-        return cls(
-            load_squares(images, split.train, side, device),
-            load_squares(images, split.val, side, device),
-            *(known if shape.class_count else (None, None)),
-        )
 
 
 @dataclass(frozen=True)
@@ -134,7 +105,10 @@ class GanLearner:
         seed = self.config.seed * SEED_STEP + seen * fabric.world_size + fabric.global_rank
         torch.manual_seed(seed)  # latents, per-layer noise, style mixing, dropout
         draws = torch.Generator().manual_seed(seed)
-        real, labels = self._real(seen, draws)
+        real, labels = self.pictures.batch(seen, self.batch_size, self.config.seed)
+        if self.config.mirror:
+            flipped = torch.rand(len(real), 1, 1, 1, generator=draws).to(real.device) < 0.5
+            real = torch.where(flipped, real.flip(3), real)
         with fabric.autocast():
             z = torch.randn(size, self.shape.latent_size, device=fabric.device)
             fake = self.generator.train()(z, labels)
@@ -145,18 +119,6 @@ class GanLearner:
         self._follow(seen)
         won = (scores[0] > scores[1]).float().mean()
         return StepMeans(d_loss, g_loss, scores[0].mean(), scores[1].mean(), won)
-
-    def _real(self, seen: int, draws: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        """Pictures (B, 3, R, R) in [-1, 1] and labels of the batch after ``seen`` images."""
-        fabric, pictures = self.fabric, self.pictures
-        rows = batch_rows(len(pictures.train), seen, self.batch_size, self.config.seed)
-        rows = rows[fabric.global_rank :: fabric.world_size]
-        real = to_symmetric(pictures.train[rows.to(pictures.train.device)], fabric.device)
-        if self.config.mirror:
-            flipped = torch.rand(len(real), 1, 1, 1, generator=draws).to(real.device) < 0.5
-            real = torch.where(flipped, real.flip(3), real)
-        labels = pictures.labels
-        return real, labels[rows.to(labels.device)] if labels is not None else None
 
     def _teach_discriminator(
         self,
@@ -277,9 +239,8 @@ class GanLearner:
         arXiv 2006.06676, equation 1. 0 while real and generated pictures can't be told apart.
         """
         draws = torch.Generator().manual_seed(self.config.seed * SEED_STEP + seen + 1)
-        pictures = self.pictures
-        real, labels = self._any(pictures.train, pictures.labels, draws)
-        held, held_labels = self._any(pictures.val, pictures.val_labels, draws)
+        real, labels = self.pictures.any("train", self.batch_size, draws)
+        held, held_labels = self.pictures.any("val", self.batch_size, draws)
         z = torch.randn(len(real), self.shape.latent_size, generator=draws).to(real.device)
         fake = self.ema(z, labels)
         means = [
@@ -289,14 +250,6 @@ class GanLearner:
         train, val, generated = torch.stack(means).tolist()
         gap = train - generated
         return min(1.0, max(0.0, (train - val) / gap)) if gap > 1e-6 else 0.0
-
-    def _any(
-        self, pixels: Tensor, labels: Tensor | None, draws: torch.Generator
-    ) -> tuple[Tensor, Tensor | None]:
-        """A batch of any of these pictures, the same in every process."""
-        rows = torch.randint(len(pixels), (self.batch_size,), generator=draws)
-        x = to_symmetric(pixels[rows.to(pixels.device)], self.fabric.device)
-        return x, labels[rows.to(labels.device)] if labels is not None else None
 
     def mean_over_processes(self, means: Mapping[str, float]) -> dict[str, float]:
         """The same figures, averaged over all processes."""

@@ -11,8 +11,9 @@ from lightning_fabric import Fabric
 from models.gans.registry import ARCHITECTURES, GanShape
 from training.checkpoint import Checkpoint
 from training.events import Event, Notice, Step, Tick
-from training.gan_config import USUAL, GanConfig
-from training.gan_learner import GanLearner, Pictures
+from training.gan_config import USUAL, GanConfig, penalty_weight
+from training.gan_learner import GanLearner
+from training.gan_pictures import Pictures
 from training.gan_plan import GanProgress, make_gan_plan
 from training.imageset import ImageSet
 from training.plan import Clock
@@ -129,7 +130,14 @@ def _shape(config: GanConfig, classes: int, start: Checkpoint | None) -> GanShap
     if start is not None and config.width is None:
         before = GanShape.from_json(start.state["shape"])
         width = before.width if before.architecture == config.architecture else width
-    return GanShape(config.architecture, config.resolution, classes, width, entry.latent_size)
+    return GanShape(
+        config.architecture,
+        config.resolution,
+        classes,
+        width,
+        entry.latent_size,
+        batch_norm=penalty_weight(config) == 0,
+    )
 
 
 def _fitting(

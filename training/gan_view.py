@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from models.gans.layers import Generator
-from models.gans.registry import GanShape
 from training.events import Event, Picture, Preview, Step, Tick
 from training.feature_space import choose_feature_space
 from training.gan_config import GanConfig
@@ -70,7 +69,12 @@ class GanView:
         """Judge this moment's samples; gives whether they are the best so far."""
         started = time.monotonic()
         meters, samples = yield from judged(
-            self.judge, self.learner.ema, self.learner.shape, LOOK_SAMPLES, progress.share()
+            self.judge,
+            self.learner.ema,
+            self.learner.shape.latent_size,
+            self.learner.pictures.labels,
+            count=LOOK_SAMPLES,
+            progress=progress.share(),
         )
         progress.looks.append(meters.to_json())
         history = [Meters.from_json(look) for look in progress.looks]
@@ -107,14 +111,24 @@ class GanView:
 
 
 def judged(
-    judge: Judge, generator: Generator, shape: GanShape, count: int, progress: float
+    judge: Judge,
+    generator: Generator,
+    latent_size: int,
+    train_labels: Tensor | None,
+    *,
+    count: int,
+    progress: float,
 ) -> Iter[Event, None, tuple[Meters, Tensor]]:
     """The meters of ``count`` pictures from fixed latents, and the pictures (N, 3, R, R) uint8.
 
-    The same in every look, so that numbers differ only because the generator does.
+    The same in every look, so that numbers differ only because the generator does. Classes come
+    as often as in ``train_labels``, without which the distance of a perfect generator would not
+    be the least.
     """
-    z = latents(count, shape.latent_size, LOOK_SEED)
-    labels = torch.arange(count) % shape.class_count if shape.class_count else None
+    z, labels = latents(count, latent_size, LOOK_SEED), None
+    if train_labels is not None:
+        draws = torch.Generator().manual_seed(LOOK_SEED)
+        labels = train_labels.cpu()[torch.randint(len(train_labels), (count,), generator=draws)]
     parts = []
     for start in range(0, count, BATCH):
         rows = slice(start, start + BATCH)

@@ -69,7 +69,7 @@ OBJECTIVES: Mapping[str, Objective] = {
     # where the discriminator is sure.
     "minimax": Objective(_cross_entropy, lambda _, fake: -F.softplus(fake)),
     # The same paper, end of section 3: maximise log D(G(z)) instead. R1: arXiv 1801.04406.
-    "non_saturating": Objective(_cross_entropy, lambda _, fake: F.softplus(-fake), "r1", 0.1),
+    "non_saturating": Objective(_cross_entropy, lambda _, fake: F.softplus(-fake), "r1", 0.5),
     # arXiv 1705.02894
     "hinge": Objective(lambda real, fake: F.relu(1 - real) + F.relu(1 + fake), lambda _, f: -f),
     # arXiv 1704.00028
@@ -79,7 +79,7 @@ OBJECTIVES: Mapping[str, Objective] = {
         lambda real, fake: F.softplus(fake - real),
         lambda real, fake: F.softplus(real - fake),
         "r1_r2",
-        0.1,
+        0.5,
         compares=True,
     ),
 }

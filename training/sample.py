@@ -13,6 +13,7 @@ from models.gans.layers import Generator
 from models.gans.registry import GanShape, create_generator
 from models.latent import draw_latents
 from training import checkpoint as checkpoints
+from training.checkpoint import Checkpoint
 from training.text import UserError
 
 BATCH = 64
@@ -53,6 +54,15 @@ def grid_labels(class_count: int) -> tuple[Tensor | None, int]:
     return torch.arange(class_count).repeat_interleave(columns), columns
 
 
+def restore_generator(saved: Checkpoint) -> tuple[Generator, GanShape]:
+    """The generator of a run's ``model/``, ready to make pictures on the CPU, and its shape."""
+    shape = GanShape.from_json(saved.state["shape"])
+    with torch.device("meta"):
+        generator = create_generator(shape)
+    generator.load_state_dict(saved.part("generator"), assign=True)
+    return generator.eval().requires_grad_(False), shape
+
+
 class Sampler:
     """The generator of one finished run."""
 
@@ -70,13 +80,9 @@ class Sampler:
             raise UserError("run.damaged", name=folder.name) from problem
         if saved.state["kind"] != "gan":
             raise UserError("gan.not_a_generator", name=folder.name)
-        shape = GanShape.from_json(saved.state["shape"])
+        self.generator, shape = restore_generator(saved)
         self.class_names: tuple[str, ...] = tuple(saved.state["class_names"])
         self.resolution, self.latent_size = shape.resolution, shape.latent_size
-        with torch.device("meta"):
-            generator = create_generator(shape)
-        generator.load_state_dict(saved.part("generator"), assign=True)
-        self.generator = generator.eval().requires_grad_(False)
 
     def __call__(
         self, seeds: Sequence[int], class_name: str | None = None, psi: float = 1.0

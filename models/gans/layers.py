@@ -18,7 +18,7 @@ def channels_at(resolution: int, width: int) -> int:
 
     So the layers of a small network have the shapes of the same layers in a larger one.
     """
-    return max(8, min(width * 32 // resolution, width * 8))
+    return max(8, width * 32 // resolution)
 
 
 def resolutions_up_to(resolution: int) -> Iterator[int]:

@@ -32,21 +32,23 @@ class Architecture:
         resolutions: sides in pixels that it can be built for.
         widths: widths worth offering, by name; any other within ``WIDTH_BOUNDS`` works too.
         latent_size: the usual length of ``z``.
+        may_normalise: whether ``discriminator`` also takes ``batch_norm``, true or false.
     """
 
     name: str
     generator: Callable[[int, int, int, int], Generator]
-    discriminator: Callable[[int, int, int], Discriminator]
+    discriminator: Callable[..., Discriminator]
     resolutions: tuple[int, ...] = SQUARES
     widths: Mapping[str, int] = field(default_factory=lambda: WIDTHS)
     latent_size: int = 128
+    may_normalise: bool = False
 
 
 ARCHITECTURES: dict[str, Architecture] = {
     entry.name: entry
     for entry in (
         Architecture("mlp", MlpGenerator, MlpDiscriminator, (28, 32, 64), latent_size=100),
-        Architecture("dcgan", DcganGenerator, DcganDiscriminator),
+        Architecture("dcgan", DcganGenerator, DcganDiscriminator, may_normalise=True),
         Architecture("stylegan", StyleganGenerator, StyleganDiscriminator),
         Architecture("stylegan2", Stylegan2Generator, Stylegan2Discriminator),
         Architecture("r3gan", R3ganGenerator, R3ganDiscriminator),
@@ -64,6 +66,7 @@ class GanShape:
         class_count: 0 for a network without classes.
         width: channels of a convolutional network at 32 px; others scale with it.
         latent_size: length of ``z``.
+        batch_norm: BatchNorm in a discriminator that may have it.
     """
 
     architecture: str
@@ -71,6 +74,7 @@ class GanShape:
     class_count: int = 0
     width: int = 32
     latent_size: int = 128
+    batch_norm: bool = True
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -91,6 +95,8 @@ class GanShape:
             value = getattr(self, name)
             if not _is_whole(value) or not low <= value <= high:
                 _refuse(name, value, f"whole numbers from {low} to {high}")
+        if self.batch_norm not in (True, False):
+            _refuse("batch_norm", self.batch_norm, "true or false")
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -134,7 +140,8 @@ def create_generator(shape: GanShape) -> Generator:
 def create_discriminator(shape: GanShape) -> Discriminator:
     """A discriminator with random weights from torch's global random numbers."""
     entry = ARCHITECTURES[shape.architecture]
-    return entry.discriminator(shape.resolution, shape.class_count, shape.width)
+    options = {"batch_norm": shape.batch_norm} if entry.may_normalise else {}
+    return entry.discriminator(shape.resolution, shape.class_count, shape.width, **options)
 
 
 def create_gan(shape: GanShape) -> tuple[Generator, Discriminator]:

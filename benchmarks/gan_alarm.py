@@ -1,0 +1,79 @@
+"""Does the alarm tell a generator that collapses from a healthy one?
+
+``python benchmarks/gan_alarm.py DATA [--seeds 5] [--images 12800]``
+
+For every seed, each of these learns from DATA for the same number of images:
+
+- *collapsing*: the textbook's fully connected networks and minimax loss, with a discriminator
+  that learns ten times as fast;
+- *healthy*: the defaults, with and without classes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from training.threads import share_cores
+
+share_cores()
+
+from training.datasets import open_data  # noqa: E402
+from training.device import create_fabric, list_devices  # noqa: E402
+from training.events import Finished, Preview  # noqa: E402
+from training.gan import train_gan  # noqa: E402
+from training.gan_config import GAN_TEXTBOOK, GanConfig  # noqa: E402
+from training.imageset import ImageSet  # noqa: E402
+
+SHOWN = ("variety", "variety_within", "distinct", "coverage")
+
+
+def watch(config: GanConfig, images: ImageSet, device: str) -> tuple[bool, list[str]]:
+    """Whether the alarm was on at the end of the run, and every look in short."""
+    looks: list[str] = []
+    collapsed = False
+    for event in train_gan(config, images, fabric=create_fabric(device)):
+        if isinstance(event, Preview) and event.name == "meters":
+            figures = [event.data[name] for name in SHOWN]
+            looks.append(" ".join("-" if f is None else f"{f:.2f}" for f in figures))
+        elif isinstance(event, Finished):
+            collapsed = event.result["collapsed"]
+    return collapsed, looks
+
+
+def main() -> None:
+    """Train all, print every verdict and the count of right ones."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("data")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=12_800)
+    parser.add_argument("--device", default=list_devices()[0])
+    options = parser.parse_args()
+    healthy = GanConfig(images=options.images, width=32)
+    contestants = {
+        "collapsing": (replace(GAN_TEXTBOOK, images=options.images, d_lr_factor=10.0), True),
+        "healthy": (replace(healthy, conditional=False), False),
+        "healthy, classes": (healthy, False),
+    }
+    right = dict.fromkeys(contestants, 0)
+    print(f"looks: {' '.join(SHOWN)}")
+    with tempfile.TemporaryDirectory(prefix="seedling-") as folder:
+        images, _ = open_data(options.data, Path(folder) / "data")
+        for seed in range(options.seeds):
+            for name, (config, expected) in contestants.items():
+                collapsed, looks = watch(replace(config, seed=seed), images, options.device)
+                right[name] += collapsed == expected
+                figures = {"name": name, "seed": seed, "alarm": collapsed, "looks": looks}
+                print(json.dumps(figures), flush=True)
+    for name, count in right.items():
+        print(f"{name}: right for {count} of {options.seeds} seeds")
+
+
+if __name__ == "__main__":
+    main()

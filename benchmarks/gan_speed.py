@@ -1,0 +1,128 @@
+"""What the loop costs beyond the networks: whole runs against bare forward and backward passes.
+
+``python benchmarks/gan_speed.py DATA [--seconds 20] [--rounds 5] [--resolution 32]``
+
+In turns, in one process: the loop with everything that a run has (augmentation, optimizers, the
+average generator, sample grids, looks, reports, checkpoints in a run's folder), and the same
+two networks' forward and backward passes alone, on one batch that never changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from training.threads import share_cores
+
+share_cores()
+
+import psutil  # noqa: E402
+import torch  # noqa: E402
+
+from training.datasets import open_data  # noqa: E402
+from training.device import create_fabric, list_devices  # noqa: E402
+from training.events import Step  # noqa: E402
+from training.gan import train_gan  # noqa: E402
+from training.gan_config import GanConfig, penalty_weight  # noqa: E402
+from training.gan_learner import GanLearner  # noqa: E402
+from training.gan_setup import go_on  # noqa: E402
+from training.imageset import ImageSet  # noqa: E402
+from training.losses import OBJECTIVES, squared_slope  # noqa: E402
+from training.record import About, RunFolder  # noqa: E402
+
+
+def bare_speed(learner: GanLearner, seconds: float) -> float:
+    """Images per second of the passes that any GAN step consists of."""
+    config, size = learner.config, learner.batch_size
+    g, d = learner.generator.train(), learner.discriminator.train()
+    objective, gamma = OBJECTIVES[config.loss], penalty_weight(config)
+    real = torch.rand(size, 3, config.resolution, config.resolution, device=learner.fabric.device)
+    real = (real * 2 - 1).contiguous(memory_format=torch.channels_last)
+    classes = learner.shape.class_count
+    labels = torch.arange(size, device=real.device) % classes if classes else None
+    z = torch.randn(size, learner.shape.latent_size, device=real.device)
+    steps, started = 0, time.monotonic()
+    while time.monotonic() - started < seconds:
+        for weight in (*g.parameters(), *d.parameters()):
+            weight.grad = None
+        fake = g(z, labels)
+        real_scores, fake_scores = d(real, labels), d(fake.detach(), labels)
+        loss = objective.discriminator(real_scores, fake_scores)
+        if gamma and objective.penalty.startswith("r1"):
+            loss = loss + gamma / 2 * squared_slope(lambda x: d(x, labels), real)
+            if objective.penalty == "r1_r2":
+                loss = loss + gamma / 2 * squared_slope(lambda x: d(x, labels), fake)
+        loss.mean().backward()
+        d.requires_grad_(False)
+        objective.generator(real_scores.detach(), d(fake, labels)).mean().backward()
+        d.requires_grad_(True)
+        steps += 1
+    return steps * size / (time.monotonic() - started)
+
+
+def loop_speed(
+    config: GanConfig, images: ImageSet, device: str, seconds: float, folder: Path
+) -> tuple[float, RunFolder]:
+    """Images per second of training, all else included, after the run has been prepared."""
+    about = About("0" * 32, "", "gan", "speed", 0.0, "data", {}, config.to_json())
+    run = RunFolder.create(folder, about)
+    first: tuple[float, int] | None = None
+    seen, now, trained = 0, 0.0, 0.0
+    for event in train_gan(config, images, fabric=create_fabric(device)):
+        run.record(event)
+        now = time.monotonic()
+        if isinstance(event, Step):
+            seen = event.images_seen
+            if event.phase == "train" and first is None:
+                first = now, seen
+            elif first is not None and event.phase == "train":
+                trained = (seen - first[1]) / (now - first[0])
+    return trained, run
+
+
+def main() -> None:
+    """Alternate, and print medians, their ratio and its range."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("data")
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--resolution", type=int, default=32)
+    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--device", default=list_devices()[0])
+    options = parser.parse_args()
+    base = GanConfig(width=options.width, resolution=options.resolution)
+    config = replace(base, minutes=options.seconds / 60)
+    ratios, loops, bares = [], [], []
+    with tempfile.TemporaryDirectory(prefix="seedling-") as name:
+        folder = Path(name)
+        images, _ = open_data(options.data, folder / "data")
+        for number in range(options.rounds):
+            loop, run = loop_speed(
+                config, images, options.device, options.seconds, folder / f"run{number}"
+            )
+            saved = run.checkpoint()
+            assert saved is not None
+            learner, _ = go_on(config, images, create_fabric(options.device), saved)
+            bare_speed(learner, 1.0)
+            bare = bare_speed(learner, options.seconds / 2)
+            loops.append(loop)
+            bares.append(bare)
+            ratios.append(bare / loop)
+            print(f"loop {loop:.0f} images/s, bare {bare:.0f} images/s", flush=True)
+    memory = psutil.Process().memory_info().rss / 2**20
+    print(
+        f"\nloop {statistics.median(loops):.0f}, bare {statistics.median(bares):.0f} images/s; "
+        f"the loop takes {statistics.median(ratios):.2f}x the time "
+        f"({min(ratios):.2f} to {max(ratios):.2f}); {memory:.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    main()
