@@ -21,6 +21,7 @@ from training.head import fit_head
 from training.imageset import ImageSet
 from training.learner import Learner
 from training.plan import Clock, Meter, Progress, early_share, make_plan, range_test_steps
+from training.pretrained import weights_missing
 from training.schedule import DEFAULT_RATES, choose_rate, range_test_rates
 from training.splits import split_images
 from training.text import Message, UserError
@@ -145,13 +146,7 @@ def _create(config: ClassifierConfig, images: ImageSet) -> Classifier:
     try:
         return create_model(config.backbone, len(images.class_names), pretrained=pretrained)
     except WeightsUnavailable as problem:
-        here = [name for name, entry in BACKBONES.items() if entry.card and entry.card.is_here()]
-        raise UserError(
-            "train.no_weights",
-            backbone=config.backbone,
-            size=round(problem.card.size_mb),
-            here=", ".join(here) or "-",
-        ) from problem
+        raise weights_missing(config.backbone, problem) from problem
 
 
 def _measure(learner: Learner) -> Generator[Event, None, float]:

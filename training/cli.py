@@ -37,7 +37,7 @@ GAN_CHOICES = {
     "schedule": gan_config.SCHEDULES,
     "penalty_form": gan_config.PENALTY_FORMS,
     "augment": gan_config.AUGMENTATIONS,
-    "teacher": list_models(),
+    "teacher": gan_config.teachers(),
     "start_from": ("RUN",),
 }
 OTHER_FLAGS = {"start_from": "--from"}

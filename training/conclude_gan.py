@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
-from models.gans.registry import GanShape, create_discriminator, create_generator
+from models.gans.registry import GanShape, create_generator
 from training.batches import load_squares
 from training.checkpoint import Checkpoint, pack
 from training.events import Event, Finished, Step
@@ -79,7 +79,7 @@ def _result(
         "width": shape.width,
         "conditional": shape.class_count > 0,
         "class_names": list(images.class_names) if shape.class_count else [],
-        "parameters": _parameters(shape),
+        "parameters": progress.parameters,
         "train_images": len(split.train),
         "evaluated_on": split.origin if meters.reference == "held_out" else "train",
         "batch_size": progress.batch_size,
@@ -94,16 +94,4 @@ def _result(
         "density": meters.density,
         "coverage": meters.coverage,
         "meters": meters.to_json(),
-    }
-
-
-def _parameters(shape: GanShape) -> dict[str, int]:
-    with torch.device("meta"):
-        networks: dict[str, nn.Module] = {
-            "generator": create_generator(shape),
-            "discriminator": create_discriminator(shape),
-        }
-    return {
-        name: sum(weight.numel() for weight in network.parameters())
-        for name, network in networks.items()
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from models.gans.registry import ARCHITECTURES, list_architectures
-from models.registry import list_models
+from models.registry import BACKBONES
 from training.config import MINUTES_DEFAULT, check_choice, check_fields, check_number
 from training.losses import OBJECTIVES
 from training.text import UserError
@@ -113,7 +113,7 @@ class GanConfig:
             ("augment", AUGMENTATIONS),
             ("conditional", (True, False)),
             ("mirror", (True, False)),
-            ("teacher", ("", *list_models())),
+            ("teacher", ("", *teachers())),
         ):
             check_choice(field, getattr(self, field), allowed)
         sides = ARCHITECTURES[self.architecture].resolutions
@@ -162,6 +162,11 @@ USUAL: Mapping[str, Usual] = {
 }
 
 
+def teachers() -> tuple[str, ...]:
+    """The backbones that have pretrained weights to look through."""
+    return tuple(name for name, entry in BACKBONES.items() if entry.card)
+
+
 def penalty_weight(config: GanConfig) -> float:
     """The gradient penalty's weight; 0 where there is none."""
     objective = OBJECTIVES[config.loss]
@@ -169,6 +174,8 @@ def penalty_weight(config: GanConfig) -> float:
         return 0.0
     if config.gamma is not None:
         return config.gamma
+    if config.teacher:  # its spectral normalisation takes the penalty's place
+        return 0.0
     if config.loss == "non_saturating" and USUAL[config.architecture].batch_norm:
         return 0.0
     return objective.gamma

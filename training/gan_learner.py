@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from models.gans.layers import Discriminator, Generator
-from models.gans.registry import GanShape, create_gan
+from models.gans.registry import GanShape
 from models.gans.style import StyleGenerator
 from training.augment import diff_augment
 from training.checkpoint import Checkpoint, pack, pack_optimizer, unpack_optimizer
@@ -27,6 +27,7 @@ from training.losses import (
     squared_slope,
     steepness_error,
 )
+from training.pretrained import create_networks
 
 EMA_RAMP = 0.05  # of the images seen is the average's half-life, early in a run (1912.04958's code)
 PATH_EVERY, PATH_SHRINK, PATH_DECAY = 4, 2, 0.01  # arXiv 1912.04958, appendix B
@@ -61,7 +62,7 @@ class GanLearner:
         self.config, self.shape, self.batch_size = config, shape, batch_size
         self.pictures, self.fabric = pictures, fabric
         self.objective, self.gamma = OBJECTIVES[config.loss], penalty_weight(config)
-        generator, discriminator = create_gan(shape)
+        generator, discriminator = create_networks(config, shape)
         device = fabric.device
         self.generator: Generator = _place(generator, device)
         self.discriminator: Discriminator = _place(discriminator, device)
@@ -290,6 +291,14 @@ class GanLearner:
             weight.requires_grad_(True)
         if self.fabric.device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def parameters(self) -> dict[str, int]:
+        """How many numbers each of the two networks learns."""
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        return {
+            name: sum(weight.numel() for weight in network.parameters())
+            for name, network in networks.items()
+        }
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the average generator's weights, on the CPU."""

@@ -87,6 +87,7 @@ class GanProgress:
     best_seen: int = 0
     collapsed: bool = False
     looks: list[dict[str, Any]] = field(default_factory=list)
+    parameters: dict[str, int] = field(default_factory=dict)  # of the two networks
 
     def share(self) -> float:
         """How much of the training proper is done, 0 to 1."""

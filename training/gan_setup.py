@@ -46,6 +46,7 @@ def begin(
     pictures = Pictures.load(images, split, shape, fabric)
     learner, speed = yield from _fitting(config, shape, batch_size, pictures, fabric, start, clock)
     progress = GanProgress(split, learner.shape, learner.batch_size)
+    progress.parameters = learner.parameters()
     progress.strength = 0.0 if adapts(config, learner) else _fixed_strength(config)
     if start is not None:
         for notice in _start_from(learner, start):
@@ -220,6 +221,8 @@ def _advice(config: GanConfig, images: ImageSet, progress: GanProgress) -> list[
     if not len(progress.split.val):
         values = {"count": count, "least": GAN_LEAST}
         notices.append(Notice(Message("notice.gan_tiny", values)))
+    if config.teacher:
+        notices.append(Notice(Message("notice.gan_teacher", {"teacher": config.teacher})))
     if config.conditional and not progress.shape.class_count:
         notices.append(Notice(Message("notice.gan_unconditional")))
     return notices

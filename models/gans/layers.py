@@ -147,6 +147,9 @@ class ProjectionHead(nn.Module):
         self.class_count = class_count
         self.scale = 1 / math.sqrt(feature_count)
         self.embedding = nn.Embedding(class_count, feature_count) if class_count else None
+        if self.embedding is not None:
+            # Random directions would ask for something arbitrary of each class at first.
+            nn.init.zeros_(self.embedding.weight)
 
     def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
         """(B, F), (B,) to (B,)."""

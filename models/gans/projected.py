@@ -119,7 +119,7 @@ class FrozenFeatures(nn.Module):
         self.register_buffer("shift", 2 * classifier.mean - 1)
         self.register_buffer("spread", 2 * classifier.std)
         trunk = nn.Sequential(*classifier.stages).eval().requires_grad_(False)
-        layers = list(_flat(fold_norms(trunk)))
+        layers = list(_flat(make_twice_differentiable(fold_norms(trunk))))
         sides, sizes = self._probe(layers, next(trunk.parameters()).device, side)
         self.parts, self.scales = nn.ModuleList(), list[Scale]()
         part = nn.Sequential()
@@ -132,6 +132,7 @@ class FrozenFeatures(nn.Module):
                 self.scales.append(Scale(stride, here, channels, size))
                 self.parts.append(part)
                 part = nn.Sequential()
+        self.eval()
 
     @torch.no_grad()
     def _probe(
@@ -174,6 +175,26 @@ def fold_norms(network: nn.Module) -> nn.Module:
         else:
             fold_norms(layer)
         before = name, layer
+    return network
+
+
+class HardSigmoid(nn.Module):
+    """``nn.Hardsigmoid`` out of a function that torch can differentiate twice, as penalties need.
+
+    The same shape in and out.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """min(max(x + 3, 0), 6) / 6."""
+        return F.relu6(x + 3) / 6
+
+
+def make_twice_differentiable(network: nn.Module) -> nn.Module:
+    """Replace what torch can differentiate once only; changes ``network`` and returns it."""
+    for layer in list(network.modules()):
+        for name, inner in layer.named_children():
+            if isinstance(inner, nn.Hardsigmoid):
+                setattr(layer, name, HardSigmoid())
     return network
 
 

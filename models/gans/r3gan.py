@@ -23,9 +23,9 @@ from models.gans.layers import (
     resolutions_up_to,
 )
 
-BLOCKS = 2  # residual blocks at each side (the paper's table of hyper-parameters)
-EXPANSION = 2  # of the channels inside a block (the same)
-GROUP = 16  # channels that see each other in a grouped convolution (the same)
+BLOCKS = 2  # residual blocks at each side
+EXPANSION = 2  # of the channels inside a block
+GROUP = 16  # channels that see each other in a grouped convolution, as in the paper
 GAIN = math.sqrt(2 / (1 + SLOPE**2))  # restores the scale that LeakyReLU takes away
 
 

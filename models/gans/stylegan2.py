@@ -27,7 +27,7 @@ from models.gans.layers import (
 )
 from models.gans.style import LayerNoise, Noise, StyleGenerator
 
-DEPTH = 2  # of the mapping network: as good as 8 on small data (arXiv 2006.06676, appendix)
+DEPTH = 2  # of the mapping network, as for 32 px pictures in arXiv 2006.06676
 
 
 def modulated_conv(
@@ -128,7 +128,7 @@ class Stylegan2Generator(StyleGenerator):
     def synthesise(self, ws: tuple[Tensor, ...], noise: Noise) -> Tensor:
         """See ``StyleGenerator``."""
         x, styles = self.start.expand(len(ws[0]), -1, -1, -1), iter(ws)
-        image = x.new_zeros(1, 3, LOWEST // 2, LOWEST // 2)
+        image = x.new_zeros(1, 3, LOWEST // 2, LOWEST // 2)  # nothing yet
         for block in self.blocks.values():
             x, more = block(x, styles, noise)
             image = F.interpolate(image, scale_factor=2, mode="bilinear") + more
