@@ -20,7 +20,7 @@ from training.gan_config import GAN_TEXTBOOK, GanConfig
 from training.home import default_home, new_id
 from training.imageset import ImageSet
 from training.limits import Limits
-from training.record import RESUMABLE, About, RunFolder
+from training.record import RESUMABLE, About, Config, RunFolder
 from training.report import Report
 from training.splits import check_trainable, split_for_generator
 from training.text import Message, UserError
@@ -61,7 +61,7 @@ def _given(base: AnyConfig, options: argparse.Namespace) -> AnyConfig:
 
 
 def _train_new(
-    config: ClassifierConfig | GanConfig,
+    config: Config,
     check: Callable[[ImageSet], object],
     options: argparse.Namespace,
 ) -> dict[str, Any]:

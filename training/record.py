@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 ACTIVE = ("queued", "running", "paused")
 RESUMABLE = ("interrupted", "failed", "stopped", "paused")
 
+Config = ClassifierConfig | GanConfig
 CONFIGS = {config.kind: config for config in (ClassifierConfig, GanConfig)}
 MOST_SHOTS = 400  # of one kind that a run keeps; then every second one goes
 
@@ -148,7 +149,7 @@ class RunFolder:
         """Replace ``run.json`` atomically."""
         write_json(self.path / "run.json", about.to_json())
 
-    def config(self) -> ClassifierConfig | GanConfig:
+    def config(self) -> Config:
         """The training's config, of the run's kind."""
         about = self.about()
         return CONFIGS[about.kind].from_json(about.config)

@@ -19,13 +19,11 @@ from typing import Any
 import psutil
 from lightning_fabric import Fabric
 
-from training.config import ClassifierConfig
 from training.device import create_fabric, list_devices
 from training.events import Event, Finished
-from training.gan_config import GanConfig
 from training.home import Home, new_id
 from training.live import LiveRun
-from training.record import ACTIVE, RESUMABLE, About, History, RunFolder
+from training.record import ACTIVE, RESUMABLE, About, Config, History, RunFolder
 from training.runner import conclude_run, open_run
 from training.snapshot import Snapshot, seconds_left
 from training.text import Message, UserError
@@ -60,7 +58,7 @@ class RunManager:
     def start(
         self,
         owner: str,
-        config: ClassifierConfig | GanConfig,
+        config: Config,
         data: Path,
         *,
         name: str,
