@@ -135,7 +135,7 @@ class DataTab:
         report = Report.load(dataset.folder)
         updates: Updates = {
             self.headline: view.headline(images, report, language),
-            self.advice: view.advice(report, language),
+            self.advice: view.advice(images, report, language),
             self.classes: view.class_rows(images, language),
             self.table: gr.Dataframe(
                 value=view.edit_rows(original, dataset.current_edits()),

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from training.datasets import Source, list_sources
-from training.imageset import ImageSet
+from training.imageset import NO_LABEL, ImageSet
 from training.report import Report
 from training.text import t
 from ui.session import Edits
@@ -94,7 +94,8 @@ def _count(count: int, language: str) -> str:
 
 def headline(images: ImageSet, report: Report, language: str) -> str:
     """What there is, in one sentence, and how the folders were read."""
-    key = "data.headline" if images.class_names else "data.headline_flat"
+    keys = ("data.headline_flat", "data.headline_one", "data.headline")
+    key = keys[min(2, len(images.class_names))]
     says = say(
         key,
         language,
@@ -109,11 +110,19 @@ def headline(images: ImageSet, report: Report, language: str) -> str:
     return f'<h2 class="headline">{says}</h2><p class="note">{layout}{skipped}</p>'
 
 
-def advice(report: Report, language: str) -> str:
-    """The warnings, each with what to do."""
-    if not report.warnings:
+def is_for_generators(images: ImageSet) -> bool:
+    """Whether there is nothing to tell apart, so that only a generator can learn from these."""
+    return len(np.unique(images.labels[images.labels != NO_LABEL])) < 2
+
+
+def advice(images: ImageSet, report: Report, language: str) -> str:
+    """The warnings, each with what to do, and what can be done with the pictures as they are."""
+    said = [message_html(warning, language) for warning in report.warnings]
+    if is_for_generators(images):
+        said.append(t("data.for_generators", language))
+    if not said:
         return ""
-    items = "".join(f"<li>{message_html(w, language)}</li>" for w in report.warnings)
+    items = "".join(f"<li>{each}</li>" for each in said)
     return box("advice", f"<strong>{t('data.advice', language)}</strong><ul>{items}</ul>")
 
 

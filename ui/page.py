@@ -26,6 +26,7 @@ from ui.watch_tab import WatchTab
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 STATES = ("owner", "language", "dataset", "run")  # what the browser remembers
 STEPS = ("data", "train", "watch", "result", "try")
+LIVE = ("watch", "train", "result", "try")  # what is looked at on every tick
 TICK = 1.0  # s between two looks at what has changed
 KEEP_UPLOADS = 24 * 3600  # s; pictures that were tried and files made for downloads
 LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
@@ -141,7 +142,7 @@ class Page:
             js=None,
             **quick,
         ).then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
-        live = [tab for name, tab in self.tabs.items() if name in ("watch", "result", "try")]
+        live = [self.tabs[name] for name in LIVE]
         self.timer.tick(
             self._tick,
             inputs={*frame.states, self.seen},
@@ -177,7 +178,7 @@ class Page:
         """Every sentence and everything shown; what was said in the old language is unsaid."""
         updates: Updates = {tab.message: "" for tab in self.tabs.values()} | (more or {})
         seen: Mapping[str, Any] = {}
-        for name in ("watch", "result", "try"):
+        for name in LIVE:
             changes, seen = self.tabs[name].live(visitor, seen)
             updates |= changes
         updates |= self.tabs["data"].show(visitor)
@@ -197,7 +198,7 @@ class Page:
             return gr.skip()
         updates: Updates = {}
         seen = before
-        for name in ("watch", "result", "try"):
+        for name in LIVE:
             changes, seen = self.tabs[name].live(visitor, seen)
             updates |= changes
         return {**updates, self.seen: seen} if seen != before else gr.skip()

@@ -12,10 +12,13 @@ import gradio as gr
 
 from training.imageset import ImageSet
 from training.snapshot import Snapshot
-from training.text import t
+from training.text import UserError, t
 from ui import plots
 from ui.data_view import data_uri
 from ui.frame import Frame, Opening, Updates, Values, Visitor
+from ui.gan_result import GanResult
+from ui.gan_result import headline as gan_headline
+from ui.gan_view import is_gan
 from ui.session import choose_run, require_run, run_labels
 from ui.text import percent, say
 
@@ -43,19 +46,24 @@ class ResultTab:
                 self.download_btn = make(
                     gr.DownloadButton, {"label": "result.download_btn"}, size="md"
                 )
-            with gr.Row():
-                with gr.Column(scale=1):
-                    make(gr.HTML, {"value": lambda lang: _title("result.per_class", lang)})
-                    self.per_class = gr.HTML()
-                with gr.Column(scale=1):
-                    make(gr.HTML, {"value": lambda lang: _title("result.confusion", lang)})
-                    self.confusion = gr.Plot(
-                        show_label=False, container=False, elem_classes="figure"
-                    )
-            with gr.Column(visible=False) as self.wrong:
-                make(gr.HTML, {"value": lambda lang: _title("result.wrong", lang)})
-                self.gallery = gr.HTML()
+            with gr.Column(visible=False) as self.judgement:
+                self._build_judgement()
+            self.gan = GanResult(frame, self.message, self._shown)
         self._wire()
+
+    def _build_judgement(self) -> None:
+        """What a classifier's result is."""
+        make = self.frame.words.make
+        with gr.Row():
+            with gr.Column(scale=1):
+                make(gr.HTML, {"value": lambda lang: _title("result.per_class", lang)})
+                self.per_class = gr.HTML()
+            with gr.Column(scale=1):
+                make(gr.HTML, {"value": lambda lang: _title("result.confusion", lang)})
+                self.confusion = gr.Plot(show_label=False, container=False, elem_classes="figure")
+        with gr.Column(visible=False) as self.wrong:
+            make(gr.HTML, {"value": lambda lang: _title("result.wrong", lang)})
+            self.gallery = gr.HTML()
 
     def _wire(self) -> None:
         self.frame.go(self.try_btn.click, "try")
@@ -72,6 +80,20 @@ class ResultTab:
         picked = Visitor(visitor.owner, visitor.language, visitor.dataset, run_id)
         return {self.frame.run: run_id, **self.live(picked, {})[0]}
 
+    def _judged(self, visitor: Visitor) -> list[Snapshot]:
+        return [run for run in self.frame.manager.runs(visitor.owner) if run.result]
+
+    def _shown(self, visitor: Visitor) -> str:
+        """The run that the visitor sees.
+
+        Raises:
+            UserError: there is none.
+        """
+        run = choose_run(visitor.run, self._judged(visitor))
+        if run is None:
+            raise UserError("page.no_such_run")
+        return run.id
+
     @property
     def outputs(self) -> list[Any]:
         """All that ``live`` may change."""
@@ -80,16 +102,19 @@ class ResultTab:
             *self.opening.outputs,
             self.picker,
             self.headline,
+            self.try_btn,
             self.download_btn,
+            self.judgement,
             self.per_class,
             self.confusion,
             self.wrong,
             self.gallery,
+            *self.gan.outputs,
         ]
 
     def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
         """What has changed since ``seen``, and what has then been seen. Called every second."""
-        judged = [run for run in self.frame.manager.runs(visitor.owner) if run.result]
+        judged = self._judged(visitor)
         run = choose_run(visitor.run, judged)
         ids = tuple((each.id, each.status) for each in judged)
         key = (visitor.language, ids, run.id if run else "")
@@ -103,16 +128,28 @@ class ResultTab:
         updates = self.opening.show(run is not None, *hint)
         if run is None or run.result is None:
             return updates
-        result, labels = run.result, run_labels(judged)
+        labels = run_labels(judged)
+        choices = [(labels[each.id], each.id) for each in judged]
+        key = "result.make_btn" if is_gan(run) else "result.try_btn"
+        updates |= {
+            self.picker: gr.Dropdown(choices=choices, value=run.id),
+            self.try_btn: gr.Button(value=t(key, language)),
+            self.download_btn: gr.DownloadButton(value=str(self._model_zip(run))),
+            self.judgement: gr.Column(visible=not is_gan(run)),
+        }
+        if is_gan(run):
+            says = gan_headline(run.result, language)
+            return {**updates, self.headline: says, **self.gan.show(run, run.result, language)}
+        return {**updates, **self.gan.hide(), **self._show_judgement(run, judged, language)}
+
+    def _show_judgement(self, run: Snapshot, judged: list[Snapshot], language: str) -> Updates:
+        """A classifier's result."""
+        result = run.result
+        assert result is not None
         mistakes = self._mistakes(run, language)
         axes = t("result.guess", language), t("result.truth", language)
         return {
-            **updates,
-            self.picker: gr.Dropdown(
-                choices=[(labels[each.id], each.id) for each in judged], value=run.id
-            ),
             self.headline: headline(result, before(run, judged), language),
-            self.download_btn: gr.DownloadButton(value=str(self._model_zip(run))),
             self.per_class: per_class_table(result, language),
             self.confusion: plots.confusion_figure(result["confusion"], result["classes"], *axes),
             self.wrong: gr.Column(visible=bool(mistakes)),
@@ -163,6 +200,8 @@ def mistake_card(images: ImageSet, wrong: Mapping[str, Any], language: str) -> s
 def before(run: Snapshot, judged: list[Snapshot]) -> Snapshot | None:
     """The newest earlier run on the same pictures and classes, judged on the same ones."""
     for each in judged:
+        if each.about.kind != run.about.kind:
+            continue
         same = each.about.data == run.about.data and each.about.edits == run.about.edits
         seeds = each.about.config["seed"], run.about.config["seed"]
         if same and seeds[0] == seeds[1] and each.about.created < run.about.created:

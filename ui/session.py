@@ -118,11 +118,11 @@ def read_edits(rows: Sequence[tuple[str, str]]) -> Edits:
     """Rows of (class as it came, name wanted) as edits; an empty name leaves the class out.
 
     Raises:
-        UserError: fewer than two classes would be left.
+        UserError: no class would be left.
     """
     edits = {old: _clean(wanted) for old, wanted in rows}
-    if len({name for name in edits.values() if name}) < 2:
-        raise UserError("data.too_few_classes")
+    if not any(edits.values()):
+        raise UserError("data.no_class_left")
     return {old: name or None for old, name in edits.items() if name != old}
 
 

@@ -68,11 +68,14 @@ def say(key: str, language: str, /, **values: Any) -> str:
 
 
 def message_html(message: Message, language: str) -> str:
-    """A message as HTML: its values escaped, and a setting called as the form calls it."""
+    """A message as HTML: its values escaped, and a setting called as its form calls it.
+
+    ``field`` is a key of its own, or the name of a field of the classifier's form.
+    """
     values = dict(message.values)
     if "field" in values:
-        field = str(values["field"])
-        values["field"] = sentences(language).get(f"train.{field}", field)
+        field, known = str(values["field"]), sentences(language)
+        values["field"] = known.get(field) or known.get(f"train.{field}", field)
     if values.get("value", "") is None:
         values["value"] = t("train.nothing", language)
     return say(message.key, language, **values)

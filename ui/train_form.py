@@ -1,8 +1,8 @@
-"""The form of step 2: every field of ``ClassifierConfig`` as a component, and back."""
+"""The form of step 2 for a classifier: every field of ``ClassifierConfig``, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -11,36 +11,35 @@ from models.registry import BACKBONES
 from training.config import (
     AUGMENTATIONS,
     METHODS,
-    MINUTES_DEFAULT,
     OPTIMIZERS,
     SCHEDULES,
     TEXTBOOK,
     ClassifierConfig,
     default_config,
 )
+from training.splits import split_images
 from training.text import UserError, t
-from ui.frame import Updates, Values
-from ui.text import Said, Words, duration
-from ui.train_plan import backbone_choices
+from ui.form import Form, backbone_label, lined_choices
+from ui.frame import Frame, Updates, Values, Visitor
+from ui.session import DataSet
+from ui.text import Said
+from ui.train_plan import command_line, plan_html, run_name
 
-PRESETS = (0.5, 1.0, 3.0, 10.0, 30.0)  # minutes
 WHOLE = ("batch_size", "seed", "image_size", "images")
 NUMBERS = ("batch_size", "weight_decay", "layer_decay", "label_smoothing", "l2_sp")
 NUMBERS_LAST = ("seed", "image_size", "images")
 ZERO_IS_NONE = ("image_size", "images")
 
 
-class TrainForm:
+class TrainForm(Form):
     """The components, by the names of the config's fields in ``fields``."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, frame: Frame) -> None:
         """Build the form where the page stands."""
-        self.words = words
-        self.usual = default_config()
-        self.fields: dict[str, Any] = {}
-        self._build_budget()
+        super().__init__(frame.words, default_config(), lambda name: f"train.{name}")
+        self.build_budget()
         self._build_method()
-        with words.make(gr.Accordion, {"label": "train.more"}, open=False):
+        with self.words.make(gr.Accordion, {"label": "train.more"}, open=False):
             self._build_more()
 
     @property
@@ -48,91 +47,61 @@ class TrainForm:
         """All that ``config`` reads."""
         return [*self.fields.values(), self.lr_mode]
 
-    def _field(self, name: str, kind: Any, choices: Said | None = None, **props: Any) -> Any:
-        """One field, with its sentences found by its name."""
-        say: dict[str, Said] = {"label": f"train.{name}", "info": f"train.{name}_info"}
-        if choices is not None:
-            say["choices"] = choices
-        props = {"value": getattr(self.usual, name), **props}
-        self.fields[name] = self.words.make(kind, say, **props)
-
-    def _build_budget(self) -> None:
-        with gr.Row(elem_classes="budget", equal_height=True):
-            self.presets = self.words.make(
-                gr.Radio,
-                {
-                    "label": "train.budget",
-                    "info": "train.budget_info",
-                    "choices": lambda lang: [(duration(m * 60, lang), m) for m in PRESETS],
-                },
-                value=MINUTES_DEFAULT,
-                scale=4,
-                elem_classes="pills",
-            )
-            self._field(
-                "minutes", gr.Number, value=MINUTES_DEFAULT, step=0.5, scale=1, min_width=150
-            )
-
     def _build_method(self) -> None:
-        make = self.words.make
         with gr.Row():
             with gr.Column(scale=2):
-                self._field("backbone", gr.Dropdown, backbone_choices, filterable=False)
-                self.textbook_btn = make(gr.Button, {"value": "train.textbook_btn"}, size="md")
-                note = "train.textbook_note"
-                make(gr.HTML, {"value": lambda lang: f'<p class="note">{t(note, lang)}</p>'})
+                self.field("backbone", gr.Dropdown, backbone_choices, filterable=False)
+                self.build_textbook("train.textbook_note")
             with gr.Column(scale=3):
-                self._field("method", gr.Radio, method_choices, elem_classes="methods")
+                methods = lined_choices(lambda name: f"train.method_{name}", METHODS)
+                self.field("method", gr.Radio, methods, elem_classes="methods")
 
     def _build_more(self) -> None:
         make = self.words.make
         with gr.Row():
-            self.run_name = make(
-                gr.Textbox, {"label": "train.name", "placeholder": "train.name_hint"}, max_length=80
-            )
+            self.build_name()
             self.lr_mode = make(
                 gr.Radio,
                 {"label": "train.lr_mode", "choices": choices_of("lr", ("find", "own"))},
                 value="find",
             )
-            self._field("lr", gr.Number, value=TEXTBOOK.lr, step=0.0001, visible=False)
+            self.field("lr", gr.Number, value=TEXTBOOK.lr, step=0.0001, visible=False)
         with gr.Row():
             for name, options in (
                 ("optimizer", OPTIMIZERS),
                 ("schedule", SCHEDULES),
                 ("augment", AUGMENTATIONS),
             ):
-                self._field(name, gr.Dropdown, choices_of(name, options), filterable=False)
+                self.field(name, gr.Dropdown, choices_of(name, options), filterable=False)
         with gr.Row():
             for name in ("mirror", "class_weights"):
-                self._field(name, gr.Checkbox)
+                self.field(name, gr.Checkbox)
         for names in (NUMBERS, NUMBERS_LAST):
             with gr.Row():
                 for name in names:
                     whole = name in WHOLE
                     value = getattr(self.usual, name) or 0
                     digits, step = (0, 1) if whole else (None, 0.01)
-                    self._field(
+                    self.field(
                         name, gr.Number, value=value, precision=digits, step=step, min_width=170
                     )
 
-    def config(self, values: Values) -> ClassifierConfig:
-        """The form as a config.
+    # ---- what happens when
 
-        Raises:
-            UserError: a field is empty or out of bounds, or the method needs other weights.
-        """
-        data = {name: values[component] for name, component in self.fields.items()}
-        for name in ZERO_IS_NONE:
-            data[name] = data[name] or None
-        if values[self.lr_mode] == "find":
-            data["lr"] = None
-        elif data["lr"] is None:
-            raise UserError("train.lr_missing")
-        config = ClassifierConfig.from_json(data)
-        if BACKBONES[config.backbone].card is None and config.method != "scratch":
-            raise UserError("train.no_pretrained", backbone=config.backbone)
-        return config
+    def wire(self, on: Callable[..., Any]) -> None:
+        """What one field does to another."""
+        method, backbone, lr = (self.fields[name] for name in ("method", "backbone", "lr"))
+        both = [backbone, method]
+        on(backbone.input, lambda _, v: self.fit_method(v), reads=both, writes=[method])
+        on(method.input, lambda _, v: self.fit_backbone(v), reads=both, writes=[backbone])
+        on(self.textbook_btn.click, lambda *_: self.textbook(), writes=self.components)
+        on(
+            self.lr_mode.change,
+            lambda _, values: {lr: gr.Number(visible=values[self.lr_mode] == "own")},
+            reads=[self.lr_mode],
+            writes=[lr],
+        )
+        self.wire_budget(on)
 
     def textbook(self) -> Updates:
         """The textbook recipe, in the person's own time."""
@@ -159,18 +128,49 @@ class TrainForm:
             return {}
         return {backbone: default_config(method=values[self.fields["method"]]).backbone}
 
+    # ---- what the form says
+
+    def config(self, visitor: Visitor, values: Values) -> ClassifierConfig:
+        """The form as a config.
+
+        Raises:
+            UserError: a field is empty or out of bounds, or the method needs other weights.
+        """
+        data = {name: values[component] for name, component in self.fields.items()}
+        for name in ZERO_IS_NONE:
+            data[name] = data[name] or None
+        if values[self.lr_mode] == "find":
+            data["lr"] = None
+        elif data["lr"] is None:
+            raise UserError("train.lr_missing")
+        config = ClassifierConfig.from_json(data)
+        if BACKBONES[config.backbone].card is None and config.method != "scratch":
+            raise UserError("train.no_pretrained", backbone=config.backbone)
+        return config
+
+    def plan(self, config: ClassifierConfig, dataset: DataSet, language: str) -> str:
+        """What pressing the button will do.
+
+        Raises:
+            UserError: a classifier can't learn from these pictures.
+        """
+        images = dataset.images()
+        return plan_html(config, images, split_images(images, config.seed), language)
+
+    def command(self, config: ClassifierConfig, dataset: DataSet) -> str:
+        """The same training from a terminal."""
+        return command_line(config, dataset)
+
+    def usual_name(self, config: ClassifierConfig, dataset: DataSet, language: str) -> str:
+        """What to call a run that its owner did not name."""
+        return run_name(dataset, t(f"train.method_{config.method}", language), language)
+
 
 def choices_of(name: str, options: Sequence[str]) -> Said:
     """The choices of a field, each called ``train.<field>_<option>``."""
     return lambda language: [(t(f"train.{name}_{each}", language), each) for each in options]
 
 
-def method_choices(language: str) -> list[tuple[str, str]]:
-    """Every method with its explanation on a line of its own."""
-    return [
-        (
-            t(f"train.method_{name}", language) + "\n" + t(f"train.method_{name}_info", language),
-            name,
-        )
-        for name in METHODS
-    ]
+def backbone_choices(language: str) -> list[tuple[str, str]]:
+    """Every backbone with what it costs to have."""
+    return [(backbone_label(name, language), name) for name in BACKBONES]

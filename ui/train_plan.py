@@ -1,29 +1,18 @@
-"""What step 2 knows without a page: what each choice costs, and what will happen."""
+"""What step 2 knows without a page: what will happen, and the same from a terminal."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from models.registry import BACKBONES
 from training.config import ClassifierConfig
 from training.imageset import ImageSet
 from training.splits import Split
-from training.text import t
+from ui.data_view import data_title
 from ui.session import DataSet, config_changes
 from ui.text import box, duration, say
-
-
-def backbone_choices(language: str) -> list[tuple[str, str]]:
-    """Every backbone with what it costs to have."""
-    choices = []
-    for name, backbone in BACKBONES.items():
-        card = backbone.card
-        key = "train.weights_none" if card is None else "train.weights_download"
-        if card is not None and card.is_here():
-            key = "train.weights_here"
-        size = f"{card.size_mb:.0f}" if card else ""
-        choices.append((t(key, language, name=name, size=size), name))
-    return choices
 
 
 def plan_html(config: ClassifierConfig, images: ImageSet, split: Split, language: str) -> str:
@@ -47,11 +36,22 @@ def command_line(config: ClassifierConfig, dataset: DataSet) -> str:
     """The same training from a terminal."""
     changed = config_changes(config.to_json(), ClassifierConfig().to_json())
     named = {"backbone": config.backbone, "method": config.method, "minutes": config.minutes}
-    words = ["python", "-m", "training", "finetune", shlex.quote(dataset.source)]
-    for name, value in {**named, **changed}.items():
+    return command("finetune", dataset.source, {**named, **changed})
+
+
+def command(verb: str, source: str, flags: Mapping[str, Any]) -> str:
+    """``python -m training VERB SOURCE`` with a flag for every setting."""
+    words = ["python", "-m", "training", verb, shlex.quote(source)]
+    for name, value in flags.items():
         flag = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):
             words.append(flag if value else f"--no-{name.replace('_', '-')}")
         else:
-            words += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+            text = f"{value:g}" if isinstance(value, float) else shlex.quote(str(value))
+            words += [flag, text]
     return " ".join(words)
+
+
+def run_name(dataset: DataSet, how: str, language: str) -> str:
+    """What to call a run that its owner did not name."""
+    return f"{data_title(dataset.original().name, language)} · {how}"

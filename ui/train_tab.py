@@ -1,20 +1,26 @@
-"""Step 2: a backbone, a method, a time budget, and one button."""
+"""Step 2: what shall grow, how, in which time, and one button."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import gradio as gr
 
 from training.config import ClassifierConfig
-from training.splits import split_images
+from training.gan_config import GanConfig
 from training.text import UserError, t
-from ui.data_view import data_title
+from ui.data_view import data_title, is_for_generators
+from ui.form import lined_choices
 from ui.frame import Frame, Updates, Values, Visitor
+from ui.gan_form import GanForm, sources
 from ui.session import DataSet
-from ui.text import empty_state, problem_html, say
-from ui.train_form import PRESETS, TrainForm
-from ui.train_plan import command_line, plan_html
+from ui.text import box, empty_state, problem_html, say
+from ui.train_form import TrainForm
+
+KINDS = (ClassifierConfig.kind, GanConfig.kind)
+UNFIT = ("train.no_classes", "train.one_class", "train.small_class", "train.all_alike")
+Seen = Mapping[str, Hashable]
 
 
 class TrainTab:
@@ -30,7 +36,16 @@ class TrainTab:
             gr.Button, {"value": "train.to_data_btn"}, variant="primary", elem_classes="empty-next"
         )
         with gr.Column(visible=False) as self.body:
-            self.form = TrainForm(frame.words)
+            self.kind = make(
+                gr.Radio,
+                {
+                    "label": "train.kind",
+                    "choices": lined_choices(lambda kind: f"train.kind_{kind}", KINDS),
+                },
+                value=KINDS[0],
+                elem_classes=["methods", "kinds"],
+            )
+            self._build_forms()
             self.plan = gr.HTML()
             self.start_btn = make(
                 gr.Button, {"value": "train.start_btn"}, variant="primary", elem_classes="start"
@@ -48,36 +63,40 @@ class TrainTab:
                 )
         self._wire()
 
+    def _build_forms(self) -> None:
+        self.forms: dict[str, Any] = {}
+        self.rooms: dict[str, gr.Column] = {}
+        for kind, form in zip(KINDS, (TrainForm, GanForm), strict=True):
+            with gr.Column(visible=kind == KINDS[0]) as self.rooms[kind]:
+                self.forms[kind] = form(self.frame)
+
     @property
     def reads(self) -> list[Any]:
         """The form's components, which ``show`` reads."""
-        return self.form.components
+        return [self.kind, *(each for form in self.forms.values() for each in form.components)]
 
     @property
     def outputs(self) -> list[Any]:
-        """All that ``show`` may change."""
-        return [self.data, self.to_data_btn, self.body, self.plan, self.command, self.start_btn]
+        """All that ``show`` and ``live`` may change."""
+        return [
+            *(self.data, self.to_data_btn, self.body, self.plan, self.command, self.start_btn),
+            *(self.kind, *self.rooms.values(), self.forms[GanConfig.kind].fields["start_from"]),
+        ]
 
     # ---- what happens when
 
     def _wire(self) -> None:
-        on, form, message = self.frame.on, self.form, self.message
-        method, backbone = form.fields["method"], form.fields["backbone"]
+        on = self.frame.on
         self.frame.go(self.to_data_btn.click, "data")
+        for form in self.forms.values():
+            form.wire(on)
         on(
-            backbone.input,
-            lambda _, values: form.fit_method(values),
-            reads=[backbone, method],
-            writes=[method],
+            self.kind.change,
+            lambda _, values: self._show_kind(values[self.kind]),
+            reads=[self.kind],
+            writes=list(self.rooms.values()),
         )
-        on(
-            method.input,
-            lambda _, values: form.fit_backbone(values),
-            reads=[backbone, method],
-            writes=[backbone],
-        )
-        on(form.textbook_btn.click, lambda *_: form.textbook(), writes=form.components)
-        changes = [component.change for component in form.components]
+        changes = [component.change for component in self.reads]
         on(
             lambda call, **options: gr.on(changes, call, **options),
             self._preview,
@@ -88,52 +107,55 @@ class TrainTab:
         on(
             self.start_btn.click,
             self._start,
-            reads=[*self.reads, form.run_name],
+            reads=[*self.reads, *(form.run_name for form in self.forms.values())],
             writes=[self.frame.run, self.frame.steps],
-            message=message,
+            message=self.message,
         )
-        on(self.frame.dataset.change, self.show, reads=self.reads, writes=self.outputs)
-        self._wire_budget()
+        on(self.frame.dataset.change, self._arrive, reads=self.reads, writes=self.outputs)
 
-    def _wire_budget(self) -> None:
-        """A preset writes its minutes; other minutes release the preset."""
-        on, presets, minutes = self.frame.on, self.form.presets, self.form.fields["minutes"]
-        on(
-            presets.input,
-            lambda _, values: {minutes: values[presets]},
-            reads=[presets],
-            writes=[minutes],
-        )
-        on(
-            minutes.input,
-            lambda _, values: {presets: values[minutes] if values[minutes] in PRESETS else None},
-            reads=[minutes],
-            writes=[presets],
-        )
-        on(
-            self.form.lr_mode.change,
-            lambda _, values: {
-                self.form.fields["lr"]: gr.Number(visible=values[self.form.lr_mode] == "own")
-            },
-            reads=[self.form.lr_mode],
-            writes=[self.form.fields["lr"]],
-        )
+    def _show_kind(self, kind: object) -> Updates:
+        return {room: gr.Column(visible=name == kind) for name, room in self.rooms.items()}
+
+    def _arrive(self, visitor: Visitor, values: Values) -> Updates:
+        """New pictures: where they are for generators only, that is what is offered."""
+        dataset = self._dataset(visitor)
+        if dataset is None or not is_for_generators(dataset.images()):
+            return self.show(visitor, values)
+        chosen = {**values, self.kind: GanConfig.kind}
+        return {
+            **self.show(visitor, chosen),
+            self.kind: GanConfig.kind,
+            **self._show_kind(GanConfig.kind),
+        }
 
     def _start(self, visitor: Visitor, values: Values) -> Updates:
         dataset = self.frame.shelf.require(visitor.owner, visitor.dataset)
-        config = self.form.config(values)
-        split_images(dataset.images(), config.seed)  # says now what the run would say later
-        name = str(values[self.form.run_name] or "").strip()[:80]
+        form, language = self.forms[values[self.kind]], visitor.language
+        config = form.config(visitor, values)
+        form.plan(config, dataset, language)  # says now what the run would say later
         run_id = self.frame.manager.start(
             visitor.owner,
             config,
             dataset.folder,
-            name=name or run_name(dataset, config, visitor.language),
+            name=form.name(values) or form.usual_name(config, dataset, language),
             edits=dataset.current_edits(),
         )
         return {self.frame.run: run_id, self.frame.steps: gr.Tabs(selected="watch")}
 
     # ---- what is seen
+
+    def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
+        """The generators to start from, where they have changed. Called every second."""
+        mine = self.frame.manager.runs(visitor.owner)
+        ids = tuple(run.id for run in sources(mine))
+        names = tuple(run.about.name for run in sources(mine))
+        key, before = (visitor.language, ids, names), seen.get("sources")
+        if before == key:
+            return {}, seen
+        # One that has been deleted may be the one that was chosen.
+        gone = isinstance(before, tuple) and bool(set(before[1]) - set(ids))
+        form = self.forms[GanConfig.kind]
+        return form.show_sources(mine, visitor.language, gone), {**seen, "sources": key}
 
     def show(self, visitor: Visitor, values: Values) -> Updates:
         """The form for the visitor's data, as filled in so far, or the way to get data."""
@@ -147,7 +169,7 @@ class TrainTab:
             return {**updates, self.data: empty}
         images = dataset.images()
         says = say(
-            "train.data",
+            "train.data" if len(images.class_names) > 1 else "train.data_flat",
             language,
             name=data_title(images.name, language),
             pictures=f"{len(images):,}",
@@ -161,29 +183,25 @@ class TrainTab:
 
     def _preview(self, visitor: Visitor, values: Values) -> Updates:
         """What pressing the button would do, or why it can't be pressed."""
-        dataset = self._dataset(visitor)
+        dataset, language = self._dataset(visitor), visitor.language
         if dataset is None:
             return {}
+        form = self.forms[values[self.kind]]
         try:
-            config, images = self.form.config(values), dataset.images()
-            plan = plan_html(config, images, split_images(images, config.seed), visitor.language)
+            config = form.config(visitor, values)
+            plan = form.plan(config, dataset, language)
         except UserError as problem:
+            hint = box("plain", t("train.or_generator", language)) if problem.key in UNFIT else ""
             return {
-                self.plan: problem_html(problem, visitor.language),
+                self.plan: problem_html(problem, language) + hint,
                 self.command: "",
                 self.start_btn: gr.Button(interactive=False),
             }
         return {
             self.plan: plan,
-            self.command: command_line(config, dataset),
+            self.command: form.command(config, dataset),
             self.start_btn: gr.Button(interactive=True),
         }
 
     def _dataset(self, visitor: Visitor) -> DataSet | None:
         return self.frame.shelf.find(visitor.owner, visitor.dataset)
-
-
-def run_name(dataset: DataSet, config: ClassifierConfig, language: str) -> str:
-    """What to call a run that its owner did not name."""
-    title = data_title(dataset.original().name, language)
-    return f"{title} · {t(f'train.method_{config.method}', language)}"

@@ -11,9 +11,12 @@ from PIL import Image
 
 from training.intake import read_picture
 from training.predict import load_predictor
+from training.sample import load_sampler
 from training.snapshot import Snapshot
 from training.text import UserError, t
 from ui.frame import Frame, Opening, Updates, Values, Visitor, picture_input, picture_path
+from ui.gan_try import GanTry
+from ui.gan_view import is_gan
 from ui.session import choose_run, require_run, run_labels
 from ui.text import problem_html
 
@@ -32,7 +35,7 @@ class TryTab:
         self.message = self.opening.message
         with self.opening.body:
             self.picker = make(gr.Dropdown, {"label": "try.picker"}, filterable=False)
-            with gr.Row():
+            with gr.Row(visible=False) as self.guess:
                 with gr.Column():
                     self.picture = picture_input(frame, "upload", height=360)
                 with gr.Column():
@@ -47,6 +50,7 @@ class TryTab:
                         gr.HTML,
                         {"value": lambda lang: f'<p class="note">{t("try.note", lang)}</p>'},
                     )
+            self.gan = GanTry(frame, self.message, self.picker, self._folder)
         self._wire()
 
     def _wire(self) -> None:
@@ -73,8 +77,13 @@ class TryTab:
 
     def _warm(self, visitor: Visitor, values: Values) -> Updates:
         """Load the model ahead, so that the first picture is answered as fast as the rest."""
-        if values[self.picker]:
-            predictor = load_predictor(self._folder(visitor, values[self.picker]))
+        if not values[self.picker]:
+            return {}
+        folder = self._folder(visitor, values[self.picker])
+        if is_gan(self.frame.manager.snapshot(folder.name)):
+            load_sampler(folder)
+        else:
+            predictor = load_predictor(folder)
             predictor(Image.new("RGB", (64, 64)))  # the first call prepares the fast ones
         return {}
 
@@ -83,6 +92,8 @@ class TryTab:
         if path is None:
             return {self.answer: None}
         folder = self._folder(visitor, values[self.picker])
+        if is_gan(self.frame.manager.snapshot(folder.name)):
+            return {self.answer: None}  # the picture was for the run shown before
         try:
             picture = read_picture(path)
         except UserError as problem:  # the last picture's answer must not stand beside this one
@@ -95,7 +106,9 @@ class TryTab:
 
     def _pick(self, visitor: Visitor, values: Values) -> Updates:
         run_id = require_run(self.frame.manager, visitor.owner, values[self.picker])
-        return {self.frame.run: run_id, **self._predict(visitor, values)}
+        picked = Visitor(visitor.owner, visitor.language, visitor.dataset, run_id)
+        shown = self.live(picked, {})[0]
+        return {self.frame.run: run_id, **shown, **self._predict(visitor, values)}
 
     def _folder(self, visitor: Visitor, run_id: object) -> Path:
         """The run's folder, once it is sure that it is the visitor's and has a model.
@@ -111,7 +124,10 @@ class TryTab:
     @property
     def outputs(self) -> list[Any]:
         """All that ``live`` may change."""
-        return [self.frame.run, *self.opening.outputs, self.picker]
+        return [
+            *(self.frame.run, *self.opening.outputs, self.picker, self.guess),
+            *self.gan.outputs,
+        ]
 
     def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
         """What has changed since ``seen``, and what has then been seen. Called every second."""
@@ -120,9 +136,14 @@ class TryTab:
         key = (visitor.language, tuple(each.id for each in judged), run.id if run else "")
         if seen.get("try") == key:
             return {}, seen
-        return self._show(visitor, run, judged), {**seen, "try": key}
+        before = seen.get("try")
+        same = isinstance(before, tuple) and before[0] == key[0] and before[2] == key[2]
+        return self._show(visitor, run, judged, same), {**seen, "try": key}
 
-    def _show(self, visitor: Visitor, run: Snapshot | None, judged: list[Snapshot]) -> Updates:
+    def _show(
+        self, visitor: Visitor, run: Snapshot | None, judged: list[Snapshot], same: bool
+    ) -> Updates:
+        """All of the tab; what was made with the ``same`` run stays as it is."""
         language = visitor.language
         hint = t("try.empty", language), t("try.empty_hint", language)
         updates = self.opening.show(run is not None, *hint)
@@ -130,4 +151,9 @@ class TryTab:
             return updates
         labels = run_labels(judged)
         choices = [(labels[each.id], each.id) for each in judged]
-        return {**updates, self.picker: gr.Dropdown(choices=choices, value=run.id)}
+        return {
+            **updates,
+            self.picker: gr.Dropdown(choices=choices, value=run.id),
+            self.guess: gr.Row(visible=not is_gan(run)),
+            **({} if same else self.gan.show(run, language)),
+        }

@@ -13,6 +13,8 @@ from training.snapshot import Snapshot
 from training.text import UserError, t
 from ui import plots
 from ui.frame import Frame, Opening, Updates, Values, Visitor
+from ui.gan_view import is_gan
+from ui.gan_watch import GanWatch
 from ui.session import choose_run, require_run, run_labels
 from ui.text import box, message_html, say
 from ui.watch_runs import CompareRuns
@@ -37,8 +39,9 @@ class WatchTab:
             self.picker = make(gr.Dropdown, {"label": "watch.picker"}, filterable=False)
             self.status = gr.HTML(elem_classes="status")
             self._build_buttons()
-            self._build_charts()
             self.notices = gr.HTML()
+            self._build_charts()
+            self.gan = GanWatch(frame, self.message, self._shown)
             with make(
                 gr.Accordion, {"label": "watch.lr_range"}, open=False, visible=False
             ) as self.lr_panel:
@@ -186,6 +189,7 @@ class WatchTab:
             self.lr_panel,
             self.lr_plot,
             *self.compare.outputs,
+            *self.gan.outputs,
         ]
 
     def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
@@ -214,7 +218,8 @@ class WatchTab:
         for part, key in now.items():
             if seen.get(part) != key:
                 updates |= draw[part]()
-        return updates, now
+        changes, pictures = self.gan.live(run, visitor.language, seen)
+        return updates | changes, {**seen, **now, **pictures}
 
     def _show_runs(
         self, visitor: Visitor, run: Snapshot | None, mine: tuple[Snapshot, ...]
@@ -252,8 +257,8 @@ class WatchTab:
         }
 
     def _show_curves(self, run: Snapshot | None) -> Updates:
-        if run is None:
-            return {}
+        if run is None or is_gan(run):
+            return {self.chart_row: gr.Column(visible=False)}
         frames = {
             what: plots.curves_frame(run.history, {f"{name}/{what}": name for name in CURVES})
             for what in METRICS

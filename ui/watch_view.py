@@ -9,6 +9,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from training.record import ACTIVE
 from training.snapshot import Snapshot
 from training.text import t
+from ui.gan_view import architecture_name, is_gan, number
 from ui.plots import AMBER, GREEN
 from ui.text import duration, percent, say
 
@@ -55,13 +56,15 @@ def runs_html(runs: Sequence[Snapshot], labels: Mapping[str, str], language: str
 
 def _run_row(run: Snapshot, label: str, language: str) -> str:
     config, started = run.about.config, datetime.datetime.fromtimestamp(run.about.created)
-    cells = (
-        t(f"watch.is_{run.status}", language),
-        percent(run.result["accuracy"]) if run.result else "–",
-        t(f"train.method_{config['method']}", language),
-        html.escape(str(config["backbone"])),
-        f"{started:%m-%d %H:%M}",
-    )
+    if is_gan(run):
+        fd = t("watch.fd", language, fd=number(run.result["fd"])) if run.result else "–"
+        loss = t(f"gan.loss_{config['loss']}", language)
+        learned = (fd, loss, architecture_name(config["architecture"], language))
+    else:
+        accuracy = percent(run.result["accuracy"]) if run.result else "–"
+        method = t(f"train.method_{config['method']}", language)
+        learned = (accuracy, method, html.escape(str(config["backbone"])))
+    cells = (t(f"watch.is_{run.status}", language), *learned, f"{started:%m-%d %H:%M}")
     rest = "".join(f"<td>{cell}</td>" for cell in cells)
     return f'<tr><th scope="row">{html.escape(label)}</th>{rest}</tr>'
 

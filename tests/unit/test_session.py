@@ -83,12 +83,14 @@ def test_an_empty_name_leaves_a_class_out_and_spaces_do_not_count() -> None:
     assert session.read_edits(rows) == {"b": None, "c": "d d", "e": "d d"}
 
 
-@pytest.mark.parametrize(
-    "rows", [[], [("a", "x")], [("a", "x"), ("b", "x")], [("a", ""), ("b", "b")]]
-)
-def test_two_classes_have_to_remain(rows: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize("rows", [[], [("a", "")], [("a", ""), ("b", "  ")]])
+def test_a_class_has_to_remain(rows: list[tuple[str, str]]) -> None:
     with pytest.raises(UserError):
         session.read_edits(rows)
+
+
+def test_one_class_is_enough_for_a_generator() -> None:
+    assert session.read_edits([("a", "x"), ("b", "x")]) == {"a": "x", "b": "x"}
 
 
 def test_collected_pictures_are_counted_undone_and_cleared(shelf: Shelf) -> None:

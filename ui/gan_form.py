@@ -1,0 +1,245 @@
+"""The form of step 2 for a generator: every field of ``GanConfig`` as a component, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from models.gans.registry import ARCHITECTURES, WIDTHS, list_architectures
+from models.registry import BACKBONES
+from training.gan_config import (
+    AUGMENTATIONS,
+    GAN_TEXTBOOK,
+    PENALTY_FORMS,
+    RESOLUTIONS,
+    SCHEDULES,
+    GanConfig,
+)
+from training.losses import OBJECTIVES
+from training.snapshot import Snapshot
+from training.splits import split_for_generator
+from training.text import UserError, t
+from ui.form import Form, backbone_label, lined_choices
+from ui.frame import Frame, Updates, Values, Visitor
+from ui.gan_plan import command_line, plan_html
+from ui.session import DataSet, require_run, run_labels
+from ui.text import Said
+from ui.train_plan import run_name
+
+CHOICES = {
+    "schedule": SCHEDULES,
+    "augment": AUGMENTATIONS,
+    "penalty_form": PENALTY_FORMS,
+}
+# What stands for None, where the planner is to choose: a number field can't be empty.
+AUTOMATIC = {"width": 0, "batch_size": 0, "lr": 0, "gamma": -1, "images": 0}
+NUMBERS = (
+    ("batch_size", "lr", "d_lr_factor", "gamma"),
+    ("augment_strength", "ema_half_life", "path_length", "freeze_d"),
+    ("seed", "images"),
+)
+WHOLE = ("batch_size", "ema_half_life", "freeze_d", "seed", "images")
+STEPS = {"lr": 0.0001, "d_lr_factor": 0.1, "gamma": 0.1, "augment_strength": 0.1}
+
+
+class GanForm(Form):
+    """The components, by the names of the config's fields in ``fields``."""
+
+    def __init__(self, frame: Frame) -> None:
+        """Build the form where the page stands."""
+        super().__init__(frame.words, GanConfig(), lambda name: f"gan.field_{name}")
+        self.frame = frame
+        self.build_budget()
+        self._build_networks()
+        with self.words.make(gr.Accordion, {"label": "train.more"}, open=False):
+            self._build_more()
+
+    @property
+    def components(self) -> list[Any]:
+        """All that ``config`` reads."""
+        return list(self.fields.values())
+
+    def _build_networks(self) -> None:
+        with gr.Row():
+            with gr.Column(scale=3):
+                entries = lined_choices(lambda name: f"gan.arch_{name}", list_architectures())
+                self.field("architecture", gr.Radio, entries, elem_classes="methods")
+            with gr.Column(scale=2):
+                self.field(
+                    "resolution",
+                    gr.Radio,
+                    choices=lambda _: [(f"{side} px", side) for side in RESOLUTIONS],
+                    elem_classes="pills",
+                )
+                self.field(
+                    "loss", gr.Dropdown, choices_of("loss", list(OBJECTIVES)), filterable=False
+                )
+                self.field(
+                    "start_from",
+                    gr.Dropdown,
+                    choices=lambda lang: [(t("gan.from_scratch", lang), "")],
+                    filterable=False,
+                )
+                self.field("conditional", gr.Checkbox)
+                self.build_textbook("gan.textbook_note")
+
+    def _build_more(self) -> None:
+        with gr.Row():
+            self.build_name()
+            width = self._shown("width", self.usual.width)
+            self.field("width", gr.Dropdown, width_choices, value=width, filterable=False)
+        with gr.Row():
+            for name, options in CHOICES.items():
+                self.field(name, gr.Dropdown, choices_of(name, options), filterable=False)
+        with gr.Row():
+            self.field("teacher", gr.Dropdown, teacher_choices, filterable=False)
+            self.field("mirror", gr.Checkbox)
+        for names in NUMBERS:
+            with gr.Row():
+                for name in names:
+                    self.field(
+                        name,
+                        gr.Number,
+                        value=self._shown(name, getattr(self.usual, name)),
+                        precision=0 if name in WHOLE else None,
+                        step=1 if name in WHOLE else STEPS.get(name, 0.01),
+                        min_width=170,
+                    )
+
+    def _shown(self, name: str, value: Any) -> Any:
+        """A setting as its field shows it."""
+        return AUTOMATIC.get(name) if value is None else value
+
+    # ---- what happens when
+
+    def wire(self, on: Callable[..., Any]) -> None:
+        """What one field does to another."""
+        architecture, resolution = (self.fields[n] for n in ("architecture", "resolution"))
+        both = [architecture, resolution]
+        on(architecture.input, lambda _, v: self.fit_resolution(v), reads=both, writes=[resolution])
+        on(resolution.input, lambda _, v: self.fit_architecture(v), reads=both, writes=both)
+        start = self.fields["start_from"]
+        on(start.input, self._fit_source, reads=[start], writes=both)
+        on(self.textbook_btn.click, lambda *_: self.textbook(), writes=self.components)
+        self.wire_budget(on)
+
+    def fit_resolution(self, values: Values) -> Updates:
+        """Not every network can be built for every size: take the nearest."""
+        sides = ARCHITECTURES[values[self.fields["architecture"]]].resolutions
+        wanted = values[self.fields["resolution"]]
+        if wanted in sides:
+            return {}
+        return {self.fields["resolution"]: min(sides, key=lambda side: abs(side - wanted))}
+
+    def fit_architecture(self, values: Values) -> Updates:
+        """A size that the chosen network can't be built for needs another network."""
+        architecture, wanted = self.fields["architecture"], values[self.fields["resolution"]]
+        if wanted in ARCHITECTURES[values[architecture]].resolutions:
+            return {}
+        able = (name for name, entry in ARCHITECTURES.items() if wanted in entry.resolutions)
+        usual = self.usual.architecture
+        names = sorted(able, key=lambda name: name != usual)
+        return {architecture: names[0]}
+
+    def _fit_source(self, visitor: Visitor, values: Values) -> Updates:
+        """What starts from a network has to be built like it."""
+        source = self._source(visitor, values)
+        if source is None:
+            return {}
+        config = source.about.config
+        return {self.fields[name]: config[name] for name in ("architecture", "resolution")}
+
+    def textbook(self) -> Updates:
+        """The textbook recipe, in the person's own time."""
+        recipe = GAN_TEXTBOOK.to_json()
+        return {
+            component: self._shown(name, recipe[name])
+            for name, component in self.fields.items()
+            if name != "minutes"
+        }
+
+    def show_sources(self, mine: Sequence[Snapshot], language: str, forget: bool) -> Updates:
+        """The visitor's generators as places to start from; ``forget`` what had been chosen."""
+        labels = run_labels(mine)
+        choices = [(t("gan.from_scratch", language), "")]
+        choices += [
+            (t("gan.from_run", language, name=labels[run.id]), run.id) for run in sources(mine)
+        ]
+        dropdown = gr.Dropdown(choices=choices, value="") if forget else gr.Dropdown(choices)
+        return {self.fields["start_from"]: dropdown}
+
+    # ---- what the form says
+
+    def _source(self, visitor: Visitor, values: Values) -> Snapshot | None:
+        """The run to start from, once it is sure that it is the visitor's generator.
+
+        Raises:
+            UserError: it is not.
+        """
+        wanted = values[self.fields["start_from"]]
+        if not wanted:
+            return None
+        run_id = require_run(self.frame.manager, visitor.owner, wanted)
+        run = self.frame.manager.snapshot(run_id)
+        if not sources([run]):
+            raise UserError("page.no_such_run")
+        return run
+
+    def config(self, visitor: Visitor, values: Values) -> GanConfig:
+        """The form as a config.
+
+        Raises:
+            UserError: a field is empty or out of bounds, or the run to start from is gone.
+        """
+        source = self._source(visitor, values)
+        data = {name: values[component] for name, component in self.fields.items()}
+        data |= {name: None for name, auto in AUTOMATIC.items() if data[name] == auto}
+        data["start_from"] = str(self.frame.manager.folder(source.id).path) if source else ""
+        try:
+            return GanConfig.from_json(data)
+        except UserError as problem:  # called as this form calls it, not as the other one does
+            named = dict(problem.what.values)
+            if "field" in named:
+                named["field"] = f"gan.field_{named['field']}"
+            raise UserError(problem.key, **named) from problem
+
+    def plan(self, config: GanConfig, dataset: DataSet, language: str) -> str:
+        """What pressing the button will do.
+
+        Raises:
+            UserError: a generator can't learn from these pictures.
+        """
+        images = dataset.images()
+        return plan_html(config, images, split_for_generator(images, config.seed), language)
+
+    def command(self, config: GanConfig, dataset: DataSet) -> str:
+        """The same training from a terminal."""
+        return command_line(config, dataset)
+
+    def usual_name(self, config: GanConfig, dataset: DataSet, language: str) -> str:
+        """What to call a run that its owner did not name."""
+        return run_name(dataset, t(f"gan.arch_{config.architecture}", language), language)
+
+
+def sources(runs: Sequence[Snapshot]) -> list[Snapshot]:
+    """Those of the runs that have a generator to start from."""
+    return [run for run in runs if run.about.kind == GanConfig.kind and run.result is not None]
+
+
+def choices_of(name: str, options: Sequence[str]) -> Said:
+    """The choices of a field, each called ``gan.<field>_<option>``."""
+    return lambda language: [(t(f"gan.{name}_{each}", language), each) for each in options]
+
+
+def teacher_choices(language: str) -> list[tuple[str, str]]:
+    """The pretrained backbones that a discriminator can look through, or none of them."""
+    able = [name for name, entry in BACKBONES.items() if entry.card is not None]
+    none = (t("gan.no_teacher", language), "")
+    return [none, *((backbone_label(name, language), name) for name in able)]
+
+
+def width_choices(language: str) -> list[tuple[str, int]]:
+    """The widths worth offering; 0 lets the planner choose."""
+    return [(t(f"gan.width_{name}", language), n) for name, n in {"auto": 0, **WIDTHS}.items()]
