@@ -12,13 +12,15 @@ from torch import Tensor
 from models.gans.registry import GanShape, create_generator
 from training.batches import load_squares
 from training.checkpoint import Checkpoint, pack
-from training.events import Event, Finished, Step
+from training.events import Event, Finished, Picture, Step
 from training.feature_space import choose_feature_space
 from training.gan_config import GanConfig
 from training.gan_plan import GanProgress
-from training.gan_view import judged
+from training.gan_view import grid_latents, judged, suspects_grid
 from training.imageset import ImageSet
 from training.judge import Judge, Meters
+from training.media import picture_grid
+from training.sample import GRID_COLUMNS, make_pictures
 
 SAMPLES = 1000
 
@@ -43,9 +45,15 @@ def conclude_gan(
     test = load_squares(images, progress.split.test, side, device)
     labels = torch.from_numpy(images.labels[progress.split.train]) if shape.class_count else None
     judge = Judge(space, train, test, labels, seed=config.seed)
-    meters, _ = yield from judged(
+    meters, samples = yield from judged(
         judge, generator, shape.latent_size, labels, count=SAMPLES, progress=1.0
     )
+    z, grid_classes = grid_latents(shape)
+    best = picture_grid(make_pictures(generator, z, grid_classes), GRID_COLUMNS)
+    yield Picture("best", progress.seen, progress.seconds, best)
+    if meters.suspicious:
+        pairs = suspects_grid(meters, samples, train)
+        yield Picture("best_suspicious", progress.seen, progress.seconds, pairs)
 
     result = _result(config, images, progress, meters, str(device))
     yield Step("done", progress.seen, progress.seconds, 1.0, progress.images_per_second)

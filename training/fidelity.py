@@ -160,6 +160,27 @@ def neighbour_distances(x: Tensor) -> Tensor:
     return gaps
 
 
+def faithfulness(
+    real: Tensor, real_labels: Tensor, fake: Tensor, fake_labels: Tensor
+) -> tuple[float, float]:
+    """The shares of ``fake`` and of ``real`` that lie nearest to the mean of their own class.
+
+    A generator that heeds its classes gets about the real pictures' share; one that ignores
+    them gets chance, however good its pictures are. Labels are (M,) and (N,).
+
+    Raises:
+        ValueError: fewer than two rows, unequal D, or something not finite.
+    """
+    real, fake = _doubles(real, fake)
+    classes = real_labels.unique()
+    means = torch.stack([real[real_labels == label].mean(0) for label in classes])
+
+    def share(x: Tensor, labels: Tensor) -> float:
+        return (classes[_distances(x, means).argmin(1)] == labels).double().mean().item()
+
+    return share(fake, fake_labels), share(real, real_labels)
+
+
 @dataclass(frozen=True)
 class Copying:
     """Whether fake pictures lie nearer to training than to held-out pictures.

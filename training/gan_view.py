@@ -6,10 +6,13 @@ import time
 from collections.abc import Generator as Iter
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.gans.layers import Generator
+from models.gans.registry import GanShape
 from training.events import Event, Picture, Preview, Step, Tick
 from training.feature_space import choose_feature_space
 from training.gan_config import GanConfig
@@ -18,7 +21,7 @@ from training.gan_plan import GanProgress
 from training.judge import Judge, Meters, collapse_sign
 from training.media import picture_grid
 from training.plan import Clock
-from training.sample import BATCH, grid_labels, make_pictures
+from training.sample import BATCH, GRID_COLUMNS, GRID_LATENTS, grid_labels, make_pictures
 
 GRID_SEED, LOOK_SEED = 1, 2
 GRID_SOONEST, GRID_LATEST, GRID_SHARE, GRID_MOST = 2.0, 4.5, 0.025, 0.1
@@ -34,9 +37,7 @@ class GanView:
         """Draw the latents; nothing else is computed yet."""
         self.config, self.learner, self.clock = config, learner, clock
         shape, pictures = learner.shape, learner.pictures
-        self.labels, self.columns = grid_labels(shape.class_count)
-        count = len(self.labels) if self.labels is not None else self.columns**2
-        self.z = latents(count, shape.latent_size, GRID_SEED)
+        self.z, self.labels = grid_latents(shape)
         space = choose_feature_space(learner.fabric.device)
         self.judge = Judge(space, pictures.train, pictures.val, pictures.labels, seed=config.seed)
         self._grid_cost, self._grid_at = 0.0, 0.0
@@ -52,8 +53,7 @@ class GanView:
     def draw(self, progress: GanProgress) -> Iterator[Event]:
         """The grid of this moment."""
         started = time.monotonic()
-        pixels = make_pictures(self.learner.ema, self.z, self.labels)
-        grid = picture_grid(pixels, self.columns)
+        grid = picture_grid(make_pictures(self.learner.ema, self.z, self.labels), GRID_COLUMNS)
         self._grid_at = self.clock.seconds()
         self._grid_cost = time.monotonic() - started
         yield Picture("samples", progress.seen, self._grid_at, grid)
@@ -86,10 +86,8 @@ class GanView:
         yield step("look", progress, now, meter_curves(meters))
         yield Preview("meters", self._preview(meters, history, progress, best))
         if meters.suspicious:
-            rows = [suspect.sample for suspect in meters.suspicious]
-            nearest = [suspect.train for suspect in meters.suspicious]
-            pairs = torch.cat([samples[rows], self.learner.pictures.train[nearest].cpu()])
-            yield Picture("suspicious", progress.seen, now, picture_grid(pairs, len(rows)))
+            pairs = suspects_grid(meters, samples, self.learner.pictures.train)
+            yield Picture("suspicious", progress.seen, now, pairs)
         progress.after_look(self.config, time.monotonic() - started)
         return best
 
@@ -108,6 +106,20 @@ class GanView:
         """Seconds between two checkpoints."""
         budget = self.config.minutes * 60
         return min(SAVE_LATEST, max(SAVE_SECONDS, SAVE_BUDGET_SHARE * budget))
+
+
+def grid_latents(shape: GanShape) -> tuple[Tensor, Tensor | None]:
+    """The latents of the sample grid, the same for every run of this shape, and their classes."""
+    labels = grid_labels(shape.class_count)
+    count = len(labels) if labels is not None else GRID_LATENTS
+    return latents(count, shape.latent_size, GRID_SEED), labels
+
+
+def suspects_grid(meters: Meters, samples: Tensor, train: Tensor) -> NDArray[np.uint8]:
+    """The most suspicious samples in one row, the training pictures nearest to them below."""
+    rows = [suspect.sample for suspect in meters.suspicious]
+    nearest = [suspect.train for suspect in meters.suspicious]
+    return picture_grid(torch.cat([samples[rows], train[nearest].cpu()]), len(rows))
 
 
 def judged(

@@ -20,6 +20,7 @@ from training.fidelity import (
     copying,
     density_coverage,
     distinctness,
+    faithfulness,
     frechet_distance,
     kernel_distance,
     nearest,
@@ -63,6 +64,8 @@ class Meters:
     training pictures as there are samples get (or all, where there are fewer), and so about what
     a perfect generator would. ``variety`` and its kin are in proportion to training pictures,
     ``variety_within`` is ``None`` without classes, ``copied_*`` without held-out pictures.
+    ``faithful`` of the samples are nearest to their own class, and so are ``faithful_real`` of
+    the real pictures; ``None`` without classes.
     Copies are only sought among the judge's own training pictures: of N, ``REFERENCE`` at most,
     so that somebody who copies all of them has a ``copied_share`` of (1 + REFERENCE / N) / 2.
     """
@@ -83,6 +86,8 @@ class Meters:
     copied_share: float | None
     copied_range: tuple[float, float] | None
     suspicious: tuple[Suspect, ...]
+    faithful: float | None = None
+    faithful_real: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -176,10 +181,12 @@ class Judge:
         yield count
         density, coverage = density_coverage(reference, fake)
         yield count
-        within = None
+        within: float | None = None
+        faithful: tuple[float | None, float | None] = (None, None)
         if labels is not None and self._labels is not None:
             real_labels = self._labels.cpu()[self._rows]
             within = variety_within(real, real_labels, fake, labels.cpu())
+            faithful = faithfulness(real, real_labels, fake, labels.cpu())
         distinct = distinctness(real, fake)
         yield count
         copied = None
@@ -203,6 +210,8 @@ class Judge:
             copied_share=copied.share if copied else None,
             copied_range=(copied.low, copied.high) if copied else None,
             suspicious=self._suspects(fake, real, held),
+            faithful=faithful[0],
+            faithful_real=faithful[1],
         )
 
     def _features(

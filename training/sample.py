@@ -41,21 +41,26 @@ def make_pictures(
     return torch.cat(batches)
 
 
-def grid_labels(class_count: int) -> tuple[Tensor | None, int]:
-    """The classes of the sample grid, (N,) with N at least ``GRID_LATENTS``, and its columns.
+def grid_labels(class_count: int) -> Tensor | None:
+    """The classes of a grid of ``GRID_COLUMNS`` columns and at least ``GRID_LATENTS`` samples.
 
-    Each row is one class, in order; more than ``MOST_CLASS_ROWS`` classes take turns.
+    Each class has the same number of rows, one after the other; more than ``MOST_CLASS_ROWS``
+    classes take turns instead. ``None`` without classes.
     """
     if class_count == 0:
-        return None, GRID_COLUMNS
+        return None
     if class_count > MOST_CLASS_ROWS:
-        return torch.arange(GRID_LATENTS) % class_count, GRID_COLUMNS
-    columns = max(GRID_COLUMNS, -(-GRID_LATENTS // class_count))
-    return torch.arange(class_count).repeat_interleave(columns), columns
+        return torch.arange(GRID_LATENTS) % class_count
+    rows = -(-GRID_LATENTS // (GRID_COLUMNS * class_count))
+    return torch.arange(class_count).repeat_interleave(rows * GRID_COLUMNS)
 
 
 def restore_generator(saved: Checkpoint) -> tuple[Generator, GanShape]:
-    """The generator of a run's ``model/``, ready to make pictures on the CPU, and its shape."""
+    """The generator of a run's ``model/``, ready to make pictures on the CPU, and its shape.
+
+    Raises:
+        RuntimeError, ValueError, KeyError: the weights fit no network that can be built.
+    """
     shape = GanShape.from_json(saved.state["shape"])
     with torch.device("meta"):
         generator = create_generator(shape)
@@ -80,7 +85,10 @@ class Sampler:
             raise UserError("run.damaged", name=folder.name) from problem
         if saved.state["kind"] != "gan":
             raise UserError("gan.not_a_generator", name=folder.name)
-        self.generator, shape = restore_generator(saved)
+        try:
+            self.generator, shape = restore_generator(saved)
+        except (RuntimeError, ValueError, KeyError) as problem:  # of another version of Seedling
+            raise UserError("run.damaged", name=folder.name) from problem
         self.class_names: tuple[str, ...] = tuple(saved.state["class_names"])
         self.resolution, self.latent_size = shape.resolution, shape.latent_size
 

@@ -56,7 +56,7 @@ class GanResult:
         folder = self.frame.manager.folder(run.id)
         meters = view.read_meters(result["meters"])
         assert meters is not None
-        shot = view.newest_shot(folder, "samples")
+        shot = view.newest_shot(folder, "best")
         file = self.frame.home.temp / run.id / "seedling-samples.png"
         if shot is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ class GanResult:
                 value=str(file) if shot else None, visible=shot is not None
             ),
             self.meters: view.meters_html(meters, run.about.config, result["collapsed"], language),
-            self.suspicious: view.suspicious_html(folder, meters, language),
+            self.suspicious: view.suspicious_html(folder, meters, language, "best_suspicious"),
             self.facts: facts_html(result, language),
             **self.films.clear(),
         }

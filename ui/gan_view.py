@@ -102,9 +102,11 @@ def samples_html(folder: RunFolder, shot: tuple[int, Path] | None, language: str
     return grid_html(shot[1], t("gan.grid_caption", language, seen=seen), names, alt)
 
 
-def suspicious_html(folder: RunFolder, meters: Meters, language: str) -> str:
+def suspicious_html(
+    folder: RunFolder, meters: Meters, language: str, name: str = "suspicious"
+) -> str:
     """The samples that are nearest to a training picture, above those pictures."""
-    shot = newest_shot(folder, "suspicious")
+    shot = newest_shot(folder, name)
     if shot is None or not meters.suspicious:
         return ""
     nearest = meters.suspicious[0].ratio
@@ -208,7 +210,11 @@ def _numbers(name: str, meters: Meters, language: str) -> str:
         if meters.variety_within is None:
             return t("gan.variety_numbers", language, **values)
         within = percent(meters.variety_within)
-        return t("gan.variety_numbers_classes", language, within=within, **values)
+        says = t("gan.variety_numbers_classes", language, within=within, **values)
+        if meters.faithful is not None and meters.faithful_real is not None:
+            own, real = percent(meters.faithful), percent(meters.faithful_real)
+            says += " " + t("gan.faithful", language, own=own, real=real)
+        return says
     if meters.copied_share is None or meters.copied_range is None:
         return ""
     low, high = meters.copied_range

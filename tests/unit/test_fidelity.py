@@ -16,6 +16,7 @@ from training.fidelity import (
     copying,
     density_coverage,
     distinctness,
+    faithfulness,
     frechet_distance,
     kernel_distance,
     nearest,
@@ -209,6 +210,15 @@ def test_copies_are_found() -> None:
     other_way = copying(held[:200], train, held)
     assert other_way.share == 0 and other_way.high < 0.05
     assert copying(normal(50, seed=3), train, train).share == 0.5  # ties
+
+
+def test_a_generator_that_ignores_its_classes_is_seen() -> None:
+    real = normal(200, 8) + 5 * torch.eye(8)[torch.arange(200) % 4]
+    labels = torch.arange(200) % 4 + 3  # class numbers need not begin at 0
+    own, yardstick = faithfulness(real, labels, real[:80], labels[:80])
+    assert own > 0.95 and yardstick > 0.95
+    ignored, _ = faithfulness(real, labels, real[:80], labels[1:81])
+    assert ignored < 0.05
 
 
 def test_fresh_pictures_are_no_copies() -> None:
