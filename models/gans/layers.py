@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+CLASS_GAIN = 2.0  # of a class's direction in the score: heeded sooner, measured with dcgan
 LOWEST = 4  # px: where convolutional generators start and discriminators end
 SLOPE = 0.2  # of LeakyReLU below zero
 
@@ -137,7 +138,7 @@ class LatentInput(nn.Module):
 class ProjectionHead(nn.Module):
     """Feature vectors to scores; where there are classes, each adds a direction of its own.
 
-    score = linear(f) + <embedding[y], f> / sqrt(F) (projection discriminator, arXiv 1802.05637).
+    score = linear(f) + g <embedding[y], f> / sqrt(F) with g = ``CLASS_GAIN`` (arXiv 1802.05637).
     """
 
     def __init__(self, linear: nn.Module, feature_count: int, class_count: int) -> None:
@@ -145,7 +146,7 @@ class ProjectionHead(nn.Module):
         super().__init__()
         self.linear = linear
         self.class_count = class_count
-        self.scale = 1 / math.sqrt(feature_count)
+        self.scale = CLASS_GAIN / math.sqrt(feature_count)
         self.embedding = nn.Embedding(class_count, feature_count) if class_count else None
         if self.embedding is not None:
             # Random directions would ask for something arbitrary of each class at first.

