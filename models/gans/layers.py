@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-CLASS_GAIN = 2.0  # of a class's direction in the score: heeded sooner, measured with dcgan
+CLASS_GAIN = 3.0  # of a class's direction in the score: heeded sooner, measured with dcgan
 LOWEST = 4  # px: where convolutional generators start and discriminators end
 SLOPE = 0.2  # of LeakyReLU below zero
 

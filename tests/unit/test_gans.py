@@ -384,7 +384,7 @@ def test_the_projection_head_adds_the_direction_of_the_class() -> None:
     f, labels = torch.randn(5, 9), torch.tensor([3, 0, 0, 1, 2])
     assert head.embedding is not None
     own = torch.stack([head.embedding.weight[y] @ f[i] for i, y in enumerate(labels.tolist())])
-    torch.testing.assert_close(head(f, labels), linear(f)[:, 0] + 2 * own / math.sqrt(9))
+    torch.testing.assert_close(head(f, labels), linear(f)[:, 0] + 3 * own / math.sqrt(9))
     torch.testing.assert_close(ProjectionHead(linear, 9, 0)(f, None), linear(f)[:, 0])
 
 
