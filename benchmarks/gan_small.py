@@ -1,6 +1,6 @@
 """A hundred pictures: from scratch against transfer, FreezeD and DiffAugment, for the same time.
 
-``python benchmarks/gan_small.py SOURCE TARGET [--classes 3,8] [--count 100] [--minutes 2]``
+``python benchmarks/gan_small.py SOURCE TARGET [--classes A,B] [--count 100] [--minutes 2]``
 
 SOURCE and TARGET are names of data sets, zips or folders, such as ``fashion-mnist`` and ``mnist``.
 First a GAN learns SOURCE for ``--source-minutes``. Then GANs learn ``--count`` pictures of the
@@ -70,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("source")
     parser.add_argument("target")
-    parser.add_argument("--classes", default="3,8")
+    parser.add_argument("--classes", default="3 - three,8 - eight")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--source-minutes", type=float, default=8.0)

@@ -16,13 +16,11 @@ from training.events import Event, Finished, Picture, Step
 from training.feature_space import choose_feature_space
 from training.gan_config import GanConfig
 from training.gan_plan import GanProgress
-from training.gan_view import grid_latents, judged, suspects_grid
+from training.gan_view import JUDGED, grid_latents, judged, suspects_grid
 from training.imageset import ImageSet
 from training.judge import Judge, Meters
 from training.media import picture_grid
 from training.sample import GRID_COLUMNS, make_pictures
-
-SAMPLES = 1000
 
 
 def conclude_gan(
@@ -46,7 +44,7 @@ def conclude_gan(
     labels = torch.from_numpy(images.labels[progress.split.train]) if shape.class_count else None
     judge = Judge(space, train, test, labels, seed=config.seed)
     meters, samples = yield from judged(
-        judge, generator, shape.latent_size, labels, count=SAMPLES, progress=1.0
+        judge, generator, shape.latent_size, labels, count=JUDGED, progress=1.0
     )
     z, grid_classes = grid_latents(shape)
     best = picture_grid(make_pictures(generator, z, grid_classes), GRID_COLUMNS)

@@ -60,6 +60,7 @@ _SOURCES = (
     _source("garden", "example", 6, 420, 0, "Apache-2.0 (drawn by this project)"),
     _source("digits", "example", 10, 1797, 0, "CC BY 4.0 (UCI, Alpaydin and Kaynak)"),
     _source("fashion-mnist", "download", 10, 70_000, 30, "MIT"),
+    _source("mnist", "download", 10, 70_000, 12, "CC BY-SA 3.0"),
     _source("cifar-10", "download", 10, 60_000, 163, "none stated; research and teaching"),
     _source("flowers-102", "download", 102, 8189, 329, "none stated; research and teaching"),
     _source("oxford-pets", "download", 37, 7349, 774, "CC BY-SA 4.0"),
@@ -248,15 +249,23 @@ def _reachable(site: str) -> bool:
 def _fashion_mnist(root: Path, download: bool) -> Sequence[tuple[Any, int]]:
     from torchvision.datasets import FashionMNIST
 
-    return [
-        (FashionMNIST(root, train, download=download), 0 if train else 2) for train in (True, False)
-    ]
+    return _train_and_test(FashionMNIST, root, download)
+
+
+def _mnist(root: Path, download: bool) -> Sequence[tuple[Any, int]]:
+    from torchvision.datasets import MNIST
+
+    return _train_and_test(MNIST, root, download)
+
+
+def _train_and_test(kind: Any, root: Path, download: bool) -> Sequence[tuple[Any, int]]:
+    return [(kind(root, train, download=download), 0 if train else 2) for train in (True, False)]
 
 
 def _cifar10(root: Path, download: bool) -> Sequence[tuple[Any, int]]:
     from torchvision.datasets import CIFAR10
 
-    return [(CIFAR10(root, train, download=download), 0 if train else 2) for train in (True, False)]
+    return _train_and_test(CIFAR10, root, download)
 
 
 def _flowers102(root: Path, download: bool) -> Sequence[tuple[Any, int]]:
@@ -283,6 +292,11 @@ _DOWNLOADS = {
         _fashion_mnist,
         tuple(f"FashionMNIST/raw/{stem}-ubyte.gz" for stem in _MNIST_FILES),
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    ),
+    "mnist": _Download(
+        _mnist,
+        tuple(f"MNIST/raw/{stem}-ubyte.gz" for stem in _MNIST_FILES),
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
     ),
     "cifar-10": _Download(
         _cifar10, ("cifar-10-python.tar.gz",), "https://www.cs.toronto.edu/~kriz/cifar.html"

@@ -176,7 +176,8 @@ def faithfulness(
     means = torch.stack([real[real_labels == label].mean(0) for label in classes])
 
     def share(x: Tensor, labels: Tensor) -> float:
-        return (classes[_distances(x, means).argmin(1)] == labels).double().mean().item()
+        right = classes[_distances(x, means).argmin(1)] == labels
+        return float(right.double().mean())
 
     return share(fake, fake_labels), share(real, real_labels)
 

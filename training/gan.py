@@ -64,7 +64,7 @@ def _train(
     view = GanView(config, learner, clock)
     if fabric.is_global_zero:
         yield from view.draw(progress)
-        yield from view.prepare()
+        yield from view.prepare(progress)
 
     # ---- train
     meter, saved_at = GanMeter(clock, progress.seen), clock.seconds()

@@ -18,7 +18,7 @@ from training.feature_space import choose_feature_space
 from training.gan_config import GanConfig
 from training.gan_learner import GanLearner
 from training.gan_plan import GanProgress
-from training.judge import Judge, Meters, collapse_sign
+from training.judge import REFERENCE, Judge, Meters, collapse_sign
 from training.media import picture_grid
 from training.plan import Clock
 from training.sample import BATCH, GRID_COLUMNS, GRID_LATENTS, grid_labels, make_pictures
@@ -26,6 +26,8 @@ from training.sample import BATCH, GRID_COLUMNS, GRID_LATENTS, grid_labels, make
 GRID_SEED, LOOK_SEED = 1, 2
 GRID_SOONEST, GRID_LATEST, GRID_SHARE, GRID_MOST = 2.0, 4.5, 0.025, 0.1
 LOOK_SAMPLES = 512
+JUDGED = 1000  # samples in the last judgement
+RESERVE_LEAST, RESERVE_MARGIN = 1.0, 1.3  # seconds for it, and for the metrics beside features
 SAVE_SECONDS, SAVE_LATEST = 20.0, 120.0  # between two checkpoints; the later the longer a run
 SAVE_BUDGET_SHARE = 0.1
 
@@ -60,10 +62,16 @@ class GanView:
 
     # ---- the judge
 
-    def prepare(self) -> Iterator[Event]:
-        """Compute the real pictures' features."""
+    def prepare(self, progress: GanProgress) -> Iterator[Event]:
+        """Compute the real pictures' features, and so learn how long the last judgement takes."""
+        started = time.monotonic()
         for _ in self.judge.prepare():
             yield Tick()
+        assert progress.plan is not None
+        each = (time.monotonic() - started) / self.judge.cost
+        test = min(REFERENCE, len(progress.split.test))
+        count = min(REFERENCE, len(progress.split.train)) + test + JUDGED
+        progress.plan.reserve = RESERVE_LEAST + RESERVE_MARGIN * count * each
 
     def look(self, progress: GanProgress) -> Iter[Event, None, bool]:
         """Judge this moment's samples; gives whether they are the best so far."""

@@ -30,9 +30,9 @@ def garden(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
     return open_data("garden", tmp_path_factory.mktemp("sets") / "garden")[0]
 
 
-def write_fashion(root: Path, train: int, test: int) -> None:
-    """Files as Fashion-MNIST has them, but few and random."""
-    raw = root / "FashionMNIST" / "raw"
+def write_fashion(root: Path, train: int, test: int, kind: str = "FashionMNIST") -> None:
+    """Files as Fashion-MNIST and MNIST have them, but few and random."""
+    raw = root / kind / "raw"
     raw.mkdir(parents=True)
     rng = np.random.default_rng(0)
     for part, count in (("train", train), ("t10k", test)):
@@ -45,7 +45,7 @@ def write_fashion(root: Path, train: int, test: int) -> None:
 
 
 def test_every_source_is_described_in_both_languages() -> None:
-    assert len({source.name for source in list_sources()}) == 6
+    assert len({source.name for source in list_sources()}) == 7
     for source in list_sources():
         assert source.title.text("en") != source.title.text("zh")
         assert source.licence and source.classes > 1 and source.pictures > 100
@@ -97,6 +97,12 @@ def test_fashion_mnist_that_is_already_here(tmp_path: Path) -> None:
     assert set(images.counts().values()) == {5}
 
 
+def test_mnist_that_is_already_here(tmp_path: Path) -> None:
+    write_fashion(tmp_path, train=60, test=20, kind="MNIST")
+    images, _ = open_data("mnist", tmp_path / "set", root=tmp_path)
+    assert images.class_names[3].startswith("3") and len(images.given("test")) == 20
+
+
 def test_the_data_folder_can_be_named_by_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,7 +111,9 @@ def test_the_data_folder_can_be_named_by_the_environment(
     assert len(open_data("Fashion-MNIST", tmp_path / "set")[0]) == 20
 
 
-@pytest.mark.parametrize("name", ["fashion-mnist", "cifar-10", "flowers-102", "oxford-pets"])
+@pytest.mark.parametrize(
+    "name", ["fashion-mnist", "mnist", "cifar-10", "flowers-102", "oxford-pets"]
+)
 def test_without_a_network(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise urllib.error.URLError("no network")
