@@ -85,6 +85,7 @@ def _train(
             progress.adjust_strength(config, learner.overfit(progress.seen, progress.strength))
 
         # report; go back to the last good weights, or slow a victor down, where there is need
+        # (a projected discriminator nearly always wins, and teaches all the same)
         healthy = False
         if progress.seen >= progress.plan.next_report:
             means = learner.mean_over_processes(meter.read(progress))
@@ -94,7 +95,7 @@ def _train(
                 learner.restore(good)
             else:
                 yield report(config, learner, progress, means, clock)
-                if progress.discriminator_won(means["won"]):
+                if not config.teacher and progress.discriminator_won(means["won"]):
                     yield Notice(Message("notice.gan_d_won"))
             progress.after_report(config, clock.seconds())
             progress.plan = fabric.broadcast(progress.plan)
