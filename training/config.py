@@ -131,7 +131,7 @@ def check_choice(field: str, value: object, allowed: Sequence[object]) -> None:
     Raises:
         UserError: anything else.
     """
-    if value not in allowed:
+    if not any(value == each and type(value) is type(each) for each in allowed):
         choices = ", ".join(map(str, allowed))
         raise UserError("config.choice", field=field, value=value, allowed=choices)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import torch
@@ -34,7 +35,8 @@ def create_fabric(device: str, processes: int = 1) -> Fabric:
     here = list_devices()
     if device not in (*here, "cpu", "cuda") or (kind == "cuda" and "cuda:0" not in here):
         raise UserError("device.missing", device=device, here=", ".join(here))
-    if processes < 1 or (kind != "cpu" and processes > len(here)):
+    most = (os.cpu_count() or 1) if kind == "cpu" else len(here)
+    if not 1 <= processes <= most:
         raise UserError("device.too_many", count=processes, here=", ".join(here))
     if processes > 1:
         # Spawned, not launched again from the command line: the pictures are taken in once.

@@ -89,7 +89,7 @@ def _train(
         healthy = False
         if progress.seen >= progress.plan.next_report:
             means = learner.mean_over_processes(meter.read(progress))
-            healthy = not diverged(means)
+            healthy = not diverged(means) and learner.is_sound()
             if not healthy:
                 yield Notice(retreat(progress, config))
                 learner.restore(good)
@@ -99,6 +99,7 @@ def _train(
                     yield Notice(Message("notice.gan_d_won"))
             progress.after_report(config, clock.seconds())
             progress.plan = fabric.broadcast(progress.plan)
+            progress.strength = fabric.broadcast(progress.strength)
 
         # the same latents again; and now and then a judgement, which decides what is best
         if fabric.is_global_zero and view.due():
@@ -107,8 +108,8 @@ def _train(
         if looks and (yield from view.look(progress)):
             best = learner.weights()
 
-        # save
-        if healthy and fabric.is_global_zero and clock.seconds() >= saved_at + view.save_every():
+        # save, in all processes at once: they all may have to go back
+        if healthy and fabric.broadcast(clock.seconds() >= saved_at + view.save_every()):
             progress.seconds = clock.seconds()
             good = Checkpoint(learner.tensors(best), progress.to_json())
             yield Saved(good)

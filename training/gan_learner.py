@@ -300,6 +300,12 @@ class GanLearner:
             for name, network in networks.items()
         }
 
+    def is_sound(self) -> bool:
+        """Whether all weights are numbers; a loss tells of the weights before its own step only."""
+        networks = (self.generator, self.ema, self.discriminator)
+        weights: list[Tensor] = [w for network in networks for w in network.parameters()]
+        return bool(torch.stack(torch._foreach_norm(weights)).isfinite().all())
+
     def weights(self) -> dict[str, Tensor]:
         """A copy of the average generator's weights, on the CPU."""
         return _copy(self.ema)

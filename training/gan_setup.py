@@ -98,7 +98,8 @@ def smaller_batch(learner: GanLearner, progress: GanProgress, problem: RuntimeEr
     """
     if not is_out_of_memory(problem):
         raise problem
-    if learner.batch_size // 2 < SMALLEST_BATCH * learner.fabric.world_size:
+    together = learner.fabric.world_size > 1  # the others still train on their old share
+    if together or learner.batch_size // 2 < SMALLEST_BATCH:
         device = str(learner.fabric.device)
         raise UserError("gan.memory", device=device, batch=learner.batch_size) from problem
     learner.forget_step()
@@ -177,7 +178,8 @@ def _measure(
     strength = _fixed_strength(config) / 2
     trial.step(0, strength).d_loss.item()
     seconds, steps = 0.0, 0
-    while seconds < MEASURE_SECONDS or steps < 3:
+    # One process's clock decides for all: they have to make the same steps.
+    while fabric.broadcast(seconds < MEASURE_SECONDS or steps < 3):
         yield Tick()  # whatever the listener does now is not counted
         started = time.monotonic()
         steps += 1

@@ -76,6 +76,9 @@ class GanView:
     def look(self, progress: GanProgress) -> Iter[Event, None, bool]:
         """Judge this moment's samples; gives whether they are the best so far."""
         started = time.monotonic()
+        if not self.learner.is_sound():  # the next report will say so, and mend it
+            progress.after_look(self.config, 0.0)
+            return False
         meters, samples = yield from judged(
             self.judge,
             self.learner.ema,

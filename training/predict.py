@@ -25,7 +25,7 @@ class Predictor:
         """Load ``folder/model``.
 
         Raises:
-            UserError: the run has no model, or it can't be read.
+            UserError: the run has no model, it can't be read, or it is a generator.
         """
         try:
             saved = checkpoints.load(folder / "model")
@@ -33,6 +33,8 @@ class Predictor:
             raise UserError("run.no_model", name=folder.name) from problem
         except checkpoints.CheckpointDamaged as problem:
             raise UserError("run.damaged", name=folder.name) from problem
+        if saved.state["kind"] != "classifier":
+            raise UserError("predict.generator", name=folder.name)
         self.class_names: list[str] = saved.state["class_names"]
         self.side: int = saved.state["image_size"]
         weights = saved.part("model")

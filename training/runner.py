@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from training.checkpoint import Checkpoint, CheckpointDamaged
 from training.classifier import train_classifier
@@ -21,7 +23,7 @@ from training.evaluate import conclude_classifier
 from training.events import Event, Notice, Resumed
 from training.gan import train_gan
 from training.imageset import ImageSet
-from training.record import RunFolder
+from training.record import RunFolder, write_json
 from training.text import Message, UserError
 from training.transfer import load_start
 
@@ -99,13 +101,42 @@ def follow(folder: RunFolder, device: str, say: Say, *, processes: int = 1) -> N
         if processes == 1:
             _record_all(fabric, folder, say)
         else:
-            fabric.launch(partial(_record_all, folder=folder, say=say))
+            _record_together(fabric, folder, say)
         status = "finished"
     except UserError as problem:
         status, error = "failed", (problem.what, problem.fix)
         raise
     finally:
         folder.write_about(dataclasses.replace(about, status=status, error=error))
+
+
+def _record_together(fabric: Fabric, folder: RunFolder, say: Say) -> None:
+    """Start all processes, and bring what a person can mend back from them.
+
+    Raises:
+        UserError: as ``open_run`` does in any of them.
+    """
+    problem = folder.path / "problem.json"
+    problem.unlink(missing_ok=True)
+    try:
+        fabric.launch(partial(_take_part, folder=folder, say=say))
+    except ProcessRaisedException:
+        if not problem.exists():
+            raise
+        said = json.loads(problem.read_text(encoding="utf-8"))
+        raise UserError(said["key"], **said["values"]) from None
+    finally:
+        problem.unlink(missing_ok=True)
+
+
+def _take_part(fabric: Fabric, folder: RunFolder, say: Say) -> None:
+    """One of several processes; an exception's content would not survive the way out of it."""
+    try:
+        _record_all(fabric, folder, say)
+    except UserError as problem:
+        said = {"key": problem.key, "values": dict(problem.what.values)}
+        write_json(folder.path / "problem.json", said)
+        raise
 
 
 def _record_all(fabric: Fabric, folder: RunFolder, say: Say) -> None:

@@ -103,6 +103,8 @@ def split_for_generator(images: ImageSet, seed: int) -> Split:
     origin, known = "held_out", train.size
     if val.size or test.size:
         origin = "test" if test.size else "val"
+        if val.size and test.size:
+            val = _without_groups(images, val, test)
         val, test = (val if val.size else test), (test if test.size else val)
         train = _without_groups(images, train, np.union1d(val, test))
     elif train.size >= GAN_LEAST:

@@ -38,7 +38,7 @@ def no_pretrained_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """Quality is judged in random features: quick, and the same on every machine."""
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "no-hub"))
     monkeypatch.setattr("training.gan_view.LOOK_SAMPLES", 16)
-    monkeypatch.setattr("training.conclude_gan.SAMPLES", 16)
+    monkeypatch.setattr("training.conclude_gan.JUDGED", 16)
 
 
 @pytest.fixture
