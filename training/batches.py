@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -77,6 +78,7 @@ def to_symmetric(pixels: Tensor, device: torch.device) -> Tensor:
     return moved.to(torch.float32, memory_format=torch.channels_last) / 127.5 - 1
 
 
+@lru_cache(maxsize=4)
 def epoch_order(count: int, epoch: int, seed: int) -> Tensor:
     """The order of ``count`` pictures in one epoch; a function of its arguments alone."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)

@@ -95,6 +95,7 @@ def create_parser() -> argparse.ArgumentParser:
     resume = _command(add, "resume", commands.resume_run, "go on where a run stopped")
     resume.add_argument("run", type=Path, metavar="RUN")
     resume.add_argument("--device", default="", help="cpu, cuda:0, mps; default: the best here")
+    resume.add_argument("--devices", type=int, default=1, help="processes that train together")
     return parser
 
 

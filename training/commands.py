@@ -139,14 +139,17 @@ def _judged_classifier(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 def _judged_generator(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     meters = result["meters"]
+    floor = f" (real pictures: {meters['fd_floor']:.0f})" if meters["fd_floor"] else ""
     sentence = (
         f"Distance to {meters['reference']} pictures in {meters['space']} features: "
-        f"FD {result['fd']:.0f} (real pictures: {meters['fd_floor'] or 0:.0f}), "
+        f"FD {result['fd']:.0f}{floor}, "
         f"KID {result['kid']:.3f}; density {result['density']:.2f}, "
         f"coverage {result['coverage']:.2f}."
     )
-    if result["collapsed"]:
+    if result["kept_collapsed"]:
         sentence += " The generator has collapsed: its pictures are nearly all alike."
+    elif result["collapsed"]:
+        sentence += " The training collapsed; the generator from before is kept."
     left_out = ("kind", "meters")
     figures = {key: value for key, value in result.items() if key not in left_out}
     more = ("space", "reference", "variety", "variety_within", "copied_share", "copied_range")
@@ -156,7 +159,7 @@ def _judged_generator(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 def sample_run(options: argparse.Namespace) -> dict[str, Any]:
     """``sample``: write new pictures, one file for each seed."""
     from training.media import write_png
-    from training.sample import load_sampler
+    from training.sample import BATCH, load_sampler
 
     folder = _run_folder(options.run).path
     configs.check_number("count", options.count, 1, 100_000, whole=True)
@@ -165,13 +168,15 @@ def sample_run(options: argparse.Namespace) -> dict[str, Any]:
     started = time.monotonic()
     out = options.out or folder / "samples"
     seeds = range(options.seed, options.seed + options.count)
-    pictures = sampler(seeds, options.class_name, options.truncation)
-    out.mkdir(parents=True, exist_ok=True)
     files = []
-    for seed, picture in zip(seeds, pictures, strict=True):
-        path = out / f"seed-{seed:06d}.png"
-        write_png(path, picture.permute(1, 2, 0).numpy())
-        files.append(str(path))
+    for start in range(0, options.count, BATCH):
+        part = seeds[start : start + BATCH]
+        pictures = sampler(part, options.class_name, options.truncation)
+        out.mkdir(parents=True, exist_ok=True)
+        for seed, picture in zip(part, pictures, strict=True):
+            path = out / f"seed-{seed:06d}.png"
+            write_png(path, picture.permute(1, 2, 0).numpy())
+            files.append(str(path))
     seconds = time.monotonic() - started
     if not options.json:
         print(f"{len(files)} pictures in {out}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from models.gans.layers import Generator
 from models.gans.registry import GanShape, create_generator
 from training.batches import load_squares
 from training.checkpoint import Checkpoint, pack
@@ -16,9 +18,9 @@ from training.events import Event, Finished, Picture, Step
 from training.feature_space import choose_feature_space
 from training.gan_config import GanConfig
 from training.gan_plan import GanProgress
-from training.gan_view import JUDGED, grid_latents, judged, suspects_grid
+from training.gan_view import JUDGED, LOOK_SAMPLES, grid_latents, judged, suspects_grid
 from training.imageset import ImageSet
-from training.judge import Judge, Meters
+from training.judge import REFERENCE, Judge, Meters, looks_collapsed
 from training.media import picture_grid
 from training.sample import GRID_COLUMNS, make_pictures
 
@@ -31,17 +33,28 @@ def conclude_gan(
     The last step of a whole run, and all that remains to be done for one that was stopped.
     """
     progress = GanProgress.from_json(last.state)
-    shape, device = progress.shape, fabric.device
-    weights = last.part("best") or last.part("ema")
-    with torch.device("meta"):
-        generator = create_generator(shape)
-    generator.load_state_dict(weights, assign=True)
-    generator = generator.to(device).eval().requires_grad_(False)
+    shape, split, side = progress.shape, progress.split, progress.shape.resolution
+    device, space = fabric.device, choose_feature_space(fabric.device)
+    rows = np.random.default_rng(config.seed).permutation(split.train)[:REFERENCE]
+    train = load_squares(images, rows, side, device)
+    labels = torch.from_numpy(images.labels[rows]) if shape.class_count else None
 
-    space, side = choose_feature_space(device), shape.resolution
-    train = load_squares(images, progress.split.train, side, device)
-    test = load_squares(images, progress.split.test, side, device)
-    labels = torch.from_numpy(images.labels[progress.split.train]) if shape.class_count else None
+    # A run that was stopped may have learned more since the last look than it had by then.
+    weights, newest = last.part("best"), last.part("ema")
+    if not weights:
+        weights, progress.best_seen = newest, progress.seen
+    elif newest and progress.looked_seen != progress.seen:
+        val = load_squares(images, split.val, side, device)
+        judge = Judge(space, train, val, labels, seed=config.seed)
+        generator = _restored(newest, shape, device)
+        meters, _ = yield from judged(
+            judge, generator, shape.latent_size, labels, count=LOOK_SAMPLES, progress=1.0
+        )
+        if progress.best_kid is None or meters.kid < progress.best_kid:
+            weights, progress.best_seen = newest, progress.seen
+
+    generator = _restored(weights, shape, device)
+    test = load_squares(images, split.test, side, device)
     judge = Judge(space, train, test, labels, seed=config.seed)
     meters, samples = yield from judged(
         judge, generator, shape.latent_size, labels, count=JUDGED, progress=1.0
@@ -56,6 +69,13 @@ def conclude_gan(
     result = _result(config, images, progress, meters, str(device))
     yield Step("done", progress.seen, progress.seconds, 1.0, progress.images_per_second)
     yield Finished(result, model_checkpoint(images, shape, weights, last.part("discriminator")))
+
+
+def _restored(weights: Mapping[str, Tensor], shape: GanShape, device: torch.device) -> Generator:
+    with torch.device("meta"):
+        generator = create_generator(shape)
+    generator.load_state_dict(weights, assign=True)
+    return generator.to(device).eval().requires_grad_(False)
 
 
 def model_checkpoint(
@@ -95,6 +115,7 @@ def _result(
         "images_per_second": progress.images_per_second,
         "device": device,
         "collapsed": progress.collapsed,
+        "kept_collapsed": looks_collapsed(meters),
         "fd": meters.fd,
         "kid": meters.kid,
         "density": meters.density,

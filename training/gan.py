@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from lightning_fabric import Fabric
@@ -67,7 +68,7 @@ def _train(
         yield from view.prepare(progress)
 
     # ---- train
-    meter, saved_at = GanMeter(clock, progress.seen), clock.seconds()
+    meter, saved_at = GanMeter(clock, progress.seen), -math.inf  # the first report is kept
     good = Checkpoint(learner.tensors(best), progress.to_json())
     while progress.seen < progress.plan.total:
         learner.set_rates(progress.rate(config), progress.d_factor)
@@ -96,7 +97,8 @@ def _train(
             else:
                 yield report(config, learner, progress, means, clock)
                 if not config.teacher and progress.discriminator_won(means["won"]):
-                    yield Notice(Message("notice.gan_d_won"))
+                    factor = f"{progress.d_factor:g}"
+                    yield Notice(Message("notice.gan_d_won", {"factor": factor}))
             progress.after_report(config, clock.seconds())
             progress.plan = fabric.broadcast(progress.plan)
             progress.strength = fabric.broadcast(progress.strength)
@@ -118,6 +120,8 @@ def _train(
     # ---- keep the best, and judge it by pictures that decided nothing
     if fabric.is_global_zero:
         yield from view.draw(progress)
+        if progress.looked_seen != progress.seen and (yield from view.look(progress)):
+            best = learner.weights()
         progress.seconds = clock.seconds()
         last = Checkpoint(learner.tensors(best), progress.to_json())
         yield Saved(last)

@@ -69,8 +69,7 @@ class GanLearner:
         self.ema: Generator = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.path_mean = torch.zeros((), device=device)
         self._evens_paths = bool(config.path_length) and isinstance(generator, StyleGenerator)
-        self.freeze(config.freeze_d if config.start_from else 0)
-        self._create_optimizers()
+        self.freeze(0)
 
     def _create_optimizers(self) -> None:
         usual = USUAL[self.config.architecture]
@@ -82,11 +81,15 @@ class GanLearner:
         self.g_optimizer, self.d_optimizer = made
 
     def freeze(self, stages: int) -> None:
-        """FreezeD: the ``stages`` lowest stages of the discriminator stay as they are."""
+        """FreezeD: the ``stages`` lowest stages of the discriminator stay as they are.
+
+        Both optimizers begin anew.
+        """
         frozen = {id(w) for stage in self.discriminator.stages[:stages] for w in stage.parameters()}
         for weight in self.discriminator.parameters():
             weight.requires_grad_(id(weight) not in frozen)
         self.taught = [w for w in self.discriminator.parameters() if w.requires_grad]
+        self._create_optimizers()
 
     def set_rates(self, factor: float, d_factor: float) -> None:
         """Learning rates as shares of the peak; the discriminator's also of its own factor."""

@@ -41,7 +41,7 @@ D_SLOWEST = 1 / 8
 
 @dataclass
 class GanPlan:
-    """Lengths and places in images seen; ``reserve`` and ``begun_seconds`` are seconds."""
+    """Lengths and places in images seen; ``reserve`` is the judgement's, in seconds."""
 
     total: int
     report_every: int
@@ -50,7 +50,6 @@ class GanPlan:
     next_look: int
     most: int
     reserve: float
-    begun_seconds: float
     begun_share: float
 
     def message(self, train_count: int, shape: GanShape) -> Message:
@@ -67,7 +66,8 @@ class GanProgress:
 
     ``strength`` is the augmentation's, ``overfit`` and ``won`` are running means, ``d_factor``
     and ``rate_factor`` are what is left of the learning rates after a victory of the
-    discriminator or a divergence, ``looks`` are all ``Meters`` so far as plain data.
+    discriminator or a divergence, ``frozen`` counts the discriminator's stages that stay as they
+    came, ``looks`` are all ``Meters`` so far as plain data, the last one at ``looked_seen``.
     """
 
     split: Split
@@ -85,6 +85,8 @@ class GanProgress:
     rate_factor: float = 1.0
     best_kid: float | None = None
     best_seen: int = 0
+    looked_seen: int = -1
+    frozen: int = 0
     collapsed: bool = False
     looks: list[dict[str, Any]] = field(default_factory=list)
     parameters: dict[str, int] = field(default_factory=dict)  # of the two networks
@@ -135,7 +137,10 @@ class GanProgress:
             left = config.minutes * 60 - plan.reserve - seconds
             fits = min(plan.most, self.seen + max(0, int(left * self.images_per_second)))
             if abs(fits - plan.total) > REPLAN * plan.total or self.seen + self.batch_size > fits:
+                was_last = plan.next_look >= plan.total
                 plan.total = max(fits, self.seen)
+                if was_last or plan.next_look > plan.total:
+                    plan.next_look = plan.total
             every = max(REPORT_SECONDS, REPORT_SHARE * seconds)
             plan.report_every = max(self.batch_size, int(every * self.images_per_second))
         plan.next_report = min(self.seen + plan.report_every, plan.total)
@@ -197,7 +202,6 @@ def make_gan_plan(
         next_look=look_every,
         most=most,
         reserve=reserve,
-        begun_seconds=seconds_used,
         begun_share=min(0.5, seconds_used / budget),
     )
 
@@ -216,7 +220,9 @@ class GanMeter:
 
     def add(self, step: StepMeans) -> None:
         """One step's figures."""
-        self._steps.append(torch.stack(dataclasses.astuple(step)))
+        self._steps.append(
+            torch.stack([getattr(step, field.name) for field in dataclasses.fields(step)])
+        )
 
     def read(self, progress: GanProgress) -> dict[str, float]:
         """The means since the last report by the fields of ``StepMeans``; sets the speed."""
@@ -243,6 +249,6 @@ def retreat(progress: GanProgress, config: GanConfig) -> Message:
         UserError: that has been tried often enough.
     """
     progress.rate_factor /= 2
-    if progress.rate_factor < 1 / 8:
+    if progress.rate_factor <= 1 / 8:
         raise UserError("gan.diverged", loss=config.loss)
-    return Message("notice.gan_diverged")
+    return Message("notice.gan_diverged", {"factor": f"{progress.rate_factor:g}"})

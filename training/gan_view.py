@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator as Iter
 from collections.abc import Iterator, Mapping
 
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from models.gans.layers import Generator
 from models.gans.registry import GanShape
-from training.events import Event, Picture, Preview, Step, Tick
+from training.events import Event, Notice, Picture, Preview, Step, Tick
 from training.feature_space import choose_feature_space
 from training.gan_config import GanConfig
 from training.gan_learner import GanLearner
@@ -22,13 +21,16 @@ from training.judge import REFERENCE, Judge, Meters, collapse_sign
 from training.media import picture_grid
 from training.plan import Clock
 from training.sample import BATCH, GRID_COLUMNS, GRID_LATENTS, grid_labels, make_pictures
+from training.text import Message
 
 GRID_SEED, LOOK_SEED = 1, 2
 GRID_SOONEST, GRID_LATEST, GRID_SHARE, GRID_MOST = 2.0, 4.5, 0.025, 0.1
 LOOK_SAMPLES = 512
+FEWEST, LOOKED_AT_PER_SECOND = 200, 5.0  # real pictures of each kind, of a second of the budget
 JUDGED = 1000  # samples in the last judgement
 RESERVE_LEAST, RESERVE_MARGIN = 1.0, 1.3  # seconds for it, and for the metrics beside features
-SAVE_SECONDS, SAVE_LATEST = 20.0, 120.0  # between two checkpoints; the later the longer a run
+RESERVE_MOST = 0.25  # of the budget
+SAVE_SECONDS, SAVE_LATEST = 15.0, 30.0  # between two checkpoints; the later the longer a run
 SAVE_BUDGET_SHARE = 0.1
 
 
@@ -41,7 +43,13 @@ class GanView:
         shape, pictures = learner.shape, learner.pictures
         self.z, self.labels = grid_latents(shape)
         space = choose_feature_space(learner.fabric.device)
-        self.judge = Judge(space, pictures.train, pictures.val, pictures.labels, seed=config.seed)
+        most, self.look_samples = REFERENCE, LOOK_SAMPLES
+        if config.images is None:  # short runs can't afford a close look
+            most = max(FEWEST, min(most, int(config.minutes * 60 * LOOKED_AT_PER_SECOND)))
+            self.look_samples = min(LOOK_SAMPLES, most)
+        self.judge = Judge(
+            space, pictures.train, pictures.val, pictures.labels, most=most, seed=config.seed
+        )
         self._grid_cost, self._grid_at = 0.0, 0.0
 
     # ---- the grid
@@ -54,28 +62,30 @@ class GanView:
 
     def draw(self, progress: GanProgress) -> Iterator[Event]:
         """The grid of this moment."""
-        started = time.monotonic()
+        started = self.clock.seconds()
         grid = picture_grid(make_pictures(self.learner.ema, self.z, self.labels), GRID_COLUMNS)
         self._grid_at = self.clock.seconds()
-        self._grid_cost = time.monotonic() - started
         yield Picture("samples", progress.seen, self._grid_at, grid)
+        self._grid_cost = self.clock.seconds() - started  # with whatever is done with it
 
     # ---- the judge
 
     def prepare(self, progress: GanProgress) -> Iterator[Event]:
         """Compute the real pictures' features, and so learn how long the last judgement takes."""
-        started = time.monotonic()
+        started = self.clock.seconds()
         for _ in self.judge.prepare():
             yield Tick()
         assert progress.plan is not None
-        each = (time.monotonic() - started) / self.judge.cost
+        each = (self.clock.seconds() - started) / self.judge.cost
         test = min(REFERENCE, len(progress.split.test))
         count = min(REFERENCE, len(progress.split.train)) + test + JUDGED
-        progress.plan.reserve = RESERVE_LEAST + RESERVE_MARGIN * count * each
+        reserve = RESERVE_LEAST + RESERVE_MARGIN * count * each
+        progress.plan.reserve = min(reserve, RESERVE_MOST * self.config.minutes * 60)
 
     def look(self, progress: GanProgress) -> Iter[Event, None, bool]:
         """Judge this moment's samples; gives whether they are the best so far."""
-        started = time.monotonic()
+        started = self.clock.seconds()
+        progress.looked_seen = progress.seen
         if not self.learner.is_sound():  # the next report will say so, and mend it
             progress.after_look(self.config, 0.0)
             return False
@@ -84,34 +94,27 @@ class GanView:
             self.learner.ema,
             self.learner.shape.latent_size,
             self.learner.pictures.labels,
-            count=LOOK_SAMPLES,
+            count=self.look_samples,
             progress=progress.share(),
         )
         progress.looks.append(meters.to_json())
         history = [Meters.from_json(look) for look in progress.looks]
-        progress.collapsed = collapse_sign(history) is not None
+        sign, before = collapse_sign(history), progress.collapsed
+        progress.collapsed = sign is not None
+        if progress.collapsed and not before:
+            yield Notice(Message("notice.gan_collapsed", {"seen": progress.seen}))
         best = progress.best_kid is None or meters.kid < progress.best_kid
         if best:
             progress.best_kid, progress.best_seen = meters.kid, progress.seen
         now = self.clock.seconds()
         yield step("look", progress, now, meter_curves(meters))
-        yield Preview("meters", self._preview(meters, history, progress, best))
+        facts = {"images_seen": progress.seen, "best": best, "collapsed": progress.collapsed}
+        yield Preview("meters", {**meters.to_json(), **facts, "sign": sign})
         if meters.suspicious:
             pairs = suspects_grid(meters, samples, self.learner.pictures.train)
             yield Picture("suspicious", progress.seen, now, pairs)
-        progress.after_look(self.config, time.monotonic() - started)
+        progress.after_look(self.config, self.clock.seconds() - started)
         return best
-
-    def _preview(
-        self, meters: Meters, history: list[Meters], progress: GanProgress, best: bool
-    ) -> Mapping[str, object]:
-        return {
-            **meters.to_json(),
-            "images_seen": progress.seen,
-            "best": best,
-            "collapsed": progress.collapsed,
-            "sign": collapse_sign(history),
-        }
 
     def save_every(self) -> float:
         """Seconds between two checkpoints."""

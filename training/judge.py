@@ -38,7 +38,7 @@ WARM_UP = 0.15  # of the run: a generator begins with pictures that are all alik
 LOOKS_IN_A_ROW = 2
 # Measured on Fashion-MNIST: one noisy picture again and again has a variety of 0.23 and is 0.26
 # distinct, ten noisy pictures 0.88 and 0.29, pure noise 0.40 and 0.42, other real ones 0.99 both.
-COLLAPSED_BELOW: Mapping[str, float] = {"variety": 0.3, "variety_within": 0.3, "distinct": 0.35}
+COLLAPSED_BELOW: Mapping[str, float] = {"variety": 0.3, "variety_within": 0.3, "distinct": 0.45}
 COPIED_ABOVE = 0.6
 
 
@@ -61,11 +61,11 @@ class Meters:
 
     ``reference`` says whether ``fd``, ``kid``, ``density`` and ``coverage`` compare with
     "held_out" or, for want of those, with "train" pictures; ``fd_floor`` is what as many real
-    training pictures as there are samples get (or all, where there are fewer), and so about what
-    a perfect generator would. ``variety`` and its kin are in proportion to training pictures,
-    ``variety_within`` is ``None`` without classes, ``copied_*`` without held-out pictures.
-    ``faithful`` of the samples are nearest to their own class, and so are ``faithful_real`` of
-    the real pictures; ``None`` without classes.
+    training pictures as there are samples get, and so about what a perfect generator would, or
+    ``None`` where there are not as many. ``variety`` and its kin are in proportion to training
+    pictures, ``variety_within`` is ``None`` without classes, ``copied_*`` without held-out
+    pictures. ``faithful`` of the samples are nearest to their own class, and so are
+    ``faithful_real`` of the real pictures; ``None`` without classes.
     Copies are only sought among the judge's own training pictures: of N, ``REFERENCE`` at most,
     so that somebody who copies all of them has a ``copied_share`` of (1 + REFERENCE / N) / 2.
     """
@@ -117,9 +117,10 @@ class Judge:
         held_out: Tensor | None = None,
         train_labels: Tensor | None = None,
         *,
+        most: int = REFERENCE,
         seed: int = 0,
     ) -> None:
-        """Choose the pictures by ``seed``; nothing is computed yet.
+        """Choose at most ``most`` pictures of each kind by ``seed``; nothing is computed yet.
 
         ``train`` (N, 3, R, R) and ``held_out`` (M, 3, R, R) are uint8, N at least 2;
         ``train_labels`` (N,) is for generators with classes.
@@ -128,9 +129,9 @@ class Judge:
         self.space = space
         self._train, self._held_out = train, held_out
         self._labels = train_labels
-        self._rows = torch.randperm(len(train), generator=generator)[:REFERENCE]
+        self._rows = torch.randperm(len(train), generator=generator)[:most]
         count = 0 if held_out is None else len(held_out)
-        self._held_rows = torch.randperm(count, generator=generator)[:REFERENCE]
+        self._held_rows = torch.randperm(count, generator=generator)[:most]
         self._real: Tensor | None = None
         self._held: Tensor | None = None
         self._floors: dict[int, float] = {}
@@ -175,7 +176,9 @@ class Judge:
         fake = yield from self._features(samples, torch.arange(count))
         fd = frechet_distance(fake, reference)
         yield count
-        floor = self._floor(count, reference) if reference is held else None
+        floor = None
+        if reference is held and len(real) >= count:  # distances of unequal counts tell nothing
+            floor = self._floor(count, reference)
         yield count
         kid = kernel_distance(fake, reference)
         yield count
@@ -263,6 +266,12 @@ def collapse_sign(history: Sequence[Meters]) -> str | None:
         if all(value is not None and value < threshold for value in values):
             return sign
     return None
+
+
+def looks_collapsed(meters: Meters) -> bool:
+    """Whether these samples alone are as much alike as those of a collapsed generator."""
+    values = [(getattr(meters, sign), least) for sign, least in COLLAPSED_BELOW.items()]
+    return any(value is not None and value < least for value, least in values)
 
 
 def is_copying(meters: Meters) -> bool:

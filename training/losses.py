@@ -49,14 +49,12 @@ class Objective:
 
     ``penalty`` names the gradient penalty that belongs to it: ``none``, ``r1`` (on real
     pictures), ``r1_r2`` (on both) or ``wgan_gp`` (between them); ``gamma`` is its usual weight.
-    ``compares`` tells that the generator's loss needs the scores of real pictures, too.
     """
 
     discriminator: ScoreLoss
     generator: ScoreLoss
     penalty: str = "none"
     gamma: float = 0.0
-    compares: bool = False
 
 
 def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
@@ -80,7 +78,6 @@ OBJECTIVES: Mapping[str, Objective] = {
         lambda real, fake: F.softplus(real - fake),
         "r1_r2",
         0.5,
-        compares=True,
     ),
 }
 

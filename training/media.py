@@ -19,6 +19,7 @@ from training.home import new_id
 
 log = logging.getLogger(__name__)
 
+GIF_SIDE = 640  # px at most: all frames are in memory at once
 MOST_FRAMES = 600  # of a longer run, evenly chosen ones are shown
 BACKGROUND = 255  # white
 BT601 = 6  # the colour matrix of libswscale's default and of small videos, in ISO 23091-2
@@ -55,7 +56,7 @@ def write_png(path: Path, array: NDArray[np.uint8]) -> None:
         OSError: no space or no permission.
     """
     with _replaced(path) as fresh:
-        Image.fromarray(array).save(fresh, "PNG")
+        Image.fromarray(array).save(fresh, "PNG", compress_level=1)  # quick, and hardly larger
 
 
 def write_timelapse(
@@ -138,7 +139,9 @@ def _write_gif(
 
 
 def _indexed(frame: Frame) -> Image.Image:
-    return Image.fromarray(frame).quantize(256)
+    picture = Image.fromarray(frame)
+    picture.thumbnail((GIF_SIDE, GIF_SIDE))
+    return picture.quantize(256)
 
 
 @contextmanager

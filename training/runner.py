@@ -105,9 +105,20 @@ def follow(folder: RunFolder, device: str, say: Say, *, processes: int = 1) -> N
         status = "finished"
     except UserError as problem:
         status, error = "failed", (problem.what, problem.fix)
+        _keep_best(folder, about.device)
         raise
     finally:
         folder.write_about(dataclasses.replace(about, status=status, error=error))
+
+
+def _keep_best(folder: RunFolder, device: str) -> None:
+    """Judge and keep the best model of a run that failed; why it failed is what will be said."""
+    try:
+        if (folder.path / "checkpoint").exists():
+            for event in conclude_run(folder, create_fabric(device)):
+                folder.record(event)
+    except Exception:
+        log.exception("Nothing could be kept of %s.", folder.path)
 
 
 def _record_together(fabric: Fabric, folder: RunFolder, say: Say) -> None:
@@ -142,6 +153,6 @@ def _take_part(fabric: Fabric, folder: RunFolder, say: Say) -> None:
 def _record_all(fabric: Fabric, folder: RunFolder, say: Say) -> None:
     """One process's part; only the first one has events to record."""
     for event in open_run(folder, fabric):
-        line = folder.record(event)
+        line = folder.record(event) if fabric.is_global_zero else None
         if line is not None:
             say(line)

@@ -38,12 +38,35 @@ def load_start(folder: Path) -> Checkpoint:
 
 @torch.no_grad()
 def carry_over(network: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
-    """Copy all that has the same name and shape; gives the names of what keeps its random start."""
+    """Copy all that has the same name and shape; gives the names of what keeps its random start.
+
+    New classes begin as the average of the old ones, or as what a network without classes had.
+    """
+    per_class = {
+        f"{name}.weight" for name, part in network.named_modules() if isinstance(part, nn.Embedding)
+    }
     left: list[str] = []
     for name, tensor in network.state_dict().items():
         given = weights.get(name)
         if given is not None and given.shape == tensor.shape:
             tensor.copy_(given)
+        elif (average := _over_classes(name, weights, name in per_class)) is not None and (
+            average.shape[-1] == tensor.shape[-1]
+        ):
+            tensor.copy_(average.expand_as(tensor))
         else:
             left.append(name)
     return left
+
+
+def _over_classes(name: str, weights: Mapping[str, Tensor], is_per_class: bool) -> Tensor | None:
+    """What stands for any class: of an embedding, or between ``ClassNorm`` and plain BatchNorm."""
+    if is_per_class and name in weights:
+        return weights[name].mean(dim=0)
+    for plain, classes in (("norm.weight", "gain.weight"), ("norm.bias", "bias.weight")):
+        if is_per_class and name.endswith(classes):
+            return weights.get(name.removesuffix(classes) + plain)
+        if name.endswith(plain):
+            given = weights.get(name.removesuffix(plain) + classes)
+            return given.mean(dim=0) if given is not None else None
+    return None

@@ -19,7 +19,7 @@ from ui.train_plan import command
 
 def plan_html(config: GanConfig, images: ImageSet, split: Split, language: str) -> str:
     """What pressing the button will do, what it costs, and what these pictures can give."""
-    classes = class_count(config, images)
+    classes = class_count(config, images, split.train)
     lines = [
         _data_line(config, split, language),
         _class_line(config, images, classes, language),

@@ -56,7 +56,7 @@ class GanResult:
         folder = self.frame.manager.folder(run.id)
         meters = view.read_meters(result["meters"])
         assert meters is not None
-        shot = view.newest_shot(folder, "best")
+        shot, alike = view.newest_shot(folder, "best"), result["kept_collapsed"]
         file = self.frame.home.temp / run.id / "seedling-samples.png"
         if shot is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class GanResult:
             self.samples_btn: gr.DownloadButton(
                 value=str(file) if shot else None, visible=shot is not None
             ),
-            self.meters: view.meters_html(meters, run.about.config, result["collapsed"], language),
+            self.meters: view.meters_html(meters, run.about.config, alike, language),
             self.suspicious: view.suspicious_html(folder, meters, language, "best_suspicious"),
             self.facts: facts_html(result, language),
             **self.films.clear(),
@@ -80,7 +80,7 @@ def headline(result: Mapping[str, Any], language: str) -> str:
     assert meters is not None
     quality, share = view.quality(meters)
     big = t(f"gan.says_{quality}", language)
-    if result["collapsed"]:
+    if result["kept_collapsed"]:
         big = t("gan.says_collapsed", language)
     levels = {"variety": view.variety(meters)[0], "copying": view.copying(meters)[0]}
     words = {name: t(f"gan.{name}_{level}", language) for name, level in levels.items()}

@@ -52,7 +52,8 @@ def row_names(folder: RunFolder) -> tuple[str, ...]:
         return ()
     if not isinstance(config, GanConfig):
         return ()
-    return images.class_names if 0 < class_count(config, images) <= MOST_CLASS_ROWS else ()
+    count = class_count(config, images, images.given("train"))
+    return images.class_names if 0 < count <= MOST_CLASS_ROWS else ()
 
 
 def newest_shot(folder: RunFolder, name: str) -> tuple[int, Path] | None:

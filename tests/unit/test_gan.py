@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.gans.registry import list_architectures
+from models.gans.registry import GanShape, create_generator, list_architectures
 from tests.conftest import MakeSet
 from training.checkpoint import Checkpoint, load, save
 from training.conclude_gan import conclude_gan
@@ -28,7 +28,7 @@ from training.record import About, RunFolder
 from training.sample import load_sampler
 from training.splits import split_for_generator
 from training.text import UserError
-from training.transfer import load_start
+from training.transfer import carry_over, load_start
 
 TINY = GanConfig(images=96, width=8, batch_size=8, augment_strength=0.5)
 
@@ -153,6 +153,18 @@ def test_stopped_early_keeps_the_best_so_far(make_set: MakeSet) -> None:
     assert isinstance(last, Finished) and last.result["images_seen"] > 0
 
 
+def test_what_was_learned_since_the_last_look_is_not_thrown_away(make_set: MakeSet) -> None:
+    images = make_set({"red": 60})
+    last = [e for e in run(TINY, images) if isinstance(e, Saved)][-1].checkpoint
+    worse = {f"best/{k}": torch.zeros_like(v) for k, v in last.part("best").items()}
+    state = {**last.state, "looked_seen": 8, "best_kid": 1e9, "best_seen": 8}
+    stopped = Checkpoint({**last.tensors, **worse}, state)
+    end = list(conclude_gan(TINY, images, stopped, fabric=create_fabric("cpu")))[-1]
+    assert isinstance(end, Finished) and end.result["best_seen"] == last.state["seen"]
+    for name, weight in end.model.part("generator").items():
+        assert torch.equal(weight, last.part("ema")[name])
+
+
 def test_a_handful_of_pictures_is_enough_and_honestly_judged(make_set: MakeSet) -> None:
     events = run(dataclasses.replace(TINY, images=16), make_set({"red": 20}))
     assert "notice.gan_tiny" in notices(events)
@@ -251,6 +263,22 @@ def test_out_of_memory_halves_the_batch(
     assert finished(events).result["batch_size"] == 4
 
 
+def test_out_of_memory_while_the_speed_is_measured(
+    make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = GanLearner.step
+
+    def heavy(self: GanLearner, seen: int, strength: float) -> Any:
+        if self.batch_size > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return step(self, seen, strength)
+
+    monkeypatch.setattr(GanLearner, "step", heavy)
+    events = run(GanConfig(minutes=0.05, width=8, batch_size=16), make_set({"red": 60}))
+    assert notices(events).count("notice.gan_memory") == 2
+    assert finished(events).result["batch_size"] == 4
+
+
 def test_too_little_memory_for_any_batch_says_what_to_do(
     make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,9 +303,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(
 
 def progress_at(share: float, total: int = 1000) -> GanProgress:
     split = split_stub()
-    plan = GanPlan(total, 10, 100, 10, 100, 10**9, 1.0, 0.0, 0.0)
-    from models.gans.registry import GanShape
-
+    plan = GanPlan(total, 10, 100, 10, 100, 10**9, 1.0, 0.0)
     return GanProgress(split, GanShape("dcgan", 32), 10, seen=round(share * total), plan=plan)
 
 
@@ -344,9 +370,12 @@ def test_a_time_budget_is_kept(make_set: MakeSet) -> None:
     images = make_set({"red": 60})
     config = GanConfig(minutes=0.1, batch_size=8)
     started = time.monotonic()
-    result = finished(run(config, images)).result
+    events = run(config, images)
+    result = finished(events).result
+    looks = [event.data for event in events if isinstance(event, Preview)]
     assert time.monotonic() - started < 6 * 2.5  # a shared machine
     assert result["images_seen"] > 8 and result["width"] in (16, 32)
+    assert looks[-1]["images_seen"] == result["images_seen"]  # what came out last was judged
 
 
 # ---- the average, transfer, samples
@@ -368,11 +397,9 @@ def test_transfer_starts_with_the_weights_of_another_run(make_set: MakeSet, tmp_
     save(tmp_path / "run" / "model", model)
     start = load_start(tmp_path / "run")
     config = dataclasses.replace(TINY, start_from=str(tmp_path / "run"), width=None, freeze_d=2)
-    target = make_set({"blue": 60})  # one class, so what knew classes starts anew
+    target = make_set({"blue": 60})  # one class
     events = run(config, target, start=start)
-    assert "notice.gan_carried_not" in notices(events)
-    said = next(e.message for e in events if isinstance(e, Notice) and "carried" in e.message.key)
-    assert "generator" in said.text() and finished(events).result["width"] == 8
+    assert "notice.gan_carried" in notices(events) and finished(events).result["width"] == 8
     frozen = finished(events).model.part("discriminator")
     before = model.part("discriminator")
     blocks = sorted({name.split(".")[1] for name in before if name.startswith("blocks.")}, key=int)
@@ -381,6 +408,36 @@ def test_transfer_starts_with_the_weights_of_another_run(make_set: MakeSet, tmp_
         if name.startswith("blocks.") and name.endswith(("weight", "bias")):
             is_kept = name.split(".")[1] in kept
             assert torch.equal(frozen[name], before[name]) == is_kept, (name, kept, taught)
+
+
+def test_what_can_not_be_carried_over_is_listed_and_never_frozen(
+    make_set: MakeSet, tmp_path: Path
+) -> None:
+    images = make_set({"red": 60})
+    save(tmp_path / "run" / "model", finished(run(TINY, images)).model)
+    larger = dataclasses.replace(
+        TINY, start_from=str(tmp_path / "run"), resolution=64, freeze_d=2, images=16
+    )
+    events = run(larger, images, start=load_start(tmp_path / "run"))
+    said = {e.message.key: e.message.text() for e in events if isinstance(e, Notice)}
+    assert "to_rgb" in said["notice.gan_carried_not"]
+    assert "Only 0 of the 2" in said["notice.gan_freeze_less"]  # the pixels' stage is a new one
+
+
+def test_new_classes_start_as_the_average_of_the_old_ones() -> None:
+    torch.manual_seed(0)
+    three, two, none = (create_generator(GanShape("dcgan", 32, c, 8, 16)) for c in (3, 2, 0))
+    for name, weight in three.named_parameters():
+        if name.endswith(("gain.weight", "bias.weight")):
+            torch.nn.init.normal_(weight)
+    old = three.state_dict()
+    assert carry_over(two, old) == []
+    mean = old["start.gain.weight"].mean(dim=0)
+    torch.testing.assert_close(two.state_dict()["start.gain.weight"][1], mean)
+    assert carry_over(none, old) == []
+    torch.testing.assert_close(none.state_dict()["start.norm.weight"], mean)
+    assert carry_over(three, none.state_dict()) == ["classes.weight"]
+    torch.testing.assert_close(three.state_dict()["start.gain.weight"][2], mean)
 
 
 def test_all_is_carried_over_between_equal_networks(make_set: MakeSet, tmp_path: Path) -> None:

@@ -90,7 +90,13 @@ def make_run(home: Home, images: ImageSet, shots: int = 3, **changes: Any) -> st
         **{name: getattr(config, name) for name in ("architecture", "loss", "resolution")},
         **{"width": 4, "train_images": 40, "evaluated_on": "held_out", "batch_size": 8},
         **{"images_seen": 200, "best_seen": 200, "seconds": 9.0, "images_per_second": 20.0},
-        **{"device": "cpu", "collapsed": False, "fd": 100.0, "meters": METERS.to_json()},
+        **{
+            "device": "cpu",
+            "collapsed": False,
+            "kept_collapsed": False,
+            "fd": 100.0,
+            "meters": METERS.to_json(),
+        },
     }
     (folder.path / "result.json").write_text(json.dumps(result), encoding="utf-8")
     return about.id

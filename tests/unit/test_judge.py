@@ -15,7 +15,6 @@ import torchvision
 from torch import Tensor
 
 from models.frozen import frozen_backbone
-from training import judge as judge_module
 from training.feature_space import FeatureSpace, choose_feature_space
 from training.fidelity import frechet_distance, kernel_distance
 from training.judge import Judge, Meters, Suspect, collapse_sign, is_copying
@@ -223,18 +222,15 @@ def test_a_constant_generator_has_no_variety() -> None:
     assert not is_copying(meters)  # fifty equal pictures are one witness
 
 
-def test_the_judge_takes_small_steps_and_computes_real_features_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_judge_takes_small_steps_and_computes_real_features_once() -> None:
     sizes = []
 
     def forward(x: Tensor) -> Tensor:
         sizes.append(len(x))
         return x.flatten(1)
 
-    monkeypatch.setattr(judge_module, "REFERENCE", 100)
     space = FeatureSpace("counted", 6, forward, CPU)
-    judge = Judge(space, pictures(500, 1), pictures(70, 2))
+    judge = Judge(space, pictures(500, 1), pictures(70, 2), most=100)
     seen, _ = finish(judge.prepare())
     assert judge.cost == 170 and seen == sorted(seen) and seen[-1] == 170
     assert len(seen) == len(sizes) and max(sizes) <= space.batch_size
