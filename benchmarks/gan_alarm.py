@@ -26,7 +26,7 @@ share_cores()
 
 from training.datasets import open_data  # noqa: E402
 from training.device import create_fabric, list_devices  # noqa: E402
-from training.events import Finished, Preview  # noqa: E402
+from training.events import Preview  # noqa: E402
 from training.gan import train_gan  # noqa: E402
 from training.gan_config import GAN_TEXTBOOK, GanConfig  # noqa: E402
 from training.imageset import ImageSet  # noqa: E402
@@ -35,16 +35,16 @@ SHOWN = ("variety", "variety_within", "distinct", "coverage")
 
 
 def watch(config: GanConfig, images: ImageSet, device: str) -> tuple[bool, list[str]]:
-    """Whether the alarm was on at the end of the run, and every look in short."""
+    """Whether the alarm was ever on in the run, and every look in short, with * while it was."""
     looks: list[str] = []
-    collapsed = False
+    alarm = False
     for event in train_gan(config, images, fabric=create_fabric(device)):
         if isinstance(event, Preview) and event.name == "meters":
             figures = [event.data[name] for name in SHOWN]
-            looks.append(" ".join("-" if f is None else f"{f:.2f}" for f in figures))
-        elif isinstance(event, Finished):
-            collapsed = event.result["collapsed"]
-    return collapsed, looks
+            shown = " ".join("-" if f is None else f"{f:.2f}" for f in figures)
+            looks.append(shown + "*" * event.data["collapsed"])
+            alarm = alarm or event.data["collapsed"]
+    return alarm, looks
 
 
 def main() -> None:

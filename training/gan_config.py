@@ -57,7 +57,7 @@ class GanConfig:
             ``constant``.
         gamma: weight of the loss's gradient penalty; ``None`` is the loss's usual one, 0 is off.
         penalty_form: ``exact`` (double backward) or ``estimate`` (a finite difference, cheaper).
-        path_length: weight of path-length regularisation, for ``stylegan2``; 0 is off.
+        path_length: weight of path-length regularisation, for the style networks; 0 is off.
         augment: DiffAugment (arXiv 2006.10738) with ``fixed`` strength, or ``adaptive``: as much
             as the discriminator overfits (arXiv 2006.06676), or ``none``.
         augment_strength: share of pictures that each augmentation changes; the most that

@@ -45,6 +45,7 @@ class GanWatch:
             self._look_back,
             reads=[self.time],
             writes=[self.past],
+            message=message,
             trigger_mode="always_last",
         )
 
