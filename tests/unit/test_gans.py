@@ -174,8 +174,8 @@ def test_no_variety_is_left_at_psi_zero(name: str, classes: int) -> None:
     with torch.no_grad():
         full, none = net(z, labels), net(z, labels, psi=0)
     assert not torch.allclose(full[0], full[3], atol=1e-4)
-    torch.testing.assert_close(none[:3], none[3:6], atol=1e-5, rtol=0)
-    torch.testing.assert_close(none[:3], none[6:], atol=1e-5, rtol=0)
+    torch.testing.assert_close(none[:3], none[3:6], atol=1e-4, rtol=0)
+    torch.testing.assert_close(none[:3], none[6:], atol=1e-4, rtol=0)
     assert torch.allclose(none[0], none[1], atol=1e-5) == (classes == 0)
 
 
