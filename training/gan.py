@@ -71,7 +71,8 @@ def _train(
     meter, saved_at = GanMeter(clock, progress.seen), -math.inf  # the first report is kept
     good = Checkpoint(learner.tensors(best), progress.to_json())
     while progress.seen < progress.plan.total:
-        learner.set_rates(progress.rate(config), progress.d_factor)
+        rate, penalty = progress.rate(config), progress.penalty(config)
+        learner.set_schedule(rate, progress.d_factor, penalty)
         try:
             step = learner.step(progress.seen, progress.strength)
         except RuntimeError as problem:

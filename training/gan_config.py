@@ -53,8 +53,8 @@ class GanConfig:
         batch_size: images per step; ``None`` is the usual one of the device.
         lr: peak learning rate of both networks (Adam); ``None`` is the architecture's usual one.
         d_lr_factor: the discriminator's learning rate as a multiple of ``lr``.
-        schedule: ``decay`` (constant for the first half of the run, then down to a tenth) or
-            ``constant``.
+        schedule: ``decay`` (learning rates stay for the first half of the run, then go down to a
+            tenth; the gradient penalty goes down to a tenth all along) or ``constant``.
         gamma: weight of the loss's gradient penalty; ``None`` is the loss's usual one, 0 is off.
         penalty_form: ``exact`` (double backward) or ``estimate`` (a finite difference, cheaper).
         path_length: weight of path-length regularisation, for the style networks; 0 is off.

@@ -67,7 +67,7 @@ class GanLearner:
         self.generator: Generator = _place(generator, device)
         self.discriminator: Discriminator = _place(discriminator, device)
         self.ema: Generator = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.path_mean = torch.zeros((), device=device)
+        self.path_mean, self._penalty_share = torch.zeros((), device=device), 1.0
         self._evens_paths = bool(config.path_length) and isinstance(generator, StyleGenerator)
         self.freeze(0)
 
@@ -81,18 +81,16 @@ class GanLearner:
         self.g_optimizer, self.d_optimizer = made
 
     def freeze(self, stages: int) -> None:
-        """FreezeD: the ``stages`` lowest stages of the discriminator stay as they are.
-
-        Both optimizers begin anew.
-        """
+        """FreezeD: keep the discriminator's ``stages`` lowest stages; both optimizers begin anew."""
         frozen = {id(w) for stage in self.discriminator.stages[:stages] for w in stage.parameters()}
         for weight in self.discriminator.parameters():
             weight.requires_grad_(id(weight) not in frozen)
         self.taught = [w for w in self.discriminator.parameters() if w.requires_grad]
         self._create_optimizers()
 
-    def set_rates(self, factor: float, d_factor: float) -> None:
-        """Learning rates as shares of the peak; the discriminator's also of its own factor."""
+    def set_schedule(self, factor: float, d_factor: float, penalty: float = 1.0) -> None:
+        """Rates and penalty as shares of their peaks; ``d_factor`` is the discriminator's alone."""
+        self._penalty_share = penalty
         self.g_optimizer.param_groups[0]["lr"] = self.peak * factor
         rate = self.peak * factor * self.config.d_lr_factor * d_factor
         self.d_optimizer.param_groups[0]["lr"] = rate
@@ -156,7 +154,8 @@ class GanLearner:
     ) -> Tensor:
         """(B,) the gradient penalty that goes with the objective."""
         kind, total = self.objective.penalty, torch.zeros_like(real_scores)
-        if not self.gamma or kind == "none":
+        gamma = self.gamma * self._penalty_share
+        if not gamma or kind == "none":
             return total
 
         def critic(x: Tensor) -> Tensor:
@@ -165,13 +164,13 @@ class GanLearner:
 
         if kind == "wgan_gp":
             mix = torch.rand(len(real), 1, 1, 1, device=real.device)
-            return self.gamma * steepness_error(critic, real, fake, mix)
+            return gamma * steepness_error(critic, real, fake, mix)
         for x, scores in ((real, real_scores), (fake, fake_scores))[: 2 if kind == "r1_r2" else 1]:
             if self.config.penalty_form == "exact":
                 total = total + squared_slope(critic, x)
             else:
                 total = total + estimated_slope(critic, x, scores, torch.randn_like(x))
-        return self.gamma / 2 * total
+        return gamma / 2 * total
 
     def _teach_generator(
         self,

@@ -26,7 +26,7 @@ REPLAN = 0.05  # relative error in the planned length that is put right
 MOST_PASSES = 4000  # over the training pictures; more would only copy them
 SPEED_MEMORY = 0.8  # weight of the past in the speed that plans the rest
 
-DECAY_FROM, DECAY_TO = 0.5, 0.1  # of the run; of the learning rate
+DECAY_FROM, DECAY_TO = 0.5, 0.1  # of the run; of the learning rate and the penalty
 
 AUGMENT_EVERY = 8  # steps between two adjustments of the augmentation
 AUGMENT_TARGET = 0.5  # overfitting that is tolerated; arXiv 2006.06676 finds 0.6 and below best
@@ -106,6 +106,13 @@ class GanProgress:
             return self.rate_factor
         late = max(0.0, (self.share() - DECAY_FROM) / (1 - DECAY_FROM))
         return self.rate_factor * (1 - (1 - DECAY_TO) * late)
+
+    def penalty(self, config: GanConfig) -> float:
+        """The gradient penalty's weight now, as a share of its first: down to a tenth.
+
+        A generator that has come near needs a sharper critic; arXiv 2501.05441's recipe.
+        """
+        return 1.0 if config.schedule == "constant" else 1 - (1 - DECAY_TO) * self.share()
 
     def adjust_strength(self, config: GanConfig, overfit: float) -> None:
         """More augmentation while the discriminator overfits, less while it does not."""

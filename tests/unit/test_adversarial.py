@@ -318,7 +318,7 @@ def unmoved(network: nn.Module, before: list[Tensor]) -> list[bool]:
 
 def teach(learner: GanLearner, steps: int, *, g: bool, d: bool) -> list[tuple[float, float]]:
     """Steps in which only one network learns; gives the scores of real and generated pictures."""
-    learner.set_rates(1.0, 1.0 if d else 0.0)
+    learner.set_schedule(1.0, 1.0 if d else 0.0)
     if not g:
         learner.g_optimizer.param_groups[0]["lr"] = 0.0
     made = [learner.step(number * learner.batch_size, 0.0) for number in range(steps)]
@@ -358,7 +358,7 @@ def test_the_generator_answers_the_discriminator_of_the_same_step(
     means = learner.step(0, 0.0)
     assert means.g_loss.item() != pytest.approx(-means.fake.item(), abs=1e-6)
     still = make_learner(dataclasses.replace(TINY, loss="wgan_gp"))
-    still.set_rates(1.0, 0.0)
+    still.set_schedule(1.0, 0.0)
     means = still.step(0, 0.0)
     assert means.g_loss.item() == pytest.approx(-means.fake.item(), abs=1e-6)
 

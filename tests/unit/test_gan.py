@@ -346,6 +346,13 @@ def test_rates_fall_in_the_second_half_only() -> None:
     assert progress_at(1).rate(dataclasses.replace(config, schedule="constant")) == 1
 
 
+def test_the_penalty_falls_all_along() -> None:
+    config = GanConfig()
+    weights = [progress_at(share).penalty(config) for share in (0, 0.5, 1)]
+    assert weights == pytest.approx([1, 0.55, 0.1])
+    assert progress_at(1).penalty(dataclasses.replace(config, schedule="constant")) == 1
+
+
 def test_the_plan_follows_the_speed() -> None:
     config, progress = GanConfig(minutes=1.0), progress_at(0.5, 10_000)
     progress.images_per_second = 20.0  # much slower than planned, with 29 s left
