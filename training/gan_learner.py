@@ -81,7 +81,7 @@ class GanLearner:
         self.g_optimizer, self.d_optimizer = made
 
     def freeze(self, stages: int) -> None:
-        """FreezeD: keep the discriminator's ``stages`` lowest stages; both optimizers begin anew."""
+        """FreezeD: keep the discriminator's lowest ``stages``; both optimizers begin anew."""
         frozen = {id(w) for stage in self.discriminator.stages[:stages] for w in stage.parameters()}
         for weight in self.discriminator.parameters():
             weight.requires_grad_(id(weight) not in frozen)
