@@ -28,7 +28,7 @@ SPEED_MEMORY = 0.8  # weight of the past in the speed that plans the rest
 
 DECAY_FROM, DECAY_TO = 0.5, 0.1  # of the run; of the learning rate and the penalty
 
-AUGMENT_EVERY = 8  # steps between two adjustments of the augmentation
+AUGMENT_EVERY = 32  # steps between two adjustments of the augmentation, 1 % of the time
 AUGMENT_TARGET = 0.5  # overfitting that is tolerated; arXiv 2006.06676 finds 0.6 and below best
 AUGMENT_RAMP = 0.2  # of the run from no augmentation to the most
 OVERFIT_MEMORY = 0.75
