@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from training.home import Home
 from training.imageset import GIVEN_SPLITS, ImageSet, ImageSetWriter
+from training.runs import RunManager
 
 PictureBytes = Callable[..., bytes]
 MakeFolder = Callable[[Mapping[str, bytes]], Path]
@@ -115,3 +117,11 @@ def make_set(tmp_path: Path) -> MakeSet:
         )
 
     return make
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[RunManager]:
+    """Runs in a home of their own, on one CPU worker."""
+    manager = RunManager(Home(tmp_path / "home"), devices=("cpu",))
+    yield manager
+    manager.close()

@@ -10,8 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from models.gans.layers import Generator
-from models.gans.registry import GanShape, create_generator
+from models.gans.registry import GanShape
 from training.batches import load_squares
 from training.checkpoint import Checkpoint, pack
 from training.events import Event, Finished, Picture, Step
@@ -22,7 +21,7 @@ from training.gan_view import JUDGED, LOOK_SAMPLES, grid_latents, judged, suspec
 from training.imageset import ImageSet
 from training.judge import REFERENCE, Judge, Meters, looks_collapsed
 from training.media import picture_grid
-from training.sample import GRID_COLUMNS, make_pictures
+from training.sample import GRID_COLUMNS, generator_from, make_pictures
 
 
 def conclude_gan(
@@ -46,14 +45,14 @@ def conclude_gan(
     elif newest and progress.looked_seen != progress.seen:
         val = load_squares(images, split.val, side, device)
         judge = Judge(space, train, val, labels, seed=config.seed)
-        generator = _restored(newest, shape, device)
+        generator = generator_from(shape, newest).to(device)
         meters, _ = yield from judged(
             judge, generator, shape.latent_size, labels, count=LOOK_SAMPLES, progress=1.0
         )
         if progress.best_kid is None or meters.kid < progress.best_kid:
             weights, progress.best_seen = newest, progress.seen
 
-    generator = _restored(weights, shape, device)
+    generator = generator_from(shape, weights).to(device)
     test = load_squares(images, split.test, side, device)
     judge = Judge(space, train, test, labels, seed=config.seed)
     meters, samples = yield from judged(
@@ -69,13 +68,6 @@ def conclude_gan(
     result = _result(config, images, progress, meters, str(device))
     yield Step("done", progress.seen, progress.seconds, 1.0, progress.images_per_second)
     yield Finished(result, model_checkpoint(images, shape, weights, last.part("discriminator")))
-
-
-def _restored(weights: Mapping[str, Tensor], shape: GanShape, device: torch.device) -> Generator:
-    with torch.device("meta"):
-        generator = create_generator(shape)
-    generator.load_state_dict(weights, assign=True)
-    return generator.to(device).eval().requires_grad_(False)
 
 
 def model_checkpoint(

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from models.registry import restore_model
-from training import checkpoint as checkpoints
 from training.batches import to_batch, to_unit
 from training.imageset import centre_square
+from training.record import load_model
 from training.text import UserError
 
 KEPT_IN_MEMORY = 8  # models; a class of thirty tries few different ones at a time
@@ -27,12 +27,7 @@ class Predictor:
         Raises:
             UserError: the run has no model, it can't be read, or it is a generator.
         """
-        try:
-            saved = checkpoints.load(folder / "model")
-        except FileNotFoundError as problem:
-            raise UserError("run.no_model", name=folder.name) from problem
-        except checkpoints.CheckpointDamaged as problem:
-            raise UserError("run.damaged", name=folder.name) from problem
+        saved = load_model(folder)
         if saved.state["kind"] != "classifier":
             raise UserError("predict.generator", name=folder.name)
         self.class_names: list[str] = saved.state["class_names"]

@@ -24,7 +24,7 @@ from training.events import Event, Finished, Picture, Resumed, Saved, to_json
 from training.gan_config import GanConfig
 from training.imageset import ImageSet
 from training.media import write_png
-from training.text import Message
+from training.text import Message, UserError
 
 log = logging.getLogger(__name__)
 
@@ -241,6 +241,20 @@ class RunFolder:
         """The result's plain data, once there is one."""
         path = self.path / "result.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def load_model(folder: Path) -> Checkpoint:
+    """The finished model of the run in ``folder``.
+
+    Raises:
+        UserError: there is none yet, or it can't be read.
+    """
+    try:
+        return checkpoints.load(folder / "model")
+    except FileNotFoundError as problem:
+        raise UserError("run.no_model", name=folder.name) from problem
+    except checkpoints.CheckpointDamaged as problem:
+        raise UserError("run.damaged", name=folder.name) from problem
 
 
 def write_json(path: Path, data: Any) -> None:

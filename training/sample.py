@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from torch import Tensor
 from models.gans.layers import Generator
 from models.gans.registry import GanShape, create_generator
 from models.latent import draw_latents
-from training import checkpoint as checkpoints
 from training.checkpoint import Checkpoint
+from training.record import load_model
 from training.text import UserError
 
 BATCH = 64
@@ -62,10 +62,19 @@ def restore_generator(saved: Checkpoint) -> tuple[Generator, GanShape]:
         RuntimeError, ValueError, KeyError: the weights fit no network that can be built.
     """
     shape = GanShape.from_json(saved.state["shape"])
+    return generator_from(shape, saved.part("generator")), shape
+
+
+def generator_from(shape: GanShape, weights: Mapping[str, Tensor]) -> Generator:
+    """The generator that ``weights`` were taken from, in eval mode; it takes them over.
+
+    Raises:
+        RuntimeError: they belong to another network.
+    """
     with torch.device("meta"):
         generator = create_generator(shape)
-    generator.load_state_dict(saved.part("generator"), assign=True)
-    return generator.eval().requires_grad_(False), shape
+    generator.load_state_dict(weights, assign=True)
+    return generator.eval().requires_grad_(False)
 
 
 class Sampler:
@@ -77,12 +86,7 @@ class Sampler:
         Raises:
             UserError: the run has no generator, or it can't be read.
         """
-        try:
-            saved = checkpoints.load(folder / "model")
-        except FileNotFoundError as problem:
-            raise UserError("run.no_model", name=folder.name) from problem
-        except checkpoints.CheckpointDamaged as problem:
-            raise UserError("run.damaged", name=folder.name) from problem
+        saved = load_model(folder)
         if saved.state["kind"] != "gan":
             raise UserError("gan.not_a_generator", name=folder.name)
         try:

@@ -85,6 +85,11 @@ class Form:
         return str(values[self.run_name] or "").strip()[:80]
 
 
+def choices_of(form: str, name: str, options: Sequence[str]) -> Said:
+    """The choices of a field, each called ``<form>.<name>_<option>``."""
+    return lambda language: [(t(f"{form}.{name}_{each}", language), each) for each in options]
+
+
 def lined_choices(key: Callable[[str], str], options: Sequence[str]) -> Said:
     """Options whose explanation, ``<key>_info``, stands on a line of its own."""
     return lambda lang: [

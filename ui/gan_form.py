@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 
 from models.gans.registry import ARCHITECTURES, WIDTHS, list_architectures
-from models.registry import BACKBONES
 from training.gan_config import (
     AUGMENTATIONS,
     GAN_TEXTBOOK,
@@ -16,16 +15,16 @@ from training.gan_config import (
     RESOLUTIONS,
     SCHEDULES,
     GanConfig,
+    teachers,
 )
 from training.losses import OBJECTIVES
 from training.snapshot import Snapshot
 from training.splits import split_for_generator
 from training.text import UserError, t
-from ui.form import Form, backbone_label, lined_choices
+from ui.form import Form, backbone_label, choices_of, lined_choices
 from ui.frame import Frame, Updates, Values, Visitor
 from ui.gan_plan import command_line, plan_html
 from ui.session import DataSet, require_run, run_labels
-from ui.text import Said
 from ui.train_plan import run_name
 
 CHOICES = {
@@ -74,7 +73,10 @@ class GanForm(Form):
                     elem_classes="pills",
                 )
                 self.field(
-                    "loss", gr.Dropdown, choices_of("loss", list(OBJECTIVES)), filterable=False
+                    "loss",
+                    gr.Dropdown,
+                    choices_of("gan", "loss", list(OBJECTIVES)),
+                    filterable=False,
                 )
                 self.field(
                     "start_from",
@@ -92,7 +94,7 @@ class GanForm(Form):
             self.field("width", gr.Dropdown, width_choices, value=width, filterable=False)
         with gr.Row():
             for name, options in CHOICES.items():
-                self.field(name, gr.Dropdown, choices_of(name, options), filterable=False)
+                self.field(name, gr.Dropdown, choices_of("gan", name, options), filterable=False)
         with gr.Row():
             self.field("teacher", gr.Dropdown, teacher_choices, filterable=False)
             self.field("mirror", gr.Checkbox)
@@ -228,16 +230,10 @@ def sources(runs: Sequence[Snapshot]) -> list[Snapshot]:
     return [run for run in runs if run.about.kind == GanConfig.kind and run.result is not None]
 
 
-def choices_of(name: str, options: Sequence[str]) -> Said:
-    """The choices of a field, each called ``gan.<field>_<option>``."""
-    return lambda language: [(t(f"gan.{name}_{each}", language), each) for each in options]
-
-
 def teacher_choices(language: str) -> list[tuple[str, str]]:
     """The pretrained backbones that a discriminator can look through, or none of them."""
-    able = [name for name, entry in BACKBONES.items() if entry.card is not None]
     none = (t("gan.no_teacher", language), "")
-    return [none, *((backbone_label(name, language), name) for name in able)]
+    return [none, *((backbone_label(name, language), name) for name in teachers())]
 
 
 def width_choices(language: str) -> list[tuple[str, int]]:

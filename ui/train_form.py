@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -19,10 +19,9 @@ from training.config import (
 )
 from training.splits import split_images
 from training.text import UserError, t
-from ui.form import Form, backbone_label, lined_choices
+from ui.form import Form, backbone_label, choices_of, lined_choices
 from ui.frame import Frame, Updates, Values, Visitor
 from ui.session import DataSet
-from ui.text import Said
 from ui.train_plan import command_line, plan_html, run_name
 
 WHOLE = ("batch_size", "seed", "image_size", "images")
@@ -62,7 +61,7 @@ class TrainForm(Form):
             self.build_name()
             self.lr_mode = make(
                 gr.Radio,
-                {"label": "train.lr_mode", "choices": choices_of("lr", ("find", "own"))},
+                {"label": "train.lr_mode", "choices": choices_of("train", "lr", ("find", "own"))},
                 value="find",
             )
             self.field("lr", gr.Number, value=TEXTBOOK.lr, step=0.0001, visible=False)
@@ -72,7 +71,7 @@ class TrainForm(Form):
                 ("schedule", SCHEDULES),
                 ("augment", AUGMENTATIONS),
             ):
-                self.field(name, gr.Dropdown, choices_of(name, options), filterable=False)
+                self.field(name, gr.Dropdown, choices_of("train", name, options), filterable=False)
         with gr.Row():
             for name in ("mirror", "class_weights"):
                 self.field(name, gr.Checkbox)
@@ -164,11 +163,6 @@ class TrainForm(Form):
     def usual_name(self, config: ClassifierConfig, dataset: DataSet, language: str) -> str:
         """What to call a run that its owner did not name."""
         return run_name(dataset, t(f"train.method_{config.method}", language), language)
-
-
-def choices_of(name: str, options: Sequence[str]) -> Said:
-    """The choices of a field, each called ``train.<field>_<option>``."""
-    return lambda language: [(t(f"train.{name}_{each}", language), each) for each in options]
 
 
 def backbone_choices(language: str) -> list[tuple[str, str]]:

@@ -1,14 +1,24 @@
-"""What the style families share: mapping network, style mixing, truncation and noise."""
+"""What the style families share: mapping, style mixing, truncation, noise, discriminator."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from models.gans.equalised import GAIN, EqualLinear
-from models.gans.layers import SLOPE, Generator, LatentInput
+from models.gans.equalised import GAIN, EqualLinear, style_neck
+from models.gans.layers import (
+    LOWEST,
+    SLOPE,
+    Discriminator,
+    Generator,
+    LatentInput,
+    ProjectionHead,
+    channels_at,
+    resolutions_up_to,
+)
 
 MAPPING_RATE = 0.01  # of the mapping network's learning rate (arXiv 1812.04948, appendix C)
 MIXING = 0.9  # share of pictures with two styles while training (the same, table 2)
@@ -161,3 +171,26 @@ class StyleGenerator(Generator):
         self.w_batches += seen
         step = seen / self.w_batches.clamp(1, SLOWEST_MEAN)
         self.w_mean += step[:, None] * (sums / counts.clamp(min=1)[:, None] - self.w_mean)
+
+
+class StyleDiscriminator(Discriminator):
+    """Blocks down to 4x4, minibatch standard deviation, and the head.
+
+    A family gives ``block``, from (side, width, takes_picture=...) to a module that takes maps, or
+    the picture itself, of that side and halves it.
+    """
+
+    block: Callable[..., nn.Module]
+
+    def __init__(self, resolution: int, class_count: int, width: int) -> None:
+        """Make random weights; ``width`` is the number of channels at 32 px."""
+        super().__init__()
+        self.blocks = nn.ModuleDict(
+            {
+                str(side): self.block(side, width, takes_picture=side == resolution)
+                for side in reversed(list(resolutions_up_to(resolution)))
+            }
+        )
+        channels = channels_at(LOWEST, width)
+        self.neck = style_neck(channels)
+        self.head = ProjectionHead(EqualLinear(channels, 1), channels, class_count)

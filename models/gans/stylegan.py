@@ -16,17 +16,14 @@ from models.gans.equalised import (
     EqualConv,
     EqualLinear,
     UpConv,
-    style_neck,
 )
 from models.gans.layers import (
     LOWEST,
-    Discriminator,
-    ProjectionHead,
     activate,
     channels_at,
     resolutions_up_to,
 )
-from models.gans.style import LayerNoise, Noise, StyleGenerator
+from models.gans.style import LayerNoise, Noise, StyleDiscriminator, StyleGenerator
 
 DEPTH = 8  # of the mapping network (section 2 of the paper)
 
@@ -124,18 +121,7 @@ class PlainDown(nn.Module):
         return activate(self.down(activate(self.conv(x))))
 
 
-class StyleganDiscriminator(Discriminator):
-    """Plain blocks down to 4x4, minibatch standard deviation, and the head."""
+class StyleganDiscriminator(StyleDiscriminator):
+    """Plain blocks."""
 
-    def __init__(self, resolution: int, class_count: int, width: int) -> None:
-        """Make random weights; ``width`` is the number of channels at 32 px."""
-        super().__init__()
-        self.blocks = nn.ModuleDict(
-            {
-                str(side): PlainDown(side, width, takes_picture=side == resolution)
-                for side in reversed(list(resolutions_up_to(resolution)))
-            }
-        )
-        channels = channels_at(LOWEST, width)
-        self.neck = style_neck(channels)
-        self.head = ProjectionHead(EqualLinear(channels, 1), channels, class_count)
+    block = PlainDown

@@ -14,18 +14,15 @@ from models.gans.equalised import (
     DownConv,
     EqualConv,
     EqualLinear,
-    style_neck,
     upsample_conv,
 )
 from models.gans.layers import (
     LOWEST,
-    Discriminator,
-    ProjectionHead,
     activate,
     channels_at,
     resolutions_up_to,
 )
-from models.gans.style import LayerNoise, Noise, StyleGenerator
+from models.gans.style import LayerNoise, Noise, StyleDiscriminator, StyleGenerator
 
 DEPTH = 2  # of the mapping network, as for 32 px pictures in arXiv 2006.06676
 
@@ -157,18 +154,7 @@ class ResidualDown(nn.Module):
         return short + y
 
 
-class Stylegan2Discriminator(Discriminator):
-    """Residual blocks down to 4x4, minibatch standard deviation, and the head."""
+class Stylegan2Discriminator(StyleDiscriminator):
+    """Residual blocks."""
 
-    def __init__(self, resolution: int, class_count: int, width: int) -> None:
-        """Make random weights; ``width`` is the number of channels at 32 px."""
-        super().__init__()
-        self.blocks = nn.ModuleDict(
-            {
-                str(side): ResidualDown(side, width, takes_picture=side == resolution)
-                for side in reversed(list(resolutions_up_to(resolution)))
-            }
-        )
-        channels = channels_at(LOWEST, width)
-        self.neck = style_neck(channels)
-        self.head = ProjectionHead(EqualLinear(channels, 1), channels, class_count)
+    block = ResidualDown

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,14 @@ import torch
 from torch import Tensor
 
 from tests.conftest import MakeSet
+from tests.waiting import has_saved, is_, wait
 from training.device import create_fabric
 from training.events import Finished, Saved
 from training.gan import train_gan
 from training.gan_config import GanConfig
 from training.gan_learner import GanLearner, StepMeans
-from training.home import Home
 from training.runs import RunManager
 from training.sample import load_sampler
-from training.snapshot import Snapshot
 
 SHORT = GanConfig(images=48, width=4, batch_size=4, augment="none")
 LONG = dataclasses.replace(SHORT, images=40_000)
@@ -36,33 +34,6 @@ def quick_looks_and_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("training.gan_view.SAVE_SECONDS", 0.1)
     monkeypatch.setattr("training.gan_view.SAVE_BUDGET_SHARE", 0.0)
     monkeypatch.setattr("training.conclude_gan.JUDGED", 16)
-
-
-@pytest.fixture
-def manager(tmp_path: Path) -> Iterator[RunManager]:
-    manager = RunManager(Home(tmp_path / "home"), devices=("cpu",))
-    yield manager
-    manager.close()
-
-
-def wait(
-    manager: RunManager, run_id: str, until: Callable[[Snapshot], bool], seconds: float = 60
-) -> Snapshot:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        snapshot = manager.snapshot(run_id)
-        if until(snapshot):
-            return snapshot
-        time.sleep(0.02)
-    raise AssertionError(f"still {snapshot.status}: {snapshot}")
-
-
-def is_(*statuses: str) -> Callable[[Snapshot], bool]:
-    return lambda snapshot: snapshot.status in statuses
-
-
-def has_saved(manager: RunManager, run_id: str) -> Callable[[Snapshot], bool]:
-    return lambda _: (manager.folder(run_id).path / "checkpoint").exists()
 
 
 def test_a_run_ends_with_a_generator_that_can_be_read_without_the_app(

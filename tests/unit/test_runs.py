@@ -9,18 +9,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import MakeSet
+from tests.waiting import has_saved, is_, wait
 from training.config import ClassifierConfig
 from training.events import Tick
 from training.home import Home
 from training.record import RunFolder
 from training.runs import RunManager
-from training.snapshot import Snapshot
 from training.text import UserError
 
 SHORT = ClassifierConfig(
@@ -28,33 +28,6 @@ SHORT = ClassifierConfig(
 )
 LONG = dataclasses.replace(SHORT, images=16_000)
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def manager(tmp_path: Path) -> Iterator[RunManager]:
-    manager = RunManager(Home(tmp_path / "home"), devices=("cpu",))
-    yield manager
-    manager.close()
-
-
-def wait(
-    manager: RunManager, run_id: str, until: Callable[[Snapshot], bool], seconds: float = 60
-) -> Snapshot:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        snapshot = manager.snapshot(run_id)
-        if until(snapshot):
-            return snapshot
-        time.sleep(0.02)
-    raise AssertionError(f"still {snapshot.status}: {snapshot}")
-
-
-def is_(*statuses: str) -> Callable[[Snapshot], bool]:
-    return lambda snapshot: snapshot.status in statuses
-
-
-def has_saved(manager: RunManager, run_id: str) -> Callable[[Snapshot], bool]:
-    return lambda _: (manager.folder(run_id).path / "checkpoint").exists()
 
 
 def test_a_run_ends_with_a_result_that_can_be_read_without_the_app(
