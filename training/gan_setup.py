@@ -29,6 +29,7 @@ SHOWN_NAMES = 6
 # The images that a network of medium width should see at least; with less time, a narrower one
 # that sees more of them makes better pictures. With plenty, a wider one has time to learn.
 ENOUGH_IMAGES, PLENTY_IMAGES = 25_000, 2_000_000
+FEWEST_IMAGES = 5_000  # with fewer the samples are blots, whatever the network
 
 
 def begin(
@@ -271,6 +272,8 @@ def _advice(config: GanConfig, images: ImageSet, progress: GanProgress) -> Itera
     assert progress.plan is not None
     count = len(progress.split.train)
     yield Notice(progress.plan.message(count, progress.shape))
+    if progress.plan.total < FEWEST_IMAGES and not config.start_from:
+        yield Notice(Message("notice.gan_short", {"total": progress.plan.total}))
     if not len(progress.split.val):
         yield Notice(Message("notice.gan_tiny", {"count": count, "least": GAN_LEAST}))
     if config.teacher:

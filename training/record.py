@@ -237,6 +237,10 @@ class RunFolder:
         except FileNotFoundError:
             return None
 
+    def has_weights(self) -> bool:
+        """Whether there is a model or a checkpoint that another run could begin with."""
+        return any((self.path / name).exists() for name in ("model", "checkpoint"))
+
     def result(self) -> Mapping[str, Any] | None:
         """The result's plain data, once there is one."""
         path = self.path / "result.json"

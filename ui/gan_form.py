@@ -162,12 +162,19 @@ class GanForm(Form):
             if name != "minutes"
         }
 
+    def sources(self, runs: Sequence[Snapshot]) -> list[Snapshot]:
+        """Those of the runs that have a generator to start from, be it one that was cut short."""
+        folder = self.frame.manager.folder
+        return [
+            run for run in runs if run.about.kind == GanConfig.kind and folder(run.id).has_weights()
+        ]
+
     def show_sources(self, mine: Sequence[Snapshot], language: str, forget: bool) -> Updates:
         """The visitor's generators as places to start from; ``forget`` what had been chosen."""
         labels = run_labels(mine)
         choices = [(t("gan.from_scratch", language), "")]
         choices += [
-            (t("gan.from_run", language, name=labels[run.id]), run.id) for run in sources(mine)
+            (t("gan.from_run", language, name=labels[run.id]), run.id) for run in self.sources(mine)
         ]
         dropdown = gr.Dropdown(choices=choices, value="") if forget else gr.Dropdown(choices)
         return {self.fields["start_from"]: dropdown}
@@ -185,7 +192,7 @@ class GanForm(Form):
             return None
         run_id = require_run(self.frame.manager, visitor.owner, wanted)
         run = self.frame.manager.snapshot(run_id)
-        if not sources([run]):
+        if not self.sources([run]):
             raise UserError("page.no_such_run")
         return run
 
@@ -223,11 +230,6 @@ class GanForm(Form):
     def usual_name(self, config: GanConfig, dataset: DataSet, language: str) -> str:
         """What to call a run that its owner did not name."""
         return run_name(dataset, t(f"gan.arch_{config.architecture}", language), language)
-
-
-def sources(runs: Sequence[Snapshot]) -> list[Snapshot]:
-    """Those of the runs that have a generator to start from."""
-    return [run for run in runs if run.about.kind == GanConfig.kind and run.result is not None]
 
 
 def teacher_choices(language: str) -> list[tuple[str, str]]:

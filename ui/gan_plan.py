@@ -7,6 +7,7 @@ import dataclasses
 from models.gans.cost import gan_cost
 from models.gans.registry import ARCHITECTURES, GanShape
 from models.registry import BACKBONES
+from training.device import list_devices
 from training.gan_config import GanConfig, penalty_weight
 from training.gan_setup import class_count
 from training.imageset import ImageSet
@@ -15,6 +16,8 @@ from training.text import t
 from ui.session import DataSet, config_changes
 from ui.text import box, duration, say
 from ui.train_plan import command
+
+LARGE = 256  # px that only a graphics card learns in bearable time
 
 
 def plan_html(config: GanConfig, images: ImageSet, split: Split, language: str) -> str:
@@ -96,6 +99,8 @@ def _advice(config: GanConfig, split: Split, language: str) -> list[str]:
         advice.append(t("gan.advice_augment", language))
     if count < GAN_PLENTY and not config.start_from:
         advice.append(t("gan.advice_transfer", language))
+    if config.resolution >= LARGE and list_devices()[0] == "cpu":
+        advice.append(t("gan.advice_large", language, side=config.resolution))
     return advice
 
 

@@ -13,7 +13,7 @@ from training.text import UserError, t
 from ui.data_view import data_title, is_for_generators
 from ui.form import lined_choices
 from ui.frame import Frame, Updates, Values, Visitor
-from ui.gan_form import GanForm, sources
+from ui.gan_form import GanForm
 from ui.session import DataSet
 from ui.text import box, empty_state, problem_html, say
 from ui.train_form import TrainForm
@@ -147,14 +147,15 @@ class TrainTab:
     def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
         """The generators to start from, where they have changed. Called every second."""
         mine = self.frame.manager.runs(visitor.owner)
-        ids = tuple(run.id for run in sources(mine))
-        names = tuple(run.about.name for run in sources(mine))
+        form = self.forms[GanConfig.kind]
+        sources = form.sources(mine)
+        ids = tuple(run.id for run in sources)
+        names = tuple(run.about.name for run in sources)
         key, before = (visitor.language, ids, names), seen.get("sources")
         if before == key:
             return {}, seen
         # One that has been deleted may be the one that was chosen.
         gone = isinstance(before, tuple) and bool(set(before[1]) - set(ids))
-        form = self.forms[GanConfig.kind]
         return form.show_sources(mine, visitor.language, gone), {**seen, "sources": key}
 
     def show(self, visitor: Visitor, values: Values) -> Updates:

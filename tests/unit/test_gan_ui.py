@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shlex
+import shutil
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -200,6 +201,20 @@ def test_a_source_that_is_deleted_is_no_longer_chosen(page: Page) -> None:
     assert tab.live(who, seen) == ({}, seen)
 
 
+def test_a_run_that_was_cut_short_can_be_started_from(page: Page, images: ImageSet) -> None:
+    manager, form = page.frame.manager, form_of(page)
+    (run,) = manager.runs(ANNA)
+    folder = manager.folder(run.id).path
+    (folder / "result.json").unlink()
+    assert form.sources(manager.runs(ANNA)) == [run]
+    (folder / "model").rename(folder / "checkpoint")
+    assert form.sources([run]) == [run]
+    shutil.rmtree(folder / "checkpoint")
+    assert form.sources([run]) == []
+    with pytest.raises(UserError):
+        form.config(visitor(page), values_of(page, start_from=run.id))
+
+
 def parsed(command: str) -> Mapping[str, Any]:
     words = shlex.split(command)
     assert words[:3] == ["python", "-m", "training"]
@@ -256,6 +271,18 @@ def test_few_pictures_get_honest_advice(
     values = {"count": count if count < 50 else 48, "least": 50}
     assert t(said, "zh", **values) in plan
     assert t(not_said, "zh", **values) not in plan
+
+
+@pytest.mark.parametrize(("device", "warned"), [("cpu", True), ("cuda:0", False)])
+def test_large_pictures_are_advised_against_where_there_is_no_graphics_card(
+    page: Page, images: ImageSet, monkeypatch: pytest.MonkeyPatch, device: str, warned: bool
+) -> None:
+    monkeypatch.setattr("ui.gan_plan.list_devices", lambda: (device,))
+    dataset = keep(page, images)
+    for side in (64, 256):
+        config = GanConfig(architecture="stylegan2", resolution=side)
+        plan = form_of(page).plan(config, dataset, "en")
+        assert (t("gan.advice_large", "en", side=side) in plan) == (warned and side == 256)
 
 
 # ---- pictures over time
