@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--device", default=list_devices()[0])
     parser.add_argument("--grids", type=Path, help="folder for a grid of samples of each")
-    parser.add_argument("--without", default="", help="contestants to leave out, by commas")
+    parser.add_argument("--without", nargs="*", default=[], help="contestants to leave out")
     options = parser.parse_args()
     device = torch.device(options.device)
     with tempfile.TemporaryDirectory(prefix="seedling-") as folder:
@@ -205,7 +205,7 @@ def _round(
 
     reference, figures = features(test), []
     for name, contest in contestants.items():
-        if name in options.without.split(","):
+        if name in options.without:
             continue
         make, facts = contest()
         samples, labels = make(JUDGED)

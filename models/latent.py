@@ -1,4 +1,8 @@
-"""Latent vectors: from seeds to points that a generator turns into pictures. Pure."""
+"""Latent vectors: from seeds, sliders and mixes to points, and from points to pictures. Pure.
+
+A *point* is what a generator is steered by: ``z`` (B, D) of the plain families, and the styles of
+all layers (B, L, D) of the style families, not truncated yet.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,156 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from models.gans.layers import Generator
+from models.gans.style import Noise, StyleGenerator
+
+PARALLEL = 1e-4  # sine of the angle below which an arc is a straight line
+LAYER_PARTS = ("coarse", "middle", "fine")  # thirds of a style network's layers
+
 
 def draw_latents(seeds: Sequence[int], size: int) -> Tensor:
     """(N, size) standard normal, one row for each seed; a row depends on its seed alone."""
     return torch.stack(
         [torch.randn(size, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     )
+
+
+def slerp(a: Tensor, b: Tensor, t: Tensor | float) -> Tensor:
+    """Go from ``a`` to ``b`` along the arc between them, where a straight line would fall short.
+
+    Normal vectors of many dimensions all have nearly the same length, and so has all of the arc:
+    K. Shoemake, "Animating rotation with quaternion curves", 1985; for GANs arXiv 1609.04468.
+
+    Args:
+        a: (..., D), which ``t`` = 0 gives exactly.
+        b: the same shape; ``t`` = 1 gives it exactly.
+        t: a number, or one for each vector, (..., 1).
+    """
+    t = torch.as_tensor(t, dtype=a.dtype, device=a.device)
+    lengths = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
+    cosine = ((a * b).sum(-1, keepdim=True) / lengths.clamp(min=1e-12)).clamp(-1, 1)
+    angle = cosine.acos()
+    sine = angle.sin()
+    straight = sine < PARALLEL
+    safe = torch.where(straight, torch.ones_like(sine), sine)
+    of_a = torch.where(straight, 1 - t, ((1 - t) * angle).sin() / safe)
+    of_b = torch.where(straight, t.expand_as(sine), (t * angle).sin() / safe)
+    # At the ends rounding would leave a trace of the other one.
+    of_a, of_b = torch.where(t == 0, 1.0, of_a), torch.where(t == 1, 1.0, of_b)
+    arc: Tensor = torch.where(t == 1, 0.0, of_a) * a + torch.where(t == 0, 0.0, of_b) * b
+    return arc
+
+
+def mutate(z: Tensor, strength: float, seeds: Sequence[int]) -> Tensor:
+    """Neighbours of ``z``, as typical of the normal distribution as ``z`` is.
+
+    Args:
+        z: (D,)
+        strength: 0 is ``z`` itself, 1 a vector that has nothing to do with it.
+        seeds: one for each neighbour.
+
+    Returns:
+        (N, D)
+    """
+    others = draw_latents(seeds, len(z)).to(z)
+    kept: float = (1 - strength**2) ** 0.5
+    return kept * z + strength * others
+
+
+class LatentSpace:
+    """How a generator is steered: by ``z``, through the family's own ``forward``."""
+
+    parts: tuple[str, ...] = ()  # names of the parts of its layers that can be steered alone
+
+    def __init__(self, generator: Generator) -> None:
+        """``generator`` is in eval mode."""
+        self.generator = generator
+
+    def enter(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """(B, latent_size), and classes or mixes of them, to points."""
+        return z
+
+    def move(self, points: Tensor, steps: Tensor, part: str = "") -> Tensor:
+        """Go ``steps`` (B, D) from ``points``, and stay as far from the middle as they were."""
+        moved = points + steps
+        before, after = (x.norm(dim=-1, keepdim=True) for x in (points, moved))
+        kept: Tensor = moved * (before / after.clamp(min=1e-12))
+        return kept
+
+    def mix(self, points: Tensor, others: Tensor, part: str) -> Tensor:
+        """Points with the styles of ``others`` in one part of the layers; here there is none."""
+        return points
+
+    def between(self, a: Tensor, b: Tensor, t: Tensor | float) -> Tensor:
+        """From the points ``a`` to ``b`` of the same shape: along the arc."""
+        return slerp(a, b, t)
+
+    def paint(
+        self,
+        points: Tensor,
+        labels: Tensor | None,
+        *,
+        psi: float = 1.0,
+        noise: Noise = "fixed",
+    ) -> Tensor:
+        """(B, 3, R, R) around [-1, 1]; see ``Generator.forward``."""
+        pictures: Tensor = self.generator(points, labels, psi=psi)
+        return pictures
+
+
+class StyleSpace(LatentSpace):
+    """How a style network is steered: by the style of each layer, where lines are straight."""
+
+    parts = LAYER_PARTS
+    generator: StyleGenerator
+
+    def enter(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """(B, latent_size) to (B, L, w_size)."""
+        w: Tensor = self.generator.mapping(z, labels)
+        return w[:, None].repeat(1, self.generator.layer_count, 1)
+
+    def move(self, points: Tensor, steps: Tensor, part: str = "") -> Tensor:
+        """Go ``steps`` (B, D) in the layers of ``part``, or in all."""
+        moved = points.clone()
+        moved[:, self.layers(part)] += steps[:, None]
+        return moved
+
+    def mix(self, points: Tensor, others: Tensor, part: str) -> Tensor:
+        """Points with the styles of ``others`` in the layers of ``part``."""
+        mixed = points.clone()
+        mixed[:, self.layers(part)] = others[:, self.layers(part)]
+        return mixed
+
+    def between(self, a: Tensor, b: Tensor, t: Tensor | float) -> Tensor:
+        """From the points ``a`` to ``b`` of the same shape: straight."""
+        return torch.lerp(a, b, torch.as_tensor(t, dtype=a.dtype, device=a.device))
+
+    def paint(
+        self,
+        points: Tensor,
+        labels: Tensor | None,
+        *,
+        psi: float = 1.0,
+        noise: Noise = "fixed",
+    ) -> Tensor:
+        """(B, 3, R, R) around [-1, 1]; see ``StyleGenerator.synthesis``."""
+        if psi != 1:
+            points = self.generator.truncate(points, labels, psi)
+        return self.generator.synthesis(points, noise=noise)
+
+    def layers(self, part: str) -> slice:
+        """Which layers a part of them is; all without a name.
+
+        Raises:
+            ValueError: there is no such part.
+        """
+        count = self.generator.layer_count
+        if not part:
+            return slice(0, count)
+        third = LAYER_PARTS.index(part)
+        return slice(round(third * count / 3), round((third + 1) * count / 3))
+
+
+def latent_space(generator: Generator) -> LatentSpace:
+    """The latent space of any family's generator."""
+    return (StyleSpace if isinstance(generator, StyleGenerator) else LatentSpace)(generator)

@@ -20,7 +20,7 @@ from training.text import Message, UserError
 
 REPORT_SECONDS, REPORT_SHARE, REPORTS = 1.0, 0.002, 200
 LOOKS = 8  # at most, evenly spaced; the last one is at the end
-LOOK_SHARE = 0.03  # of the time may go into looks
+LOOK_SHARE = 0.02  # of the time may go into looks
 RESERVE_SHARE, RESERVE_LEAST = 0.04, 1.0  # of the budget, and seconds, for the judgement
 REPLAN = 0.05  # relative error in the planned length that is put right
 MOST_PASSES = 4000  # over the training pictures; more would only copy them
@@ -28,7 +28,7 @@ SPEED_MEMORY = 0.8  # weight of the past in the speed that plans the rest
 
 DECAY_FROM, DECAY_TO = 0.5, 0.1  # of the run; of the learning rate and the penalty
 
-AUGMENT_EVERY = 32  # steps between two adjustments of the augmentation, 1 % of the time
+AUGMENT_EVERY = 64  # steps between two adjustments of the augmentation, 0.4 % of the time
 AUGMENT_TARGET = 0.5  # overfitting that is tolerated; arXiv 2006.06676 finds 0.6 and below best
 AUGMENT_RAMP = 0.2  # of the run from no augmentation to the most
 OVERFIT_MEMORY = 0.75

@@ -24,13 +24,13 @@ from training.sample import BATCH, GRID_COLUMNS, GRID_LATENTS, grid_labels, make
 from training.text import Message
 
 GRID_SEED, LOOK_SEED = 1, 2
-GRID_SOONEST, GRID_LATEST, GRID_SHARE, GRID_MOST = 2.0, 4.5, 0.02, 0.1
+GRID_SOONEST, GRID_LATEST, GRID_SHARE, GRID_MOST = 2.0, 4.5, 0.015, 0.1
 LOOK_SAMPLES = 512
 FEWEST, LOOKED_AT_PER_SECOND = 200, 5.0  # real pictures of each kind, of a second of the budget
 JUDGED = 1000  # samples in the last judgement
 RESERVE_LEAST, RESERVE_MARGIN = 1.0, 1.3  # seconds for it, and for the metrics beside features
 RESERVE_MOST = 0.25  # of the budget
-SAVE_SECONDS, SAVE_LATEST = 15.0, 30.0  # between two checkpoints; the later the longer a run
+SAVE_SECONDS, SAVE_LATEST = 20.0, 30.0  # between two checkpoints; the later the longer a run
 SAVE_BUDGET_SHARE = 0.1
 
 

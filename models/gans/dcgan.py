@@ -12,7 +12,7 @@ from models.gans.layers import (
     Generator,
     ProjectionHead,
     channels_at,
-    need_labels,
+    class_vectors,
     resolutions_up_to,
 )
 
@@ -50,10 +50,8 @@ class ClassNorm(nn.Module):
         x = self.norm(x)
         if not self.class_count:
             return x
-        classes = need_labels(labels, self.class_count)
-        return torch.addcmul(
-            self.bias(classes)[:, :, None, None], x, self.gain(classes)[:, :, None, None]
-        )
+        gain, bias = (class_vectors(each, labels) for each in (self.gain, self.bias))
+        return torch.addcmul(bias[:, :, None, None], x, gain[:, :, None, None])
 
 
 class DcganUp(nn.Module):
@@ -98,14 +96,27 @@ class DcganGenerator(Generator):
 
     def forward(self, z: Tensor, labels: Tensor | None = None, *, psi: float = 1.0) -> Tensor:
         """See ``Generator``."""
-        x = self.linear(psi * z)
-        if self.classes is not None:
-            x = x + self.classes(need_labels(labels, self.class_count))
-        # Channels last in memory, as the convolutions want it on a CPU: (B, C, 4, 4).
-        x = self.start(x.view(len(z), LOWEST, LOWEST, -1).permute(0, 3, 1, 2), labels).relu_()
+        x = self._start(psi * z, labels)
         for block in self.blocks.values():
             x = block(x, labels)
         return torch.tanh(self.to_rgb[str(self.resolution)](x))
+
+    def early_features(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """See ``Generator``: maps of 8x8."""
+        first = next(iter(self.blocks.values()))
+        maps: Tensor = first(self._start(z, labels), labels)
+        return maps.flatten(1)
+
+    def _start(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """The maps that the blocks begin with, (B, C, 4, 4)."""
+        x = self.linear(z)
+        if self.classes is not None:
+            x = x + class_vectors(self.classes, labels)
+        # Channels last in memory, as the convolutions want it on a CPU: (B, C, 4, 4).
+        maps: Tensor = self.start(
+            x.view(len(z), LOWEST, LOWEST, -1).permute(0, 3, 1, 2), labels
+        ).relu_()
+        return maps
 
 
 class DcganDiscriminator(Discriminator):

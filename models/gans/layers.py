@@ -56,7 +56,8 @@ class Generator(nn.Module):
 
         Args:
             z: (B, latent_size), standard normal.
-            labels: (B,) int64, each below ``class_count``; not looked at without classes.
+            labels: (B,) int64, each below ``class_count``, or (B, class_count) float32, the
+                weights of a mix of classes; not looked at without classes.
             psi: truncation: 1 is all of the variety, 0 the mean picture (of each class).
 
         Returns:
@@ -65,6 +66,13 @@ class Generator(nn.Module):
 
         Raises:
             ValueError: there are classes, but no ``labels``.
+        """
+        raise NotImplementedError
+
+    def early_features(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """(B, F): what the first layers make of (B, latent_size); GANSpace looks at them.
+
+        The style families have no such thing: there a style's weights are looked at.
         """
         raise NotImplementedError
 
@@ -102,15 +110,26 @@ class Discriminator(nn.Module):
         return scores
 
 
-def need_labels(labels: Tensor | None, class_count: int) -> Tensor:
-    """The labels of a conditional network.
+def class_vectors(embedding: nn.Embedding, labels: Tensor | None) -> Tensor:
+    """The learned vector of each picture's class, or of its mix of classes.
+
+    Args:
+        embedding: one row for each class.
+        labels: (B,) int64, or the weights of mixes, (B, class_count) float32.
+
+    Returns:
+        (B, D)
 
     Raises:
         ValueError: there are none.
     """
     if labels is None:
-        raise ValueError(f"This network has {class_count} classes: labels are missing.")
-    return labels
+        count = embedding.num_embeddings
+        raise ValueError(f"This network has {count} classes: labels are missing.")
+    if labels.is_floating_point():
+        return labels @ embedding.weight
+    vectors: Tensor = embedding(labels)
+    return vectors
 
 
 class LatentInput(nn.Module):
@@ -130,7 +149,7 @@ class LatentInput(nn.Module):
         """(B, latent_size), (B,) to (B, size)."""
         if self.embedding is None:
             return z
-        vectors = self.embedding(need_labels(labels, self.class_count))
+        vectors = class_vectors(self.embedding, labels)
         scale = math.sqrt(vectors.shape[1])
         return torch.cat([z, scale * F.normalize(vectors, dim=1)], dim=1)
 
@@ -157,6 +176,6 @@ class ProjectionHead(nn.Module):
         scores: Tensor = self.linear(features).squeeze(1)
         if self.embedding is None:
             return scores
-        directions = self.embedding(need_labels(labels, self.class_count))
+        directions = class_vectors(self.embedding, labels)
         projected: Tensor = (directions * features).sum(1) * self.scale
         return scores + projected

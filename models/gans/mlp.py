@@ -37,8 +37,13 @@ class MlpGenerator(Generator):
 
     def forward(self, z: Tensor, labels: Tensor | None = None, *, psi: float = 1.0) -> Tensor:
         """See ``Generator``."""
-        x = self.to_rgb(self.hidden(self.latent(psi * z, labels)))
+        x = self.to_rgb(self.early_features(psi * z, labels))
         return torch.tanh(x).view(len(z), 3, self.resolution, self.resolution)
+
+    def early_features(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """See ``Generator``: all but the last layer, for what is early has no place here."""
+        features: Tensor = self.hidden(self.latent(z, labels))
+        return features
 
 
 class MlpDiscriminator(Discriminator):

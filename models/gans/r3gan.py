@@ -122,11 +122,22 @@ class R3ganGenerator(Generator):
 
     def forward(self, z: Tensor, labels: Tensor | None = None, *, psi: float = 1.0) -> Tensor:
         """See ``Generator``."""
-        x = self.basis * self.linear(self.latent(psi * z, labels))[:, :, None, None]
+        x = self._start(psi * z, labels)
         for block in self.blocks.values():
             x = block(x)
         image: Tensor = self.to_rgb[str(self.resolution)](x)
         return image
+
+    def early_features(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """See ``Generator``: maps of 4x4."""
+        first = next(iter(self.blocks.values()))
+        maps: Tensor = first(self._start(z, labels))
+        return maps.flatten(1)
+
+    def _start(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """The learned picture, each channel weighed: (B, C, 4, 4)."""
+        weights: Tensor = self.linear(self.latent(z, labels))
+        return self.basis * weights[:, :, None, None]
 
 
 class R3ganDiscriminator(Discriminator):

@@ -25,7 +25,9 @@ MIXING = 0.9  # share of pictures with two styles while training (the same, tabl
 SLOWEST_MEAN = 200  # batches that the running mean of w looks back on
 NOISE_SEED = 1812
 
-Noise = Literal["random", "fixed", "none"]
+# New for each picture, always the same, none at all, or the same for all pictures of a batch as
+# a generator of random numbers has it.
+Noise = Literal["random", "fixed", "none"] | torch.Generator
 
 
 class Mapping(nn.Module):
@@ -70,7 +72,9 @@ class LayerNoise(nn.Module):
         if noise == "none":
             return x
         pattern = self.fixed
-        if noise == "random":
+        if isinstance(noise, torch.Generator):
+            pattern = torch.randn(pattern.shape, generator=noise).to(x)
+        elif noise == "random":
             pattern = torch.randn(len(x), *pattern.shape[1:], device=x.device, dtype=x.dtype)
         return x + self.strength * pattern
 
@@ -125,7 +129,8 @@ class StyleGenerator(Generator):
         Args:
             ws: (B, w_size), or one for each layer, (B, layer_count, w_size).
             noise: "random" draws new noise for each picture, "fixed" always adds the same,
-                "none" adds none; ``None`` is random in train mode and fixed in eval mode.
+                "none" adds none, a CPU generator draws what all pictures get; ``None`` is random
+                in train mode and fixed in eval mode.
 
         Returns:
             (B, 3, resolution, resolution)
@@ -139,9 +144,17 @@ class StyleGenerator(Generator):
         """What a family fills in: pictures of ``layer_count`` styles, (B, w_size) each."""
         raise NotImplementedError
 
+    def style_weights(self) -> list[Tensor]:
+        """What makes gains of ``w``, (gains, w_size) for each layer; SeFa looks at them."""
+        layers = (getattr(module, "affine", None) for module in self.modules())
+        return [layer.weight for layer in layers if isinstance(layer, EqualLinear)]
+
     def truncate(self, w: Tensor, labels: Tensor | None, psi: float) -> Tensor:
         """Pull ``w`` towards the mean (of its class): (B, ..., w_size) to the same."""
-        mean = self.w_mean[self._rows(w, labels)]
+        if self.class_count and labels is not None and labels.is_floating_point():
+            mean = labels @ self.w_mean  # of a mix of classes
+        else:
+            mean = self.w_mean[self._rows(w, labels)]
         if w.ndim == 3:
             mean = mean[:, None]
         return mean + psi * (w - mean)
