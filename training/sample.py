@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from models.directions import Directions, find_directions
 from models.gans.layers import Generator
 from models.gans.registry import GanShape, create_generator
-from models.latent import draw_latents
+from models.gans.style import Noise
+from models.latent import StyleSpace, draw_latents, latent_space
 from training.checkpoint import Checkpoint
+from training.recipe import FIXED_NOISE, NO_NOISE, Recipe, class_mix
 from training.record import load_model
 from training.text import UserError
 
 BATCH = 64
 KEPT_IN_MEMORY = 8  # generators; a class of thirty tries few different ones at a time
-PSI_BOUNDS = (-1.0, 1.5)
+MOST_DIRECTIONS = 32
 GRID_LATENTS, GRID_COLUMNS, MOST_CLASS_ROWS = 64, 8, 16
 
 
@@ -78,23 +82,18 @@ def generator_from(shape: GanShape, weights: Mapping[str, Tensor]) -> Generator:
 
 
 class Sampler:
-    """The generator of one finished run."""
+    """One generator, and the directions in which it can be steered."""
 
-    def __init__(self, folder: Path) -> None:
-        """Load ``folder/model``.
+    def __init__(self, generator: Generator, class_names: Sequence[str]) -> None:
+        """``generator`` is in eval mode; it has no classes where there are no names."""
+        self.generator, self.class_names = generator, tuple(class_names)
+        self.resolution, self.latent_size = generator.resolution, generator.latent_size
+        self.space = latent_space(generator)
 
-        Raises:
-            UserError: the run has no generator, or it can't be read.
-        """
-        saved = load_model(folder)
-        if saved.state["kind"] != "gan":
-            raise UserError("gan.not_a_generator", name=folder.name)
-        try:
-            self.generator, shape = restore_generator(saved)
-        except (RuntimeError, ValueError, KeyError) as problem:  # of another version of Seedling
-            raise UserError("run.damaged", name=folder.name) from problem
-        self.class_names: tuple[str, ...] = tuple(saved.state["class_names"])
-        self.resolution, self.latent_size = shape.resolution, shape.latent_size
+    @cached_property
+    def directions(self) -> Directions:
+        """What changes the pictures most, found when first asked for."""
+        return find_directions(self.generator, MOST_DIRECTIONS)
 
     def __call__(
         self, seeds: Sequence[int], class_name: str | None = None, psi: float = 1.0
@@ -106,19 +105,80 @@ class Sampler:
         Raises:
             UserError: no such class, or ``psi`` out of bounds.
         """
-        low, high = PSI_BOUNDS
-        if not low <= psi <= high:
-            raise UserError("config.number", field="truncation", value=psi, low=low, high=high)
-        labels = None
         if class_name and class_name not in self.class_names:
             names = ", ".join(self.class_names) or "-"
             raise UserError("gan.no_class", name=class_name, allowed=names)
-        if self.class_names:
-            count = len(self.class_names)
-            chosen = self.class_names.index(class_name) if class_name else None
-            picked = [seed % count if chosen is None else chosen for seed in seeds]
-            labels = torch.tensor(picked)
-        return make_pictures(self.generator, draw_latents(seeds, self.latent_size), labels, psi=psi)
+        classes = {self.class_names.index(class_name): 1.0} if class_name else {}
+        return self.paint([Recipe(seed=seed, psi=psi, classes=classes) for seed in seeds])
+
+    @torch.no_grad()
+    def point(self, recipe: Recipe) -> Tensor:
+        """Where in the latent space the picture lies: one point, (1, ...).
+
+        Raises:
+            UserError: the recipe is of another model.
+        """
+        space, label = self.space, class_mix([recipe], len(self.class_names))
+        z = draw_latents([recipe.seed], self.latent_size)
+        if recipe.z:
+            z = self._vector(recipe.z)
+        for index, value in recipe.coordinates.items():
+            if not 0 <= index < self.latent_size:
+                raise UserError("latent.no_recipe")
+            z[0, index] = value
+        point = space.enter(z, label)
+        if recipe.w:
+            if not isinstance(space, StyleSpace):
+                raise UserError("latent.no_recipe")
+            point = self._vector(recipe.w)[:, None].expand_as(point)
+        if recipe.mix_seed is not None:
+            other = draw_latents([recipe.mix_seed], self.latent_size)
+            point = space.mix(point, space.enter(other, label), recipe.mix_part)
+        if any(recipe.steps.values()):
+            point = space.move(point, self._steps(recipe.steps), recipe.part)
+        return point
+
+    @torch.no_grad()
+    def paint(self, recipes: Sequence[Recipe]) -> Tensor:
+        """(N, 3, R, R) uint8, one picture for each recipe.
+
+        Raises:
+            UserError: a recipe is of another model.
+        """
+        parts = []
+        for (psi, noise), group in groupby(recipes, key=lambda each: (each.psi, each.noise)):
+            same = list(group)
+            for start in range(0, len(same), BATCH):
+                part = same[start : start + BATCH]
+                points = torch.cat([self.point(recipe) for recipe in part])
+                labels = class_mix(part, len(self.class_names))
+                parts.append(self.paint_points(points, labels, psi=psi, noise=noise))
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def paint_points(
+        self, points: Tensor, labels: Tensor | None, *, psi: float = 1.0, noise: int = FIXED_NOISE
+    ) -> Tensor:
+        """(N, 3, R, R) uint8 of points and classes; ``noise`` as in ``Recipe``."""
+        pattern: Noise = "none" if noise == NO_NOISE else "fixed"
+        if noise > FIXED_NOISE:
+            pattern = torch.Generator().manual_seed(noise)
+        return to_pixels(self.space.paint(points, labels, psi=psi, noise=pattern))
+
+    def _vector(self, numbers: Sequence[float]) -> Tensor:
+        if len(numbers) != self.latent_size:
+            raise UserError("latent.no_recipe")
+        return torch.tensor([numbers])
+
+    def _steps(self, steps: Mapping[int, float]) -> Tensor:
+        """(1, D): all steps along the directions together."""
+        vectors = self.directions.vectors
+        amounts = torch.zeros(1, len(vectors))
+        for index, value in steps.items():
+            if not 0 <= index < len(vectors):
+                raise UserError("latent.no_recipe")
+            amounts[0, index] = value
+        return amounts @ vectors
 
 
 def load_sampler(folder: Path) -> Sampler:
@@ -133,4 +193,11 @@ def load_sampler(folder: Path) -> Sampler:
 
 @lru_cache(maxsize=KEPT_IN_MEMORY)
 def _load(folder: Path, version: int) -> Sampler:
-    return Sampler(folder)
+    saved = load_model(folder)
+    if saved.state["kind"] != "gan":
+        raise UserError("gan.not_a_generator", name=folder.name)
+    try:
+        generator, _ = restore_generator(saved)
+    except (RuntimeError, ValueError, KeyError) as problem:  # of another version of Seedling
+        raise UserError("run.damaged", name=folder.name) from problem
+    return Sampler(generator, saved.state["class_names"])
