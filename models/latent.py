@@ -1,7 +1,7 @@
 """Latent vectors: from seeds, sliders and mixes to points, and from points to pictures. Pure.
 
 A *point* is what a generator is steered by: ``z`` (B, D) of the plain families, and the styles of
-all layers (B, L, D) of the style families, not truncated yet.
+all layers (B, L, D) of the style families.
 """
 
 from __future__ import annotations
@@ -91,20 +91,17 @@ class LatentSpace:
         """Points with the styles of ``others`` in one part of the layers; here there is none."""
         return points
 
+    def truncate(self, points: Tensor, labels: Tensor | None, psi: float) -> Tensor:
+        """Pull points towards the mean picture (of each class): 1 leaves them, 0 is the mean."""
+        return psi * points
+
     def between(self, a: Tensor, b: Tensor, t: Tensor | float) -> Tensor:
         """From the points ``a`` to ``b`` of the same shape: along the arc."""
         return slerp(a, b, t)
 
-    def paint(
-        self,
-        points: Tensor,
-        labels: Tensor | None,
-        *,
-        psi: float = 1.0,
-        noise: Noise = "fixed",
-    ) -> Tensor:
-        """(B, 3, R, R) around [-1, 1]; see ``Generator.forward``."""
-        pictures: Tensor = self.generator(points, labels, psi=psi)
+    def paint(self, points: Tensor, labels: Tensor | None, noise: Noise = "fixed") -> Tensor:
+        """(B, 3, R, R) around [-1, 1]; only style networks have ``noise``."""
+        pictures: Tensor = self.generator(points, labels)
         return pictures
 
 
@@ -131,21 +128,16 @@ class StyleSpace(LatentSpace):
         mixed[:, self.layers(part)] = others[:, self.layers(part)]
         return mixed
 
+    def truncate(self, points: Tensor, labels: Tensor | None, psi: float) -> Tensor:
+        """See ``StyleGenerator.truncate``."""
+        return points if psi == 1 else self.generator.truncate(points, labels, psi)
+
     def between(self, a: Tensor, b: Tensor, t: Tensor | float) -> Tensor:
         """From the points ``a`` to ``b`` of the same shape: straight."""
         return torch.lerp(a, b, torch.as_tensor(t, dtype=a.dtype, device=a.device))
 
-    def paint(
-        self,
-        points: Tensor,
-        labels: Tensor | None,
-        *,
-        psi: float = 1.0,
-        noise: Noise = "fixed",
-    ) -> Tensor:
+    def paint(self, points: Tensor, labels: Tensor | None, noise: Noise = "fixed") -> Tensor:
         """(B, 3, R, R) around [-1, 1]; see ``StyleGenerator.synthesis``."""
-        if psi != 1:
-            points = self.generator.truncate(points, labels, psi)
         return self.generator.synthesis(points, noise=noise)
 
     def layers(self, part: str) -> slice:

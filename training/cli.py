@@ -16,7 +16,7 @@ from typing import Any
 
 from models.gans.registry import list_architectures
 from models.registry import list_models
-from training import commands, gan_config
+from training import commands, gan_commands, gan_config
 from training import config as configs
 from training.config import ClassifierConfig
 from training.gan_config import GanConfig
@@ -80,7 +80,17 @@ def create_parser() -> argparse.ArgumentParser:
     predict.add_argument("run", type=Path, metavar="RUN")
     predict.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
 
-    sample = _command(add, "sample", commands.sample_run, "write new pictures")
+    _add_generator_commands(add)
+
+    resume = _command(add, "resume", commands.resume_run, "go on where a run stopped")
+    resume.add_argument("run", type=Path, metavar="RUN")
+    resume.add_argument("--device", default="", help="cpu, cuda:0, mps; default: the best here")
+    resume.add_argument("--devices", type=int, default=1, help="processes that train together")
+    return parser
+
+
+def _add_generator_commands(add: Any) -> None:
+    sample = _command(add, "sample", gan_commands.sample_run, "write new pictures")
     sample.add_argument("run", type=Path, metavar="RUN")
     sample.add_argument("--count", type=int, default=16)
     sample.add_argument("--seed", type=int, default=0, help="of the first picture")
@@ -88,15 +98,28 @@ def create_parser() -> argparse.ArgumentParser:
     sample.add_argument("--truncation", type=float, default=1.0, help="0 is the mean picture")
     sample.add_argument("--out", type=Path, help="folder; default: samples in the run's own")
 
-    timelapse = _command(add, "timelapse", commands.timelapse_run, "a run's samples as a film")
+    timelapse = _command(add, "timelapse", gan_commands.timelapse_run, "a run's samples as a film")
     timelapse.add_argument("run", type=Path, metavar="RUN")
     timelapse.add_argument("--out", type=Path, help="an .mp4 or .gif file")
 
-    resume = _command(add, "resume", commands.resume_run, "go on where a run stopped")
-    resume.add_argument("run", type=Path, metavar="RUN")
-    resume.add_argument("--device", default="", help="cpu, cuda:0, mps; default: the best here")
-    resume.add_argument("--devices", type=int, default=1, help="processes that train together")
-    return parser
+    walk = _command(add, "walk", gan_commands.walk_run, "from picture to picture, as a film")
+    walk.add_argument("run", type=Path, metavar="RUN")
+    walk.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2, 3], help="of 2 to 8 pictures"
+    )
+    walk.add_argument("--seconds", type=float, default=8.0, help="how long the film lasts")
+    walk.add_argument("--fps", type=int, default=24, help="pictures a second")
+    walk.add_argument("--truncation", type=float, default=1.0, help="0 is the mean picture")
+    walk.add_argument("--out", type=Path, help="an .mp4 or .gif file")
+
+    directions = _command(
+        add, "directions", gan_commands.directions_run, "what changes the pictures most"
+    )
+    directions.add_argument("run", type=Path, metavar="RUN")
+    directions.add_argument("--count", type=int, default=8)
+    directions.add_argument("--seed", type=int, default=0, help="of the picture in the middle")
+    directions.add_argument("--truncation", type=float, default=1.0, help="0 is the mean picture")
+    directions.add_argument("--out", type=Path, help="a .png file")
 
 
 def _command(commands: Any, name: str, function: Any, help_text: str) -> argparse.ArgumentParser:

@@ -48,7 +48,7 @@ def finetune_data(options: argparse.Namespace) -> dict[str, Any]:
 def gan_data(options: argparse.Namespace) -> dict[str, Any]:
     """``gan``: take the data in, train a generator, judge."""
     if options.start_from:
-        options.start_from = str(_run_folder(Path(options.start_from)).path.resolve())
+        options.start_from = str(run_folder(Path(options.start_from)).path.resolve())
     config = _given(GAN_TEXTBOOK if options.textbook else GanConfig(), options)
     return _train_new(config, lambda images: split_for_generator(images, config.seed), options)
 
@@ -95,7 +95,7 @@ def _train_new(
 
 def resume_run(options: argparse.Namespace) -> dict[str, Any]:
     """``resume``: go on from the last checkpoint."""
-    folder = _run_folder(options.run)
+    folder = run_folder(options.run)
     about = folder.about()
     # A run of the command line that was killed still says "running".
     if about.status not in (*RESUMABLE, "running", "queued"):
@@ -156,57 +156,12 @@ def _judged_generator(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return sentence, {**figures, **{key: meters[key] for key in more}}
 
 
-def sample_run(options: argparse.Namespace) -> dict[str, Any]:
-    """``sample``: write new pictures, one file for each seed."""
-    from training.media import write_png
-    from training.sample import BATCH, load_sampler
-
-    folder = _run_folder(options.run).path
-    configs.check_number("count", options.count, 1, 100_000, whole=True)
-    configs.check_number("seed", options.seed, 0, 2**31 - 1, whole=True)
-    sampler = load_sampler(folder)
-    started = time.monotonic()
-    out = options.out or folder / "samples"
-    seeds = range(options.seed, options.seed + options.count)
-    files = []
-    for start in range(0, options.count, BATCH):
-        part = seeds[start : start + BATCH]
-        pictures = sampler(part, options.class_name, options.truncation)
-        out.mkdir(parents=True, exist_ok=True)
-        for seed, picture in zip(part, pictures, strict=True):
-            path = out / f"seed-{seed:06d}.png"
-            write_png(path, picture.permute(1, 2, 0).numpy())
-            files.append(str(path))
-    seconds = time.monotonic() - started
-    if not options.json:
-        print(f"{len(files)} pictures in {out}")
-    return {"files": files, "seconds": seconds}
-
-
-def timelapse_run(options: argparse.Namespace) -> dict[str, Any]:
-    """``timelapse``: the sample grids of a run as a film."""
-    from training.media import write_timelapse
-
-    folder = _run_folder(options.run)
-    files = [path for _, path in folder.shots("samples")]
-    out = options.out or folder.path / "timelapse.mp4"
-    if out.suffix.lower() not in (".mp4", ".gif"):
-        raise UserError("gan.film_kind", file=out.name)
-    if not files:
-        raise UserError("gan.no_film", name=folder.path.name)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_timelapse(files, out)
-    if not options.json:
-        print(out)
-    return {"files": [str(out)], "frames": len(files)}
-
-
 def predict_images(options: argparse.Namespace) -> list[dict[str, Any]]:
     """``predict``: class probabilities for each picture."""
     from training.decode import read_picture
     from training.predict import load_predictor
 
-    predictor = load_predictor(_run_folder(options.run).path)
+    predictor = load_predictor(run_folder(options.run).path)
     answers = []
     for path in options.images:
         if not path.is_file():
@@ -230,7 +185,12 @@ def _open_data(options: argparse.Namespace, folder: Path) -> tuple[Any, Report]:
     return open_data(options.data, folder, limits=limits, per_class=options.per_class)
 
 
-def _run_folder(path: Path) -> RunFolder:
+def run_folder(path: Path) -> RunFolder:
+    """The run at ``path``.
+
+    Raises:
+        UserError: there is none.
+    """
     if not (path / "run.json").is_file():
         raise UserError("run.missing", path=path)
     return RunFolder(path)

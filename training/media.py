@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -59,17 +59,30 @@ def write_png(path: Path, array: NDArray[np.uint8]) -> None:
         Image.fromarray(array).save(fresh, "PNG", compress_level=1)  # quick, and hardly larger
 
 
+Frame = NDArray[np.uint8]  # (H, W, 3)
+
+
 def write_timelapse(
     files: Sequence[Path], path: Path, *, fps: float = 12, hold_last: float = 2
 ) -> None:
-    """Make a film of pictures: H.264 in an MP4 that browsers play, or an endless GIF by suffix.
+    """Make a film of the pictures in ``files``, see ``write_film``.
 
-    The last picture stays for ``hold_last`` seconds more. The first one decides on the size,
-    made even by repeating the last row and column. Pictures that can't be read are left out.
+    Pictures that can't be read are left out; the first one decides on the size.
+    """
+    write_film(_frames(files), path, fps=fps, hold_last=hold_last)
+
+
+def write_film(
+    frames: Iterable[Frame], path: Path, *, fps: float = 12, hold_last: float = 0
+) -> None:
+    """Make a film: H.264 in an MP4 that browsers play, or an endless GIF by suffix.
+
+    The last of the ``frames``, all of one size, stays for ``hold_last`` seconds more. Sides are
+    made even by repeating the last row and column.
 
     Raises:
-        ValueError: no readable picture, a suffix other than ``.mp4`` and ``.gif``, or ``fps``
-            or ``hold_last`` that make no film.
+        ValueError: no frames, a suffix other than ``.mp4`` and ``.gif``, or ``fps`` or
+            ``hold_last`` that make no film.
         OSError: no space or no permission; an older film stays.
     """
     if not (0 < fps <= 60 and 0 <= hold_last <= 60):
@@ -77,15 +90,17 @@ def write_timelapse(
     writer = {".mp4": _write_mp4, ".gif": _write_gif}.get(path.suffix.lower())
     if writer is None:
         raise ValueError(f"{path.name} is to be a film, but its name ends in no .mp4 or .gif.")
-    frames = _frames(files)
-    first = next(frames, None)
+    even = map(_even, frames)
+    first = next(even, None)
     if first is None:
-        raise ValueError(f"None of {len(files)} files is a picture that can be read.")
+        raise ValueError(f"There is no picture to make {path.name} of.")
     with _replaced(path) as fresh:
-        writer(fresh, first, frames, fps, hold_last)
+        writer(fresh, first, even, fps, hold_last)
 
 
-Frame = NDArray[np.uint8]  # (H, W, 3), even sides
+def _even(frame: Frame) -> Frame:
+    height, width = frame.shape[:2]
+    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def _frames(files: Sequence[Path]) -> Iterator[Frame]:
@@ -101,8 +116,7 @@ def _frames(files: Sequence[Path]) -> Iterator[Frame]:
         size = size or picture.size
         if picture.size != size:  # the run was resumed with other settings
             picture = picture.resize(size, Image.Resampling.BICUBIC)
-        frame = np.asarray(picture)
-        yield np.pad(frame, ((0, size[1] % 2), (0, size[0] % 2), (0, 0)), mode="edge")
+        yield np.asarray(picture)
 
 
 def _write_mp4(

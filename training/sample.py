@@ -118,7 +118,7 @@ class Sampler:
         Raises:
             UserError: the recipe is of another model.
         """
-        space, label = self.space, class_mix([recipe], len(self.class_names))
+        space, label = self.space, self.labels([recipe])
         z = draw_latents([recipe.seed], self.latent_size)
         if recipe.z:
             z = self._vector(recipe.z)
@@ -136,7 +136,7 @@ class Sampler:
             point = space.mix(point, space.enter(other, label), recipe.mix_part)
         if any(recipe.steps.values()):
             point = space.move(point, self._steps(recipe.steps), recipe.part)
-        return point
+        return space.truncate(point, label, recipe.psi)
 
     @torch.no_grad()
     def paint(self, recipes: Sequence[Recipe]) -> Tensor:
@@ -146,24 +146,25 @@ class Sampler:
             UserError: a recipe is of another model.
         """
         parts = []
-        for (psi, noise), group in groupby(recipes, key=lambda each: (each.psi, each.noise)):
+        for noise, group in groupby(recipes, key=lambda each: each.noise):
             same = list(group)
             for start in range(0, len(same), BATCH):
                 part = same[start : start + BATCH]
                 points = torch.cat([self.point(recipe) for recipe in part])
-                labels = class_mix(part, len(self.class_names))
-                parts.append(self.paint_points(points, labels, psi=psi, noise=noise))
+                parts.append(self.paint_points(points, self.labels(part), noise))
         return torch.cat(parts)
 
     @torch.no_grad()
-    def paint_points(
-        self, points: Tensor, labels: Tensor | None, *, psi: float = 1.0, noise: int = FIXED_NOISE
-    ) -> Tensor:
+    def paint_points(self, points: Tensor, labels: Tensor | None, noise: int) -> Tensor:
         """(N, 3, R, R) uint8 of points and classes; ``noise`` as in ``Recipe``."""
         pattern: Noise = "none" if noise == NO_NOISE else "fixed"
         if noise > FIXED_NOISE:
             pattern = torch.Generator().manual_seed(noise)
-        return to_pixels(self.space.paint(points, labels, psi=psi, noise=pattern))
+        return to_pixels(self.space.paint(points, labels, pattern))
+
+    def labels(self, recipes: Sequence[Recipe]) -> Tensor | None:
+        """The classes or mixes of classes of the pictures, see ``class_mix``."""
+        return class_mix(recipes, len(self.class_names))
 
     def _vector(self, numbers: Sequence[float]) -> Tensor:
         if len(numbers) != self.latent_size:

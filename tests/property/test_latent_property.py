@@ -12,9 +12,9 @@ from torch import Tensor
 
 from models.directions import Directions, find_directions
 from models.gans.layers import Generator
-from models.gans.registry import ARCHITECTURES, GanShape, create_generator
-from models.gans.style import StyleGenerator
+from models.gans.registry import ARCHITECTURES
 from models.latent import LAYER_PARTS, draw_latents, latent_space, mutate, slerp
+from tests.generators import lively_generator
 
 FAMILIES = tuple(ARCHITECTURES)
 CLASSES, LATENT = 3, 16
@@ -26,13 +26,7 @@ shares = st.floats(0, 1)
 
 @cache
 def network(family: str, classes: int = CLASSES) -> Generator:
-    """A small generator with random weights, and a mean style of its own."""
-    side = 28 if family == "mlp" else 32
-    torch.manual_seed(1)
-    generator = create_generator(GanShape(family, side, classes, 4, LATENT))
-    if isinstance(generator, StyleGenerator):
-        generator.w_mean.normal_()
-    return generator.eval().requires_grad_(False)
+    return lively_generator(family, classes, latent_size=LATENT)
 
 
 @cache
@@ -88,7 +82,8 @@ def test_any_sliders_give_a_finite_picture(
     moved = space.move(points, torch.tensor([steps]) @ directions(family).vectors[:8], part)
     mixed = space.mix(moved, space.enter(latent(seed ^ 1), labels), part)
     assert mixed.shape == points.shape
-    picture = space.paint(mixed, labels, psi=psi, noise=torch.Generator().manual_seed(seed))
+    mixed = space.truncate(mixed, labels, psi)
+    picture = space.paint(mixed, labels, torch.Generator().manual_seed(seed))
     assert picture.isfinite().all()
 
 
@@ -110,7 +105,7 @@ def test_without_variety_every_seed_is_the_mean_picture(
 ) -> None:
     space, labels = latent_space(network(family)), torch.tensor([label, label])
     points = space.enter(torch.cat([latent(a), latent(b)]), labels)
-    one, other = space.paint(points, labels, psi=0.0)
+    one, other = space.paint(space.truncate(points, labels, 0.0), labels)
     torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
@@ -119,7 +114,9 @@ def test_without_variety_every_seed_is_the_mean_picture(
 def test_a_mix_of_one_class_is_that_class(family: str, seed: int, label: int) -> None:
     space = latent_space(network(family))
     pure, mix = torch.tensor([label]), torch.eye(CLASSES)[[label]]
-    a, b = (space.paint(space.enter(latent(seed), y), y, psi=0.5) for y in (pure, mix))
+    a, b = (
+        space.paint(space.truncate(space.enter(latent(seed), y), y, 0.5), y) for y in (pure, mix)
+    )
     torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 

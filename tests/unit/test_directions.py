@@ -8,18 +8,16 @@ from torch import Tensor
 
 from models.directions import find_directions
 from models.gans.layers import Generator
-from models.gans.registry import ARCHITECTURES, GanShape, create_generator
+from models.gans.registry import ARCHITECTURES
 from models.gans.style import StyleGenerator
 from models.latent import LAYER_PARTS, StyleSpace, latent_space
+from tests.generators import lively_generator
 
 LATENT = 16
 
 
 def network(family: str, classes: int = 0) -> Generator:
-    side = 28 if family == "mlp" else 32
-    torch.manual_seed(2)
-    shape = GanShape(family, side, classes, 4, LATENT)
-    return create_generator(shape).eval().requires_grad_(False)
+    return lively_generator(family, classes, latent_size=LATENT)
 
 
 class Planted(Generator):
@@ -105,16 +103,12 @@ def test_a_part_takes_its_styles_from_another_picture() -> None:
 
 
 def test_seeded_noise_is_the_same_for_every_picture_of_a_batch() -> None:
-    generator = network("stylegan2")
-    for name, weight in generator.named_parameters():
-        if name.endswith("strength"):
-            weight.fill_(1.0)
-    space = latent_space(generator)
+    space = latent_space(network("stylegan2"))
     points = space.enter(torch.randn(1, LATENT), None).repeat(2, 1, 1)
     pictures = [
-        space.paint(points, None, noise=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+        space.paint(points, None, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
     ]
     torch.testing.assert_close(pictures[0][0], pictures[0][1])
     assert torch.equal(pictures[0], pictures[1])
     assert not torch.equal(pictures[0], pictures[2])
-    assert not torch.equal(pictures[0], space.paint(points, None, noise="none"))
+    assert not torch.equal(pictures[0], space.paint(points, None, "none"))

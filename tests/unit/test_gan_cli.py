@@ -286,6 +286,41 @@ def test_a_film_has_a_usual_place(capsys: pytest.CaptureFixture[str], trained: P
     assert answer(capsys, "timelapse", trained)["files"] == [str(trained / "timelapse.mp4")]
 
 
+def test_walks_and_directions_are_written(
+    capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "deep" / "walk.gif"
+    found = answer(
+        capsys, "walk", trained, "--seeds", "3", "4", "--seconds", "1", "--fps", "6", "--out", out
+    )
+    assert found["files"] == [str(out)] and found["frames"] == 6
+    assert files_in(out.parent) == {out.name}
+    found = answer(capsys, "directions", trained, "--count", "3")
+    assert found["files"] == [str(trained / "directions.png")] and len(found["shares"]) == 3
+    height, width = pixels_of(trained / "directions.png").shape[:2]
+    assert width * 3 == pytest.approx(height * 7, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("walk", "--seeds", "1"),
+        ("walk", "--seeds", "1", "-2"),
+        ("walk", "--fps", "0"),
+        ("walk", "--truncation", "nan"),
+        ("directions", "--count", "0"),
+        ("directions", "--seed", "-1"),
+    ],
+)
+def test_walks_and_directions_that_can_not_be_are_refused(
+    capsys: pytest.CaptureFixture[str], trained: Path, arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    command, *flags = arguments
+    out = tmp_path / "new" / "out.mp4"
+    refusal(capsys, command, trained, *flags, "--out", out)
+    assert not out.parent.exists()
+
+
 def test_films_of_other_kinds_or_of_nothing_are_refused(
     capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path
 ) -> None:
