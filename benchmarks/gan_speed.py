@@ -3,8 +3,9 @@
 ``python benchmarks/gan_speed.py DATA [--seconds 20] [--rounds 5] [--resolution 32]``
 
 In turns, in one process: the loop with everything that a run has (augmentation, optimizers, the
-average generator, sample grids, looks, reports, checkpoints in a run's folder), and the same
-two networks' forward and backward passes alone, on one batch that never changes.
+average generator, sample grids, looks, reports, checkpoints in a run's folder); its steps alone
+(pictures, optimizers, the average generator); and the same two networks' forward and backward
+passes, on one batch that never changes.
 """
 
 from __future__ import annotations
@@ -67,6 +68,15 @@ def bare_speed(learner: GanLearner, seconds: float) -> float:
     return steps * size / (time.monotonic() - started)
 
 
+def step_speed(learner: GanLearner, seconds: float) -> float:
+    """Images per second of training steps without what is shown and kept beside them."""
+    seen, started = 0, time.monotonic()
+    while time.monotonic() - started < seconds:
+        learner.step(seen, 0.0)
+        seen += learner.batch_size
+    return seen / (time.monotonic() - started)
+
+
 def loop_speed(
     config: GanConfig, images: ImageSet, device: str, seconds: float, folder: Path
 ) -> tuple[float, RunFolder]:
@@ -99,7 +109,7 @@ def main() -> None:
     options = parser.parse_args()
     base = GanConfig(width=options.width, resolution=options.resolution)
     config = replace(base, minutes=options.seconds / 60)
-    ratios, loops, bares = [], [], []
+    speeds: dict[str, list[float]] = {"loop": [], "steps": [], "bare": []}
     with tempfile.TemporaryDirectory(prefix="seedling-") as name:
         folder = Path(name)
         images, _ = open_data(options.data, folder / "data")
@@ -111,17 +121,19 @@ def main() -> None:
             assert saved is not None
             learner, _ = go_on(config, images, create_fabric(options.device), saved)
             bare_speed(learner, 1.0)
-            bare = bare_speed(learner, options.seconds / 2)
-            loops.append(loop)
-            bares.append(bare)
-            ratios.append(bare / loop)
-            print(f"loop {loop:.0f} images/s, bare {bare:.0f} images/s", flush=True)
-    memory = psutil.Process().memory_info().rss / 2**20
-    print(
-        f"\nloop {statistics.median(loops):.0f}, bare {statistics.median(bares):.0f} images/s; "
-        f"the loop takes {statistics.median(ratios):.2f}x the time "
-        f"({min(ratios):.2f} to {max(ratios):.2f}); {memory:.0f} MB"
-    )
+            speeds["loop"].append(loop)
+            for name, measure in (("bare", bare_speed), ("steps", step_speed)) * 2:
+                speeds[name].append(measure(learner, options.seconds / 4))
+            print({name: [round(x) for x in each] for name, each in speeds.items()}, flush=True)
+    bare = statistics.median(speeds["bare"])
+    print()
+    for name, each in speeds.items():
+        ratios = sorted(bare / speed for speed in each)
+        print(
+            f"{name:<6} {statistics.median(each):4.0f} images/s, {statistics.median(ratios):.2f}x "
+            f"the time of bare passes ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        )
+    print(f"{psutil.Process().memory_info().rss / 2**20:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import math
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -24,7 +23,9 @@ from ui.text import box, percent, say
 
 SMALL_FILE = 300_000  # bytes; larger pictures are sent as JPEG
 CRISP = 400  # px; wider grids have pictures large enough to be scaled smoothly
-# How near: the root of a perfect generator's distance over this one's. How varied: as a share of
+# How near: 1 / (1 + kernel distance), which a few pictures change less than the Fréchet distance.
+# On Fashion-MNIST, 0.50 after 2 minutes and 0.57 after 8 were garments at a glance; 0.28, for emoji
+# after one minute and for the tutorial's network after 8, were blots. How varied: as a share of
 # the training pictures' own variety.
 QUALITY_LEVELS = ((0.8, "good"), (0.5, "fair"), (0.25, "poor"), (0.0, "bad"))
 VARIETY_LEVELS = ((0.8, "good"), (0.5, "fair"), (0.3, "poor"), (0.0, "bad"))
@@ -157,7 +158,7 @@ def quality(meters: Meters) -> tuple[str, float | None]:
     """How near, as a word and on a bar from 0 to 1; neither without held-out pictures."""
     if meters.fd_floor is None:
         return "unknown", None
-    share = math.sqrt(min(1.0, meters.fd_floor / meters.fd)) if meters.fd > 0 else 1.0
+    share = 1 / (1 + max(0.0, meters.kid))
     return _level(share, QUALITY_LEVELS), share
 
 

@@ -35,6 +35,7 @@ CJK_FONTS = (
     "Noto Serif CJK SC",
 )
 COLUMNS = ("x", "y", "curve")
+DIGITS = 4  # of a value that an axis may have to show
 DASH = (0.97, 1.0)  # of the x of a lonely point
 
 
@@ -67,7 +68,7 @@ def _frame(curves: Mapping[str, Sequence[Point]]) -> pd.DataFrame:
     # beginning: a row of nothing for each.
     rows = [(math.nan, math.nan, label) for label in curves]
     rows += [
-        (point.seconds * x, point.value, label)
+        (point.seconds * x, float(f"{point.value:.{DIGITS}g}"), label)
         for label, points in curves.items()
         for point in thin(points)
         # A line through a single point can't be seen; a short dash can.
