@@ -37,18 +37,17 @@ def slerp(a: Tensor, b: Tensor, t: Tensor | float) -> Tensor:
         t: a number, or one for each vector, (..., 1).
     """
     t = torch.as_tensor(t, dtype=a.dtype, device=a.device)
-    lengths = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
-    cosine = ((a * b).sum(-1, keepdim=True) / lengths.clamp(min=1e-12)).clamp(-1, 1)
-    angle = cosine.acos()
+    a_length, b_length = (x.norm(dim=-1, keepdim=True).clamp(min=1e-12) for x in (a, b))
+    a_unit, b_unit = a / a_length, b / b_length
+    angle = (a_unit * b_unit).sum(-1, keepdim=True).clamp(-1, 1).acos()
     sine = angle.sin()
     straight = sine < PARALLEL
     safe = torch.where(straight, torch.ones_like(sine), sine)
     of_a = torch.where(straight, 1 - t, ((1 - t) * angle).sin() / safe)
     of_b = torch.where(straight, t.expand_as(sine), (t * angle).sin() / safe)
-    # At the ends rounding would leave a trace of the other one.
-    of_a, of_b = torch.where(t == 0, 1.0, of_a), torch.where(t == 1, 1.0, of_b)
-    arc: Tensor = torch.where(t == 1, 0.0, of_a) * a + torch.where(t == 0, 0.0, of_b) * b
-    return arc
+    # Directions along the arc, lengths evenly: ends of different lengths would bulge otherwise.
+    arc = (of_a * a_unit + of_b * b_unit) * a_length.lerp(b_length, t)
+    return torch.where(t == 0, a, torch.where(t == 1, b, arc))
 
 
 def mutate(z: Tensor, strength: float, seeds: Sequence[int]) -> Tensor:

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -39,6 +39,7 @@ def latent(seed: int, count: int = 1) -> Tensor:
 
 
 @given(a=seeds, b=seeds, t=shares)
+@example(a=237, b=1606, t=0.75)  # ends of different lengths, far apart
 def test_an_arc_has_exact_ends_and_keeps_its_distance(a: int, b: int, t: float) -> None:
     start, end = latent(a), latent(b)
     assert torch.equal(slerp(start, end, 0), start)
