@@ -32,16 +32,14 @@ def to_pixels(images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def make_pictures(
-    generator: Generator, z: Tensor, labels: Tensor | None, *, psi: float = 1.0
-) -> Tensor:
+def make_pictures(generator: Generator, z: Tensor, labels: Tensor | None) -> Tensor:
     """(N, latent_size) and (N,) to (N, 3, R, R) uint8 on the CPU; ``generator`` in eval mode."""
     device = next(generator.parameters()).device
     batches = []
     for start in range(0, len(z), BATCH):
         rows = slice(start, start + BATCH)
         y = labels[rows].to(device) if labels is not None else None
-        batches.append(to_pixels(generator(z[rows].to(device), y, psi=psi)))
+        batches.append(to_pixels(generator(z[rows].to(device), y)))
     return torch.cat(batches)
 
 

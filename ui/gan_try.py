@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from training.media import picture_grid, write_png
+from training.recipe import MOST_SEED
 from training.sample import load_sampler
 from training.snapshot import Snapshot
 from training.text import t
@@ -18,7 +19,7 @@ from ui.frame import Frame, Updates, Values, Visitor
 from ui.gan_view import is_gan
 
 MOST_PICTURES, USUAL_PICTURES = 64, 16
-MOST_SEED = 2**31 - 1 - MOST_PICTURES
+LAST_SEED = MOST_SEED - MOST_PICTURES
 PSI_MOST, PSI_USUAL = 1.5, 1.0
 SIDE = 128  # px; smaller pictures are enlarged by whole numbers, so that a file can be looked at
 ALL = ""  # classes in turn
@@ -93,7 +94,7 @@ class GanTry:
             value=0,
             precision=0,
             minimum=0,
-            maximum=MOST_SEED,
+            maximum=LAST_SEED,
             step=1,
         )
         with gr.Row(elem_classes="actions"):
@@ -123,7 +124,7 @@ class GanTry:
     def _next(self, visitor: Visitor, values: Values, bar: gr.Progress) -> Updates:
         """The pictures after these: none of them twice."""
         seed = int(values[self.seed] or 0) + int(values[self.count])
-        seed = seed if seed <= MOST_SEED else 0
+        seed = seed if seed <= LAST_SEED else 0
         return {**self._make(visitor, {**values, self.seed: seed}, bar), self.seed: seed}
 
     def _make(self, visitor: Visitor, values: Values, bar: gr.Progress) -> Updates:

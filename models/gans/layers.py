@@ -141,7 +141,6 @@ class LatentInput(nn.Module):
     def __init__(self, latent_size: int, class_count: int) -> None:
         """Make ``size`` values of each ``z``: twice its length where there are classes."""
         super().__init__()
-        self.class_count = class_count
         self.size = latent_size * (2 if class_count else 1)
         self.embedding = nn.Embedding(class_count, latent_size) if class_count else None
 
@@ -164,7 +163,6 @@ class ProjectionHead(nn.Module):
         """Take ``linear``, (B, ``feature_count``) to (B, 1), as the part without classes."""
         super().__init__()
         self.linear = linear
-        self.class_count = class_count
         self.scale = CLASS_GAIN / math.sqrt(feature_count)
         self.embedding = nn.Embedding(class_count, feature_count) if class_count else None
         if self.embedding is not None:
