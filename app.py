@@ -103,7 +103,9 @@ def main(arguments: list[str] | None = None) -> int:
         server_port=flags.port,
         share=flags.share,
         max_file_size=f"{limits.upload_mb}mb",
-        blocked_paths=[str(home.runs), str(home.datasets), str(home.path / "secret")],
+        blocked_paths=[
+            str(home.path / name) for name in ("runs", "datasets", "secret", "link-secret")
+        ],
         **launch_options(),
     )
     manager.close()

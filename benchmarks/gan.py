@@ -38,6 +38,7 @@ share_cores()
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
+from models.gans.registry import GanShape  # noqa: E402
 from training.batches import load_squares, to_symmetric  # noqa: E402
 from training.datasets import open_data  # noqa: E402
 from training.device import create_fabric, list_devices  # noqa: E402
@@ -49,7 +50,7 @@ from training.gan import train_gan  # noqa: E402
 from training.gan_config import GanConfig  # noqa: E402
 from training.imageset import ImageSet  # noqa: E402
 from training.media import picture_grid, write_png  # noqa: E402
-from training.sample import make_pictures, restore_generator, to_pixels  # noqa: E402
+from training.sample import generator_from, make_pictures, to_pixels  # noqa: E402
 from training.splits import split_for_generator  # noqa: E402
 
 JUDGED = 2000
@@ -134,7 +135,8 @@ def train_seedling(
         if isinstance(event, Finished):
             result, model = event.result, event.model
     took = time.monotonic() - started
-    generator, shape = restore_generator(model)
+    shape = GanShape.from_json(model.state["shape"])
+    generator = generator_from(shape, model.part("generator"))
     generator.to(device)
 
     def make(count: int) -> tuple[Tensor, Tensor | None]:

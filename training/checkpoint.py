@@ -74,7 +74,7 @@ def load(folder: Path) -> Checkpoint:
     if not folder.exists():
         raise FileNotFoundError(folder)
     try:
-        if (folder / SUMS).read_text(encoding="ascii") != _sums(folder):
+        if checksums(folder) != _sums(folder):
             raise CheckpointDamaged(f"{folder}: the files do not match {SUMS}.")
         state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "tensors.safetensors")
@@ -83,6 +83,11 @@ def load(folder: Path) -> Checkpoint:
         return Checkpoint({name: tensor.clone() for name, tensor in tensors.items()}, state)
     except (SafetensorError, ValueError, OSError) as error:
         raise CheckpointDamaged(f"{folder}: {error}") from error
+
+
+def checksums(folder: Path) -> str:
+    """What tells the checkpoint in ``folder`` from any other."""
+    return (folder / SUMS).read_text(encoding="ascii")
 
 
 def _sums(folder: Path) -> str:

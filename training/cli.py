@@ -121,6 +121,15 @@ def _add_generator_commands(add: Any) -> None:
     directions.add_argument("--truncation", type=float, default=1.0, help="0 is the mean picture")
     directions.add_argument("--out", type=Path, help="a .png file")
 
+    project = _command(
+        add, "project", gan_commands.project_run, "find a picture in the latent space"
+    )
+    project.add_argument("run", type=Path, metavar="RUN")
+    project.add_argument("image", type=Path, metavar="IMAGE")
+    project.add_argument("--seconds", type=float, default=20.0, help="how long it looks")
+    project.add_argument("--seed", type=int, default=0, help="of the samples to begin with")
+    project.add_argument("--out", type=Path, help="a .png file")
+
 
 def _command(commands: Any, name: str, function: Any, help_text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=help_text)

@@ -1,4 +1,4 @@
-"""What the command line does with a trained generator: pictures, films, directions."""
+"""What the command line does with a trained generator: pictures, films, directions, projection."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from training.commands import run_folder
 from training.config import check_number
+from training.intake import read_picture
 from training.media import picture_grid, write_film, write_png, write_timelapse
+from training.projection import project, square_picture
 from training.recipe import MOST_SEED, Recipe
-from training.sample import BATCH, MOST_DIRECTIONS, load_sampler
+from training.sample import BATCH
+from training.steering import MOST_DIRECTIONS, load_sampler
 from training.text import UserError
 from training.walk import frame_count, walk
 
@@ -93,6 +98,38 @@ def directions_run(options: argparse.Namespace) -> dict[str, Any]:
     if not options.json:
         print(out)
     return {"files": [str(out)], "shares": shares, "seconds": seconds}
+
+
+def project_run(options: argparse.Namespace) -> dict[str, Any]:
+    """``project``: a picture, and beside it what the generator can paint that is most like it."""
+    folder = run_folder(options.run)
+    if not options.image.is_file():
+        raise UserError("predict.missing", file=options.image)
+    sampler = load_sampler(folder.path)
+    picture = square_picture(read_picture(options.image), sampler.resolution)
+    started = time.monotonic()
+    found = list(project(sampler, picture, seconds=options.seconds, seed=options.seed))
+    seconds, best = time.monotonic() - started, found[-1]
+    out = options.out or folder.path / "projection.png"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    pair = torch.cat([picture[None], sampler.paint([best.recipe])])
+    write_png(out, picture_grid(pair, 2, scale=4))
+    if not options.json:
+        print(
+            f"Distance {best.distance:.3f} in {best.space} features; the best random sample had "
+            f"{best.start_distance:.3f}.\n{out}"
+        )
+    return {
+        "files": [str(out)],
+        "distance": best.distance,
+        "start_distance": best.start_distance,
+        "closeness": best.closeness,
+        "verdict": best.verdict,
+        "space": best.space,
+        "recipe": best.recipe.to_json(),
+        "seconds": seconds,
+        "curve": [each.distance for each in found],
+    }
 
 
 def _check_film(out: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from models.gans.registry import GanShape
 from models.gans.style import StyleGenerator
 from training.augment import diff_augment
 from training.checkpoint import Checkpoint, pack, pack_optimizer, unpack_optimizer
+from training.flat import lay_flat
 from training.gan_config import USUAL, GanConfig, penalty_weight
 from training.gan_pictures import Pictures
 from training.learner import SEED_STEP
@@ -67,6 +68,9 @@ class GanLearner:
         self.generator: Generator = _place(generator, device)
         self.discriminator: Discriminator = _place(discriminator, device)
         self.ema: Generator = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self._slow, self._fast = (
+            lay_flat(list(network.parameters())) for network in (self.ema, self.generator)
+        )
         self.path_mean, self._penalty_share = torch.zeros((), device=device), 1.0
         self._evens_paths = bool(config.path_length) and isinstance(generator, StyleGenerator)
         self.freeze(0)
@@ -74,11 +78,10 @@ class GanLearner:
     def _create_optimizers(self) -> None:
         usual = USUAL[self.config.architecture]
         self.peak = self.config.lr or usual.lr
-        made = [
-            Adam(weights, lr=self.peak, betas=usual.betas, fused=True)
-            for weights in (list(self.generator.parameters()), self.taught)
-        ]
-        self.g_optimizer, self.d_optimizer = made
+        self.g_optimizer, self.d_optimizer = (
+            Adam([flat], lr=self.peak, betas=usual.betas, fused=True)
+            for flat in (self._fast, self._critic)
+        )
 
     def freeze(self, stages: int) -> None:
         """FreezeD: keep the discriminator's lowest ``stages``; both optimizers begin anew."""
@@ -86,6 +89,7 @@ class GanLearner:
         for weight in self.discriminator.parameters():
             weight.requires_grad_(id(weight) not in frozen)
         self.taught = [w for w in self.discriminator.parameters() if w.requires_grad]
+        self._critic = lay_flat(self.taught)
         self._create_optimizers()
 
     def set_schedule(self, factor: float, d_factor: float, penalty: float = 1.0) -> None:
@@ -138,10 +142,7 @@ class GanLearner:
         fake_scores = self.discriminator(fake, labels)
         loss = self.objective.discriminator(real_scores, fake_scores)
         penalty = self._penalty(real, fake, real_scores, fake_scores, labels)
-        self.d_optimizer.zero_grad()
-        self.fabric.backward((loss + penalty).mean())
-        self._average(self.taught)
-        self.d_optimizer.step()
+        self._descend(self.d_optimizer, (loss + penalty).mean())
         return loss.detach().mean(), (real_scores.detach(), fake_scores.detach())
 
     def _penalty(
@@ -185,10 +186,7 @@ class GanLearner:
             weight.requires_grad_(False)  # the gradient passes through, at two thirds of the cost
         scores = self.discriminator(diff_augment(fake, strength, draws), labels)
         loss = self.objective.generator(real_scores, scores).mean()
-        self.g_optimizer.zero_grad()
-        self.fabric.backward(loss)
-        self._average(self.generator.parameters())
-        self.g_optimizer.step()
+        self._descend(self.g_optimizer, loss)
         for weight in self.taught:
             weight.requires_grad_(True)
         return loss.detach()
@@ -203,31 +201,25 @@ class GanLearner:
         lengths, _ = path_length(self.generator.synthesis, w, noise)
         self.path_mean = self.path_mean.lerp(lengths.detach().mean(), PATH_DECAY)
         loss = (lengths - self.path_mean).square().mean() * self.config.path_length * PATH_EVERY
-        self.g_optimizer.zero_grad()
-        self.fabric.backward(loss)
-        self._average(self.generator.parameters())
-        self.g_optimizer.step()
+        self._descend(self.g_optimizer, loss)
 
-    def _average(self, weights: Iterable[Tensor]) -> None:
-        """One gradient out of all processes' gradients."""
-        if self.fabric.world_size == 1:
-            return
-        # Not DDP's own hooks: they count on one forward pass for each backward pass, and here
-        # are up to four, and double backward.
-        grads = [weight.grad for weight in weights if weight.grad is not None]
-        flat = torch.cat([grad.flatten() for grad in grads])
-        averaged = _tensor(self.fabric.all_reduce(flat))
-        for grad, mean in zip(grads, averaged.split([grad.numel() for grad in grads]), strict=True):
-            grad.copy_(mean.view_as(grad))
+    def _descend(self, optimizer: Adam, loss: Tensor) -> None:
+        """One step down the gradient of ``loss``, a mean over all processes."""
+        optimizer.zero_grad(set_to_none=False)
+        self.fabric.backward(loss)
+        if self.fabric.world_size > 1:
+            # Not DDP's own hooks: they count on one forward pass for each backward pass, and here
+            # are up to four, and double backward.
+            gradient = optimizer.param_groups[0]["params"][0].grad
+            gradient.copy_(self.fabric.all_reduce(gradient))
+        optimizer.step()
 
     @torch.no_grad()
     def _follow(self, seen: int) -> None:
         """Let the average follow the generator; its half-life grows with the images seen."""
         half_life = min(self.config.ema_half_life, EMA_RAMP * seen)
         keep = 0.5 ** (self.batch_size / half_life) if half_life else 0.0
-        torch._foreach_lerp_(
-            list(self.ema.parameters()), list(self.generator.parameters()), 1 - keep
-        )
+        self._slow.lerp_(self._fast, 1 - keep)
         for slow, fast in zip(self.ema.buffers(), self.generator.buffers(), strict=True):
             slow.copy_(fast)
 
@@ -288,7 +280,7 @@ class GanLearner:
     def forget_step(self) -> None:
         """Drop what is left of a step that ended in the middle."""
         for optimizer in (self.g_optimizer, self.d_optimizer):
-            optimizer.zero_grad()
+            optimizer.zero_grad(set_to_none=False)
         for weight in self.taught:
             weight.requires_grad_(True)
         if self.fabric.device.type == "cuda":
@@ -304,9 +296,7 @@ class GanLearner:
 
     def is_sound(self) -> bool:
         """Whether all weights are numbers; a loss tells of the weights before its own step only."""
-        networks = (self.generator, self.ema, self.discriminator)
-        weights: list[Tensor] = [w for network in networks for w in network.parameters()]
-        return bool(torch.stack(torch._foreach_norm(weights)).isfinite().all())
+        return all(bool(flat.norm().isfinite()) for flat in (self._fast, self._slow, self._critic))
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the average generator's weights, on the CPU."""

@@ -24,7 +24,7 @@ from training.sample import BATCH, GRID_COLUMNS, GRID_LATENTS, grid_labels, make
 from training.text import Message
 
 GRID_SEED, LOOK_SEED = 1, 2
-GRID_SOONEST, GRID_LATEST, GRID_SHARE, GRID_MOST = 2.0, 4.5, 0.015, 0.1
+GRID_SOONEST, GRID_LATEST, GRID_SHARE, GRID_MOST = 2.5, 4.5, 0.015, 0.1
 LOOK_SAMPLES = 512
 FEWEST, LOOKED_AT_PER_SECOND = 200, 5.0  # real pictures of each kind, of a second of the budget
 JUDGED = 1000  # samples in the last judgement

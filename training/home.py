@@ -34,12 +34,16 @@ class Home:
         """Archives of the downloadable data sets."""
         return self.path / "downloads"
 
-    def secret(self) -> str:
-        """The key that seals what browsers keep for us; made once, readable by the owner only."""
-        path = self.path / "secret"
+    def secret(self, name: str = "secret") -> str:
+        """A key that is made once and readable by the owner only.
+
+        "secret" seals what browsers keep for us, and so is known to every browser; "link-secret"
+        signs the links that people share, and never leaves the server.
+        """
+        path = self.path / name
         if not path.exists():
             self.path.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_name(f"secret.{os.getpid()}")
+            fresh = path.with_name(f"{name}.{os.getpid()}")
             with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(32))
             fresh.replace(path)

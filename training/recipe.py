@@ -24,6 +24,7 @@ PSI_BOUNDS = (-1.0, 1.5)
 STEP_BOUNDS = (-6.0, 6.0)  # standard deviations; the sliders go to 3, a text may go further
 LONGEST = 20_000  # characters of a recipe's text
 FIXED_NOISE, NO_NOISE = 0, -1
+VECTORS = {"z", "w"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Recipe:
             none.
         mix_part: see ``mix_seed``.
         noise: of a style network: 0 the usual pattern, -1 none, else a seed of another pattern.
+        other: another picture, to be gone towards; it has no other one itself.
+        share: of the way there, 0 to 1.
     """
 
     seed: int = 0
@@ -57,6 +60,8 @@ class Recipe:
     mix_seed: int | None = None
     mix_part: str = LAYER_PARTS[0]
     noise: int = FIXED_NOISE
+    other: Recipe | None = None
+    share: float = 0.0
 
     def __post_init__(self) -> None:
         """Check what can be checked without the model.
@@ -70,11 +75,13 @@ class Recipe:
         check_number("truncation", self.psi, *PSI_BOUNDS, whole=False)
         for step in (*self.steps.values(), *self.coordinates.values()):
             check_number("step", step, *STEP_BOUNDS, whole=False)
-        for weight in self.classes.values():
+        for weight in (*self.classes.values(), self.share):
             check_number("class", weight, 0.0, 1.0, whole=False)
         vectors = all(math.isfinite(x) for x in (*self.z, *self.w))
         parts = self.part in ("", *LAYER_PARTS) and self.mix_part in LAYER_PARTS
-        if not (vectors and parts) or (self.classes and not sum(self.classes.values())):
+        nested = self.other is not None and self.other.other is not None
+        unmixed = bool(self.classes) and not sum(self.classes.values())
+        if not (vectors and parts) or nested or unmixed:
             raise UserError("latent.no_recipe")
 
     def to_json(self) -> dict[str, Any]:
@@ -82,10 +89,7 @@ class Recipe:
         usual = Recipe()
         data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         kept = {name: value for name, value in data.items() if value != getattr(usual, name)}
-        return {
-            name: {str(key): x for key, x in value.items()} if isinstance(value, Mapping) else value
-            for name, value in kept.items()
-        }
+        return {name: _plain(value) for name, value in kept.items()}
 
     @classmethod
     def from_json(cls, data: Any) -> Recipe:
@@ -101,6 +105,8 @@ class Recipe:
                     given[name] = {int(key): float(x) for key, x in dict(given[name]).items()}
             for name in ("z", "w"):
                 given[name] = tuple(float(x) for x in given.get(name, ()))
+            if given.get("other") is not None:
+                given["other"] = cls.from_json(given["other"])
             return cls(**given)
         except (TypeError, ValueError, AttributeError, OverflowError) as problem:
             raise UserError("latent.no_recipe") from problem
@@ -108,10 +114,10 @@ class Recipe:
     def to_text(self) -> str:
         """As short as it gets, of letters, digits, - and _, for a link."""
         data = self.to_json()
-        for name in ("z", "w"):
-            if name in data:
-                numbers = torch.tensor(data[name], dtype=torch.float16).numpy().tobytes()
-                data[name] = base64.b64encode(numbers).decode()
+        for part in (data, data.get("other", {})):
+            for name in VECTORS & part.keys():
+                numbers = torch.tensor(part[name], dtype=torch.float16).numpy().tobytes()
+                part[name] = base64.b64encode(numbers).decode()
         packed = zlib.compress(json.dumps(data, separators=(",", ":")).encode(), 9)
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
@@ -131,14 +137,26 @@ class Recipe:
             if not opened.eof:
                 raise ValueError("cut short")
             data = dict(json.loads(raw))
-            for name in ("z", "w"):
-                if name in data:
-                    numbers = base64.b64decode(data[name], validate=True)
+            for part in (data, data.get("other") or {}):
+                for name in VECTORS & part.keys():
+                    numbers = base64.b64decode(part[name], validate=True)
                     half = torch.frombuffer(bytearray(numbers), dtype=torch.float16)
-                    data[name] = half.tolist()
-        except (ValueError, TypeError, zlib.error, binascii.Error, RecursionError) as problem:
+                    part[name] = half.tolist()
+        except (
+            *(ValueError, TypeError, AttributeError),
+            *(zlib.error, binascii.Error, RecursionError),
+        ) as problem:
             raise UserError("latent.no_recipe") from problem
         return cls.from_json(data)
+
+
+def _plain(value: Any) -> Any:
+    """One field's value as JSON has it."""
+    if isinstance(value, Recipe):
+        return value.to_json()
+    if isinstance(value, Mapping):
+        return {str(key): x for key, x in value.items()}
+    return value
 
 
 def half_exact(vector: Tensor) -> tuple[float, ...]:
@@ -156,13 +174,20 @@ def class_mix(recipes: Sequence[Recipe], class_count: int) -> Tensor | None:
     """
     if not class_count:
         return None
-    weights = torch.zeros(len(recipes), class_count)
-    for row, recipe in enumerate(recipes):
-        for index, weight in (recipe.classes or {recipe.seed % class_count: 1.0}).items():
-            if not 0 <= index < class_count:
-                raise UserError("latent.no_recipe")
-            weights[row, index] = weight
-    weights /= weights.sum(1, keepdim=True)
+    weights = torch.stack([_class_weights(recipe, class_count) for recipe in recipes])
     if bool((weights.amax(1) == 1).all()):
         return weights.argmax(1)
+    return weights
+
+
+def _class_weights(recipe: Recipe, class_count: int) -> Tensor:
+    """(class_count,) that sum to 1."""
+    weights = torch.zeros(class_count)
+    for index, weight in (recipe.classes or {recipe.seed % class_count: 1.0}).items():
+        if not 0 <= index < class_count:
+            raise UserError("latent.no_recipe")
+        weights[index] = weight
+    weights /= weights.sum()
+    if recipe.other is not None:
+        weights = weights.lerp(_class_weights(recipe.other, class_count), recipe.share)
     return weights

@@ -6,13 +6,12 @@ immutable snapshots, each built once per version and shared by all who watch.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from lightning_fabric import Fabric
 
 from training.device import create_fabric, list_devices
 from training.events import Event, Finished
+from training.gate import Gate
 from training.home import Home, new_id
 from training.live import LiveRun
 from training.record import ACTIVE, RESUMABLE, About, Config, History, RunFolder
@@ -29,8 +29,6 @@ from training.snapshot import Snapshot, seconds_left
 from training.text import Message, UserError
 
 log = logging.getLogger(__name__)
-
-FOREGROUND_WAIT = 0.5  # s that a training step may be held back for a person at a slider
 
 
 class RunManager:
@@ -45,8 +43,7 @@ class RunManager:
         self.devices = devices or list_devices()
         self._lock = threading.RLock()
         self._work = threading.Condition(self._lock)
-        self._calm = threading.Condition(threading.Lock())
-        self._foreground = 0
+        self.gate = Gate()
         self._queue: list[str] = []
         self._closing = False
         self._threads: list[threading.Thread] = []
@@ -144,6 +141,11 @@ class RunManager:
         with self._lock:
             return run_id in self._runs and self._runs[run_id].about.owner == owner
 
+    def knows(self, run_id: str) -> bool:
+        """Whether there is such a run, whoever's it is."""
+        with self._lock:
+            return run_id in self._runs
+
     def folder(self, run_id: str) -> RunFolder:
         """The run's folder."""
         return self._runs[run_id].folder
@@ -159,18 +161,6 @@ class RunManager:
             if run.snapshot is None or run.snapshot.version != run.version:
                 run.snapshot = self._describe(run)
             return run.snapshot
-
-    @contextlib.contextmanager
-    def foreground(self) -> Iterator[None]:
-        """While inside, training holds back between two steps, so that a prediction is quick."""
-        with self._calm:
-            self._foreground += 1
-        try:
-            yield
-        finally:
-            with self._calm:
-                self._foreground -= 1
-                self._calm.notify_all()
 
     def close(self) -> None:
         """End the worker threads between two steps; what ran is interrupted and can be resumed."""
@@ -194,7 +184,8 @@ class RunManager:
                     self._runs[run_id].changed()
             error: tuple[Message, ...] = ()
             try:
-                status = self._train(run, device)
+                with self.gate.training():
+                    status = self._train(run, device)
             except UserError as problem:
                 status, error = "failed", (problem.what, problem.fix)
             except Exception:
@@ -226,7 +217,7 @@ class RunManager:
         try:
             for event in run.events:
                 self._keep(run, event)
-                self._let_people_first()
+                self.gate.hold_back()
                 if run.wanted == "pause":
                     paused = True
                     return "paused"
@@ -245,7 +236,7 @@ class RunManager:
     def _conclude(self, run: LiveRun, fabric: Fabric) -> None:
         for event in conclude_run(run.folder, fabric):
             self._keep(run, event)
-            self._let_people_first()
+            self.gate.hold_back()
 
     def _rescue(self, run: LiveRun, fabric: Fabric) -> None:
         """Keep the best model of a run that failed; why it failed is what will be said."""
@@ -265,10 +256,6 @@ class RunManager:
             else:
                 return  # nothing that anybody could see
             run.changed()
-
-    def _let_people_first(self) -> None:
-        with self._calm:
-            self._calm.wait_for(lambda: self._foreground == 0, timeout=FOREGROUND_WAIT)
 
     # ---- bookkeeping, under the lock
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from itertools import groupby
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,14 +15,10 @@ from models.gans.layers import Generator
 from models.gans.registry import GanShape, create_generator
 from models.gans.style import Noise
 from models.latent import StyleSpace, draw_latents, latent_space
-from training.checkpoint import Checkpoint
 from training.recipe import FIXED_NOISE, NO_NOISE, Recipe, class_mix
-from training.record import load_model
 from training.text import UserError
 
 BATCH = 64
-KEPT_IN_MEMORY = 8  # generators; a class of thirty tries few different ones at a time
-MOST_DIRECTIONS = 32
 GRID_LATENTS, GRID_COLUMNS, MOST_CLASS_ROWS = 64, 8, 16
 
 
@@ -57,16 +53,6 @@ def grid_labels(class_count: int) -> Tensor | None:
     return torch.arange(class_count).repeat_interleave(rows * GRID_COLUMNS)
 
 
-def restore_generator(saved: Checkpoint) -> tuple[Generator, GanShape]:
-    """The generator of a run's ``model/``, ready to make pictures on the CPU, and its shape.
-
-    Raises:
-        RuntimeError, ValueError, KeyError: the weights fit no network that can be built.
-    """
-    shape = GanShape.from_json(saved.state["shape"])
-    return generator_from(shape, saved.part("generator")), shape
-
-
 def generator_from(shape: GanShape, weights: Mapping[str, Tensor]) -> Generator:
     """The generator that ``weights`` were taken from, in eval mode; it takes them over.
 
@@ -82,8 +68,17 @@ def generator_from(shape: GanShape, weights: Mapping[str, Tensor]) -> Generator:
 class Sampler:
     """One generator, and the directions in which it can be steered."""
 
-    def __init__(self, generator: Generator, class_names: Sequence[str]) -> None:
-        """``generator`` is in eval mode; it has no classes where there are no names."""
+    def __init__(
+        self,
+        generator: Generator,
+        class_names: Sequence[str],
+        find: Callable[[Generator], Directions] = find_directions,
+    ) -> None:
+        """``generator`` is in eval mode; it has no classes where there are no names.
+
+        ``find`` gives its directions.
+        """
+        self._find = find
         self.generator, self.class_names = generator, tuple(class_names)
         self.resolution, self.latent_size = generator.resolution, generator.latent_size
         self.space = latent_space(generator)
@@ -91,7 +86,7 @@ class Sampler:
     @cached_property
     def directions(self) -> Directions:
         """What changes the pictures most, found when first asked for."""
-        return find_directions(self.generator, MOST_DIRECTIONS)
+        return self._find(self.generator)
 
     def __call__(
         self, seeds: Sequence[int], class_name: str | None = None, psi: float = 1.0
@@ -116,7 +111,13 @@ class Sampler:
         Raises:
             UserError: the recipe is of another model.
         """
-        space, label = self.space, self.labels([recipe])
+        here = self._point(recipe)
+        if recipe.other is None:
+            return here
+        return self.space.between(here, self._point(recipe.other), recipe.share)
+
+    def _point(self, recipe: Recipe) -> Tensor:
+        space, label = self.space, self.labels([replace(recipe, other=None)])
         z = draw_latents([recipe.seed], self.latent_size)
         if recipe.z:
             z = self._vector(recipe.z)
@@ -178,25 +179,3 @@ class Sampler:
                 raise UserError("latent.no_recipe")
             amounts[0, index] = value
         return amounts @ vectors
-
-
-def load_sampler(folder: Path) -> Sampler:
-    """The sampler of the run in ``folder``, kept in memory until its model changes.
-
-    Raises:
-        UserError: the run has no generator, or it can't be read.
-    """
-    state = folder / "model" / "state.json"
-    return _load(folder, state.stat().st_mtime_ns if state.exists() else 0)
-
-
-@lru_cache(maxsize=KEPT_IN_MEMORY)
-def _load(folder: Path, version: int) -> Sampler:
-    saved = load_model(folder)
-    if saved.state["kind"] != "gan":
-        raise UserError("gan.not_a_generator", name=folder.name)
-    try:
-        generator, _ = restore_generator(saved)
-    except (RuntimeError, ValueError, KeyError) as problem:  # of another version of Seedling
-        raise UserError("run.damaged", name=folder.name) from problem
-    return Sampler(generator, saved.state["class_names"])

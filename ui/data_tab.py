@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -86,7 +87,7 @@ class DataTab:
         self.frame.go(self.next_btn.click, "train")
 
     def _arrived(self, visitor: Visitor, dataset: DataSet) -> Updates:
-        now = Visitor(visitor.owner, visitor.language, dataset.id, visitor.run)
+        now = replace(visitor, dataset=dataset.id)
         return {self.frame.dataset: dataset.id, **self.show(now), **self.fold(now)}
 
     def _apply(self, visitor: Visitor, values: Values) -> Updates:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,10 @@ class Visitor:
     language: str
     dataset: object
     run: object
+    shared: object  # run id to the pass that came with a link
 
 
-Handler = Callable[..., Updates]
+Handler = Callable[..., Any]
 PROGRESS = gr.Progress()  # only a mark; gradio makes one for each call
 
 
@@ -40,7 +41,7 @@ PROGRESS = gr.Progress()  # only a mark; gradio makes one for each call
 class Frame:
     """Shared by all tabs.
 
-    The four states live in the person's browser, each under a key of its own, so that a slow
+    The states live in the person's browser, each under a key of its own, so that a slow
     handler never writes back an old value of another.
     """
 
@@ -53,17 +54,20 @@ class Frame:
     language: gr.BrowserState
     dataset: gr.BrowserState
     run: gr.BrowserState
+    shared: gr.BrowserState
     steps: gr.Tabs
 
     @property
     def states(self) -> list[gr.BrowserState]:
-        """The four states, in the order of ``Visitor``'s fields."""
-        return [self.owner, self.language, self.dataset, self.run]
+        """The states, in the order of ``Visitor``'s fields."""
+        return [self.owner, self.language, self.dataset, self.run, self.shared]
 
-    def visitor(self, owner: object, language: object, dataset: object, run: object) -> Visitor:
+    def visitor(
+        self, owner: object, language: object, dataset: object, run: object, shared: object
+    ) -> Visitor:
         """What the browser claims, with the parts that can be checked checked."""
         known = str(owner) if is_id(owner) else ""
-        return Visitor(known, speakable(language, self.words.language), dataset, run)
+        return Visitor(known, speakable(language, self.words.language), dataset, run, shared)
 
     def on(
         self,
@@ -75,6 +79,7 @@ class Frame:
         message: gr.HTML | None = None,
         progress_on: Component | None = None,
         event_data: bool = False,
+        streams: bool = False,
         **options: Any,
     ) -> Any:
         """Call ``handler(visitor, values)`` on ``trigger`` and apply the updates that it returns.
@@ -82,14 +87,21 @@ class Frame:
         What a person can mend, and what is our fault, is said in ``message``. With
         ``progress_on`` the handler may be slow: it waits in the queue, gets a ``gr.Progress``
         as its third argument, and its progress is drawn over that component. With
-        ``event_data`` it also gets what the page's script sent along.
+        ``event_data`` it also gets what the page's script sent along. One that ``streams`` gives
+        an iterator of updates, each shown as it comes.
         """
+        slow = progress_on is not None
+        if streams:
+            assert message is not None  # where else would a problem be said?
+            call = self._streamer(handler, message)
+        else:
+            call = self._caller(handler, message, slow, event_data)
         return trigger(
-            self._caller(handler, message, progress_on is not None, event_data),
+            call,
             inputs={*self.states, *reads},
             outputs=list(dict.fromkeys([*writes, *([message] if message else [])])),
-            queue=progress_on is not None,
-            show_progress="full" if progress_on else "hidden",
+            queue=slow or streams,
+            show_progress="full" if slow else "hidden",
             show_progress_on=progress_on,
             api_visibility="private",
             **options,
@@ -122,6 +134,24 @@ class Frame:
             return self._answer(handler, message, values, progress, event._data or {})
 
         return call_with_data if event_data else call_slowly if slow else call
+
+    def _streamer(self, handler: Handler, message: gr.HTML) -> Callable[..., Any]:
+        """What gradio calls for a handler whose updates come one after the other."""
+
+        def stream(values: dict[Any, Any]) -> Iterator[Any]:
+            visitor = self.visitor(*(values[state] for state in self.states))
+            said: Updates = {message: ""}
+            try:
+                if not visitor.owner:
+                    raise UserError("page.not_ready")
+                for updates in handler(visitor, values):
+                    yield {**said, **updates}
+            except UserError as problem:
+                yield {message: problem_html(problem, visitor.language)}
+            except Exception:
+                yield {message: bug_html(visitor.language)}
+
+        return stream
 
     def _answer(
         self, handler: Handler, message: gr.HTML | None, values: dict[Any, Any], *more: Any
@@ -193,3 +223,18 @@ def picture_input(frame: Frame, first: str, **props: Any) -> gr.Image:
 def picture_path(value: Any) -> Path | None:
     """The uploaded file of a ``picture_input``; gradio has checked that it is an upload."""
     return Path(value["path"]) if value else None
+
+
+def merged(first: Any, second: Any) -> Any:
+    """One update of a component out of two, the later one counting more."""
+    if first is None:
+        return second
+    return {**_update(first), **_update(second)}
+
+
+def _update(change: Any) -> dict[str, Any]:
+    if isinstance(change, Block):
+        change = {**change.constructor_args, "__type__": "update"}
+    if not isinstance(change, dict) or change.get("__type__") != "update":
+        return {"__type__": "update", "value": change}
+    return change

@@ -11,8 +11,8 @@ import gradio as gr
 
 from training.media import picture_grid, write_png
 from training.recipe import MOST_SEED
-from training.sample import load_sampler
 from training.snapshot import Snapshot
+from training.steering import load_sampler
 from training.text import t
 from ui import gan_view as view
 from ui.frame import Frame, Updates, Values, Visitor
@@ -132,7 +132,7 @@ class GanTry:
         seed, count, psi = int(values[self.seed] or 0), int(values[self.count]), values[self.psi]
         bar(None, desc=t("gan.making", visitor.language))
         sampler = load_sampler(folder)
-        with self.frame.manager.foreground():
+        with self.frame.manager.gate.foreground():
             pixels = sampler(range(seed, seed + count), values[self.class_name] or None, psi)
         scale = max(1, SIDE // sampler.resolution)
         grid = picture_grid(pixels, columns(count), gap=2 * scale, scale=scale)

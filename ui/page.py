@@ -15,7 +15,9 @@ from training.record import ACTIVE
 from training.runs import RunManager
 from training.text import LANGUAGES, t
 from ui.data_tab import DataTab
-from ui.frame import Frame, Updates, Visitor
+from ui.frame import Frame, Updates, Visitor, merged
+from ui.latent_tab import LatentTab
+from ui.links import PARAMETER
 from ui.result_tab import ResultTab
 from ui.session import Shelf, owner_from
 from ui.text import Words
@@ -24,9 +26,9 @@ from ui.try_tab import TryTab
 from ui.watch_tab import WatchTab
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
-STATES = ("owner", "language", "dataset", "run")  # what the browser remembers
-STEPS = ("data", "train", "watch", "result", "try")
-LIVE = ("watch", "train", "result", "try")  # what is looked at on every tick
+STATES = ("owner", "language", "dataset", "run", "shared")  # what the browser remembers
+STEPS = ("data", "train", "watch", "result", "try", "latent")
+LIVE = ("watch", "train", "result", "try", "latent")  # what is looked at on every tick
 TICK = 1.0  # s between two looks at what has changed
 KEEP_UPLOADS = 24 * 3600  # s; pictures that were tried and files made for downloads
 LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
@@ -71,7 +73,9 @@ class Page:
             fill_width=False,
         ) as self.blocks:
             secret = home.secret()
-            owner, language_state, dataset, run = (_remembered(name, secret) for name in STATES)
+            owner, language_state, dataset, run, shared = (
+                _remembered(name, secret) for name in STATES
+            )
             self.seen = gr.State({})
             self._build_header(words)
             self.timer = gr.Timer(TICK)
@@ -86,11 +90,17 @@ class Page:
                     language_state,
                     dataset,
                     run,
+                    shared,
                     steps,
                 )
                 self.tabs: dict[str, Any] = {}
                 for number, (step, kind) in enumerate(
-                    zip(STEPS, (DataTab, TrainTab, WatchTab, ResultTab, TryTab), strict=True), 1
+                    zip(
+                        STEPS,
+                        (DataTab, TrainTab, WatchTab, ResultTab, TryTab, LatentTab),
+                        strict=True,
+                    ),
+                    1,
                 ):
                     label = _numbered(number, step)
                     with words.make(gr.Tab, {"label": label}, id=step, render_children=True):
@@ -151,19 +161,26 @@ class Page:
             **quick,
         )
 
-    def _arrive(self, values: Mapping[Any, Any]) -> Updates:
-        """Put a person back where they were; a new one gets an id."""
+    def _arrive(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
+        """Put a person back where they were; a new one gets an id.
+
+        Somebody with a link to a picture is led there.
+        """
         frame = self.frame
         claims = [values[state] for state in frame.states]
         visitor = frame.visitor(owner_from(claims[0]), *claims[1:])
         runs = frame.manager.runs(visitor.owner)
         at_work = any(run.status in (*ACTIVE, "interrupted") for run in runs)
+        link, led = request.query_params.get(PARAMETER), dict[Any, Any]()
+        if link:
+            visitor, led = self.tabs["latent"].follow(visitor, link)
         return {
             **self._all(visitor, values, self.tabs["data"].fold(visitor)),
             frame.owner: visitor.owner,
             frame.language: visitor.language,
             self.language_radio: visitor.language,
             **({frame.steps: gr.Tabs(selected="watch")} if at_work else {}),
+            **led,
         }
 
     def _speak(self, values: Mapping[Any, Any]) -> Updates:
@@ -186,7 +203,7 @@ class Page:
         said = self.frame.words.updates(visitor.language)
         return {
             **said,
-            **{key: _merged(said.get(key), value) for key, value in updates.items()},
+            **{key: merged(said.get(key), value) for key, value in updates.items()},
             self.seen: seen,
         }
 
@@ -202,17 +219,6 @@ class Page:
             changes, seen = self.tabs[name].live(visitor, seen)
             updates |= changes
         return {**updates, self.seen: seen} if seen != before else gr.skip()
-
-
-def _merged(said: dict[str, Any] | None, shown: Any) -> Any:
-    """One update out of what a component says and what it shows."""
-    if said is None:
-        return shown
-    if isinstance(shown, gr.blocks.Block):
-        shown = {**shown.constructor_args, "__type__": "update"}
-    if not isinstance(shown, dict) or shown.get("__type__") != "update":
-        shown = {"__type__": "update", "value": shown}
-    return {**said, **shown}
 
 
 def _remembered(name: str, secret: str) -> gr.BrowserState:

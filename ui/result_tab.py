@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import zipfile
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class ResultTab:
 
     def _pick(self, visitor: Visitor, values: Values) -> Updates:
         run_id = require_run(self.frame.manager, visitor.owner, values[self.picker])
-        picked = Visitor(visitor.owner, visitor.language, visitor.dataset, run_id)
+        picked = replace(visitor, run=run_id)
         return {self.frame.run: run_id, **self.live(picked, {})[0]}
 
     def _judged(self, visitor: Visitor) -> list[Snapshot]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from PIL import Image
 
 from training.intake import read_picture
 from training.predict import load_predictor
-from training.sample import load_sampler
 from training.snapshot import Snapshot
+from training.steering import load_sampler
 from training.text import UserError, t
 from ui.frame import Frame, Opening, Updates, Values, Visitor, picture_input, picture_path
 from ui.gan_try import GanTry
@@ -101,12 +102,12 @@ class TryTab:
                 self.answer: None,
                 self.message: problem_html(problem, visitor.language),
             }
-        with self.frame.manager.foreground():
+        with self.frame.manager.gate.foreground():
             return {self.answer: load_predictor(folder)(picture)}
 
     def _pick(self, visitor: Visitor, values: Values) -> Updates:
         run_id = require_run(self.frame.manager, visitor.owner, values[self.picker])
-        picked = Visitor(visitor.owner, visitor.language, visitor.dataset, run_id)
+        picked = replace(visitor, run=run_id)
         shown = self.live(picked, {})[0]
         return {self.frame.run: run_id, **shown, **self._predict(visitor, values)}
 

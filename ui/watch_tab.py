@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -164,7 +165,7 @@ class WatchTab:
 
     def _for(self, visitor: Visitor, run_id: str) -> Updates:
         closed: Updates = {self.sure: gr.Row(visible=False)}  # a question about what was shown
-        now = Visitor(visitor.owner, visitor.language, visitor.dataset, run_id)
+        now = replace(visitor, run=run_id)
         return closed | self.live(now, {})[0]
 
     # ---- what is seen

@@ -23,8 +23,8 @@ from training.gan import train_gan
 from training.gan_config import AUGMENTATIONS, BOUNDS, PENALTY_FORMS, SCHEDULES, GanConfig
 from training.imageset import NO_LABEL, ImageSet, ImageSetWriter
 from training.losses import OBJECTIVES
-from training.sample import load_sampler
 from training.splits import GAN_LEAST, Split, split_for_generator
+from training.steering import load_sampler
 from training.text import UserError
 
 unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from models.latent import LAYER_PARTS
 from tests.generators import lively_generator
 from training.recipe import MOST_SEED, Recipe, half_exact
-from training.sample import MOST_DIRECTIONS, Sampler
+from training.sample import Sampler
+from training.steering import MOST_DIRECTIONS
 from training.text import UserError
 
 LATENT, NAMES = 16, ("bag", "boot", "coat")
@@ -28,7 +30,7 @@ vectors = st.one_of(
     ),
 )
 mixes = st.dictionaries(st.integers(0, 2), st.floats(0.01, 1))
-recipes = st.builds(
+alone = st.builds(
     Recipe,
     seed=seeds,
     z=vectors,
@@ -42,6 +44,7 @@ recipes = st.builds(
     mix_part=st.sampled_from(LAYER_PARTS),
     noise=st.integers(-1, MOST_SEED),
 )
+recipes = st.builds(replace, alone, other=st.one_of(st.none(), alone), share=st.floats(0, 1))
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
@@ -144,3 +147,19 @@ def test_every_part_of_a_recipe_counts() -> None:
 def test_a_recipe_of_another_model_is_refused(recipe: Recipe) -> None:
     with pytest.raises(UserError):
         sampler("stylegan2").paint([recipe])
+
+
+@pytest.mark.parametrize("family", ("dcgan", "stylegan2"))
+def test_the_way_to_another_picture_begins_and_ends_exactly(family: str) -> None:
+    here, there = Recipe(seed=3, steps={0: 1.0}, classes={0: 1.0}), Recipe(seed=8, psi=0.5)
+    on_the_way = [replace(here, other=there, share=share) for share in (0.0, 0.5, 1.0)]
+    first, middle, last = sampler(family).paint(on_the_way)
+    one, other = sampler(family).paint([here, there])
+    assert int((first.int() - one.int()).abs().max()) <= 1
+    assert int((last.int() - other.int()).abs().max()) <= 1
+    assert not torch.equal(middle, first) and not torch.equal(middle, last)
+
+
+def test_there_is_no_chain_of_others() -> None:
+    with pytest.raises(UserError):
+        Recipe(other=Recipe(other=Recipe()))

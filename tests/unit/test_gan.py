@@ -25,8 +25,8 @@ from training.gan_plan import GanPlan, GanProgress
 from training.imageset import ImageSet
 from training.losses import OBJECTIVES
 from training.record import About, RunFolder
-from training.sample import load_sampler
 from training.splits import split_for_generator
+from training.steering import load_sampler
 from training.text import UserError
 from training.transfer import carry_over, load_start
 

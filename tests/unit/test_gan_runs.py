@@ -20,7 +20,7 @@ from training.gan import train_gan
 from training.gan_config import GanConfig
 from training.gan_learner import GanLearner, StepMeans
 from training.runs import RunManager
-from training.sample import load_sampler
+from training.steering import load_sampler
 
 SHORT = GanConfig(images=48, width=4, batch_size=4, augment="none")
 LONG = dataclasses.replace(SHORT, images=40_000)

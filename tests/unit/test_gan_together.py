@@ -28,8 +28,8 @@ from training.gan_config import GanConfig
 from training.gan_learner import GanLearner
 from training.gan_pictures import Pictures
 from training.imageset import ImageSet
-from training.sample import load_sampler
 from training.splits import split_for_generator
+from training.steering import load_sampler
 
 CONFIG = GanConfig(images=64, width=4, batch_size=8, augment="none", loss="relativistic")
 PATIENCE = 60.0  # seconds

@@ -121,7 +121,7 @@ def run_of(page: Page) -> str:
 
 
 def visitor(page: Page, owner: str = ANNA, dataset: object = "", language: str = "en") -> Visitor:
-    return Visitor(owner, language, dataset, run_of(page))
+    return Visitor(owner, language, dataset, run_of(page), {})
 
 
 def form_of(page: Page) -> GanForm:

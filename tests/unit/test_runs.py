@@ -233,7 +233,7 @@ def test_the_person_at_the_slider_comes_first(
     monkeypatch.setattr("training.runs.open_run", count_steps)
     run_id = manager.start("ann", LONG, make_set({"red": 8, "green": 8}).folder, name="x")
     wait(manager, run_id, is_("running"))
-    with manager.foreground():
+    with manager.gate.foreground():
         held = steps_in(1.5)
     assert held <= 4  # two a second: held back, but never starved
     assert steps_in(1.5) > 10 * held

@@ -44,7 +44,7 @@ def page(tmp_path: Path) -> Iterator[Page]:
 
 def visitor(owner: str, page: Page, language: str = "en") -> Visitor:
     run = next(iter(page.frame.manager.runs(ANNA)))
-    return Visitor(owner, language, "", run.id)
+    return Visitor(owner, language, "", run.id, {})
 
 
 def everything(page: Page, who: Visitor) -> dict[Any, Any]:

@@ -1,0 +1,304 @@
+"""From a picture back into the latent space: what a generator can paint that is most like it.
+
+The best of a few hundred random samples is where Adam begins, on ``z`` or, in style networks, on
+one ``w`` for all layers, as in the projector of StyleGAN2 (arXiv 1912.04958, appendix D). The
+point stays as far from the middle as usual points are (arXiv 2003.03808), so that sliders and
+walks that begin there stay among good pictures.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from models.gans.projected import FrozenFeatures
+from models.latent import StyleSpace
+from models.registry import BACKBONES, create_model
+from models.weights import WeightsUnavailable
+from training.batches import to_batch, to_symmetric
+from training.config import check_number
+from training.feature_space import BACKBONE, RandomFeatures
+from training.imageset import centre_square
+from training.recipe import MOST_SEED, Recipe, half_exact
+from training.sample import Sampler
+
+log = logging.getLogger(__name__)
+
+CPU = torch.device("cpu")
+SIDE = 64  # px, of the pictures that are compared
+PIXEL_SIDE, PIXEL_WEIGHT = 16, 0.6
+SECONDS_BOUNDS, STEP_BOUNDS = (1.0, 600.0), (1, 10_000)
+DRAWN = 1024  # latents that tell how far from the middle is usual
+STARTS, START_BATCH, START_SHARE = 256, 32, 0.2  # of the time, at most
+RESTARTS = 4
+RATE, BETAS = 0.1, (0.9, 0.99)
+FADE = 0.5  # share of the steps, at the end, in which the rate falls to zero
+USUAL = (0.025, 0.975)  # quantiles of the distances from the middle
+LEAST_VARIANCE = 1e-6  # of the largest; w hardly varies along the directions below
+
+
+class PerceptualSpace:
+    """Pictures to vectors whose squared distance is how different people would call them.
+
+    At each scale and place, a network's channels are brought to length one and their squared
+    difference is averaged: 1 - cosine (LPIPS without its learned weights, arXiv 1801.03924). The
+    pictures themselves, ``PIXEL_SIDE`` px small, see to it that colours match.
+    """
+
+    def __init__(self, name: str, maps: Callable[[Tensor], Sequence[Tensor]]) -> None:
+        """``maps`` takes (B, 3, SIDE, SIDE) in [-1, 1] to maps (B, C, H, W)."""
+        self.name, self._maps = name, maps
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(B, 3, R, R) in [-1, 1] to (B, F)."""
+        small = F.interpolate(images, (PIXEL_SIDE, PIXEL_SIDE), mode="bilinear", antialias=True)
+        parts = [small.flatten(1) * math.sqrt(PIXEL_WEIGHT / small[0].numel())]
+        if images.shape[-1] != SIDE:
+            shrinks = images.shape[-1] > SIDE
+            images = F.interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=shrinks)
+        maps = self._maps(images.contiguous(memory_format=torch.channels_last))
+        for each in maps:
+            places = each.shape[-1] * each.shape[-2]
+            unit = F.normalize(each, dim=1, eps=1e-6).flatten(1)
+            parts.append(unit / math.sqrt(2 * places * len(maps)))
+        return torch.cat(parts, 1)
+
+
+def choose_perceptual_space() -> PerceptualSpace:
+    """That of a pretrained network where its weights are here, else of a random one.
+
+    Nothing is ever downloaded for this.
+    """
+    card = BACKBONES[BACKBONE].card
+    if card is not None and card.is_here():
+        try:
+            return _pretrained(BACKBONE)
+        except WeightsUnavailable as problem:
+            log.warning("Random features are used instead of damaged weights: %s", problem)
+    return _random()
+
+
+@cache
+def _pretrained(backbone: str) -> PerceptualSpace:
+    with torch.random.fork_rng(devices=[]):  # a head is drawn that is not used
+        network = FrozenFeatures(create_model(backbone, 1, pretrained=True), SIDE)
+    fast = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return PerceptualSpace(f"{backbone}-{SIDE}", fast)
+
+
+@cache
+def _random() -> PerceptualSpace:
+    layers = RandomFeatures().eval().requires_grad_(False).layers
+
+    def maps(x: Tensor) -> list[Tensor]:
+        found = []
+        for layer in layers:
+            found.append(layer(x))
+            x = F.relu(found[-1])
+        return found
+
+    return PerceptualSpace(f"random-{SIDE}", maps)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The best so far.
+
+    Attributes:
+        share: how much of the work is done, 0 to 1.
+        distance: between the picture and what ``recipe`` paints, in the features of ``space``.
+        start_distance: the same of the best random sample.
+        usual_distance: the same of the random samples, their median.
+        recipe: paints it.
+        space: only distances of the same one can be compared.
+    """
+
+    share: float
+    distance: float
+    start_distance: float
+    usual_distance: float
+    recipe: Recipe
+    space: str
+
+    @property
+    def closeness(self) -> float:
+        """0 is as far as any random sample is, 1 an exact hit; comparable between generators."""
+        return max(0.0, 1 - self.distance / self.usual_distance) if self.usual_distance else 1.0
+
+    @property
+    def verdict(self) -> str:
+        """ "close", "rough" or "far"."""
+        return "far"
+
+
+def square_picture(picture: Image.Image, side: int) -> Tensor:
+    """The central square of an RGB picture as ``read_picture`` gives it: (3, side, side) uint8."""
+    return to_batch(centre_square(np.asarray(picture), side)[None])[0]
+
+
+def project(
+    sampler: Sampler,
+    picture: Tensor,
+    *,
+    seconds: float = 20.0,
+    steps: int | None = None,
+    seed: int = 0,
+) -> Generator[Progress, None, None]:
+    """Look for the point of the latent space whose picture is most like ``picture``.
+
+    Args:
+        sampler: of a generator of any family.
+        picture: (3, R, R) uint8 at the generator's resolution, see ``square_picture``.
+        seconds: how long it takes; the clock also runs while nobody iterates.
+        steps: of Adam, instead of ``seconds``; the outcome then depends on nothing else.
+        seed: draws the samples to begin with.
+
+    Yields:
+        The best so far, after every step; close the iterator to stop.
+
+    Raises:
+        UserError: a number is out of bounds.
+        ValueError: ``picture`` has another shape or type.
+    """
+    check_number("seconds", seconds, *SECONDS_BOUNDS, whole=False)
+    check_number("steps", STEP_BOUNDS[0] if steps is None else steps, *STEP_BOUNDS, whole=True)
+    check_number("seed", seed, 0, MOST_SEED, whole=True)
+    wanted = (3, sampler.resolution, sampler.resolution)
+    if picture.shape != wanted or picture.dtype != torch.uint8:
+        raise ValueError(f"{tuple(picture.shape)} {picture.dtype}, but {wanted} uint8 is needed.")
+    return _Projection(sampler, picture, seed).run(seconds, steps)
+
+
+class _Projection:
+    """One search. It goes by coordinates of unit variance: ``z`` as it is, ``w`` whitened."""
+
+    def __init__(self, sampler: Sampler, picture: Tensor, seed: int) -> None:
+        self.sampler, self.styles = sampler, isinstance(sampler.space, StyleSpace)
+        self.space = choose_perceptual_space()
+        with torch.no_grad():
+            self.target = self.space(to_symmetric(picture[None], CPU))
+            self._draw(torch.Generator().manual_seed(seed))
+        self.best, self.distance = Recipe(), math.inf
+        self.start_distance = self.usual_distance = math.inf
+
+    def _draw(self, draws: torch.Generator) -> None:
+        """Random latents and their classes; what is usual among them."""
+        classes = len(self.sampler.class_names)
+        latents = torch.randn(DRAWN, self.sampler.latent_size, generator=draws)
+        order = torch.randperm(max(1, classes), generator=draws)
+        self.labels = order[torch.arange(DRAWN) % classes] if classes else None
+        self.mean = torch.zeros(self.sampler.latent_size)
+        self.axes = torch.eye(self.sampler.latent_size)  # (D, K), each as long as one deviation
+        if self.styles:
+            latents = self.sampler.space.enter(latents, self.labels)[:, 0]
+            self.mean = latents.mean(0)
+            variances, axes = torch.linalg.eigh(torch.cov(latents.T))
+            kept = variances > LEAST_VARIANCE * variances[-1].clamp(min=1e-12)
+            self.axes = axes[:, kept] * variances[kept].sqrt()
+        self.latents = latents[:STARTS].half().float()
+        lengths = self._coordinates(latents).norm(dim=1)
+        self.shortest, self.longest = lengths.quantile(torch.tensor(USUAL)).tolist()
+        if self.styles:
+            self.shortest = 0.0  # nearer to the mean w is as good, and better
+
+    def _coordinates(self, latents: Tensor) -> Tensor:
+        """(B, D) to (B, K)."""
+        return (latents - self.mean) @ (self.axes / self.axes.square().sum(0))
+
+    def run(self, seconds: float, steps: int | None) -> Generator[Progress, None, None]:
+        """Try the random samples, then go on from the best."""
+        began = time.monotonic()
+        apart: list[Tensor] = []
+        for rows in torch.arange(STARTS).split(START_BATCH):
+            share = (time.monotonic() - began) / seconds
+            if steps is None and apart and share > START_SHARE:
+                break
+            latents, labels = self.latents[rows], self._labels(rows)
+            with torch.no_grad():
+                apart.append(self._distances(latents, labels))
+            self._consider(latents, labels, apart[-1])
+            self.start_distance = self.distance
+            self.usual_distance = float(torch.cat(apart).median())
+            yield self._progress(START_SHARE * len(apart) * START_BATCH / STARTS)
+        best = torch.cat(apart).argsort()[:RESTARTS]
+        left = seconds - (time.monotonic() - began)
+        yield from self._descend(best, left, steps)
+
+    def _descend(self, rows: Tensor, seconds: float, steps: int | None) -> Iterator[Progress]:
+        """Adam from several starts at once."""
+        began = time.monotonic()
+        labels = self._labels(rows)
+        x = self._usual(self._coordinates(self.latents[rows])).requires_grad_()
+        adam = torch.optim.Adam([x], betas=BETAS)
+        for step in itertools.count():
+            share = step / steps if steps else (time.monotonic() - began) / seconds
+            if share >= 1:
+                break
+            adam.param_groups[0]["lr"] = RATE * min(1.0, (1 - share) / FADE)
+            with torch.enable_grad():
+                latents = self.mean + x @ self.axes.T
+                distances = self._distances(latents, labels)
+                adam.zero_grad()
+                distances.sum().backward()
+            self._consider(latents.detach(), labels, distances.detach())
+            adam.step()
+            x.data = self._usual(x.data)
+            yield self._progress(START_SHARE + (1 - START_SHARE) * share)
+        yield self._progress(1.0)
+
+    def _usual(self, x: Tensor) -> Tensor:
+        """Coordinates (B, K), as far from the middle as usual ones are."""
+        length = x.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        usual: Tensor = x * (length.clamp(self.shortest, self.longest) / length)
+        return usual
+
+    def _labels(self, rows: Tensor) -> Tensor | None:
+        return None if self.labels is None else self.labels[rows]
+
+    def _distances(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """(B,) of the pictures of ``latents`` (B, D) to the picture."""
+        space = self.sampler.space
+        points = latents
+        if isinstance(space, StyleSpace):
+            points = latents[:, None].expand(-1, space.generator.layer_count, -1)
+        images = space.paint(points, labels).clamp(-1, 1)
+        return self._apart(images)
+
+    def _apart(self, images: Tensor) -> Tensor:
+        """(B,) of (B, 3, R, R) in [-1, 1] to the picture."""
+        distances: Tensor = (self.space(images) - self.target).square().sum(1)
+        return distances
+
+    def _consider(self, latents: Tensor, labels: Tensor | None, distances: Tensor) -> None:
+        """Keep the best if it is better; it is measured on what its recipe really paints."""
+        row = int(distances.argmin())
+        if not distances[row] < self.distance:
+            return
+        vector = half_exact(latents[row])
+        z, w = ((), vector) if self.styles else (vector, ())
+        recipe = Recipe(z=z, w=w, classes={} if labels is None else {int(labels[row]): 1.0})
+        with torch.no_grad():
+            distance = float(self._apart(to_symmetric(self.sampler.paint([recipe]), CPU)))
+        if distance < self.distance:
+            self.best, self.distance = recipe, distance
+
+    def _progress(self, share: float) -> Progress:
+        return Progress(
+            share,
+            self.distance,
+            self.start_distance,
+            self.usual_distance,
+            self.best,
+            self.space.name,
+        )

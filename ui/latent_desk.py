@@ -1,0 +1,198 @@
+"""What the parts of the latent page share: which picture is shown, and how to go to another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from training.recipe import Recipe
+from training.record import RunFolder
+from training.sample import Sampler
+from training.snapshot import Snapshot
+from training.steering import load_sampler
+from training.text import UserError
+from ui.frame import Frame, Updates, Values, Visitor
+from ui.gan_view import is_gan
+from ui.latent_controls import Controls
+from ui.links import Passes
+from ui.session import is_id
+
+MOST_STORY = 100  # steps back
+
+
+@dataclass(frozen=True)
+class Now:
+    """What is shown. ``mine`` is false for somebody else's generator, come to by a link."""
+
+    folder: RunFolder
+    sampler: Sampler
+    recipe: Recipe
+    mine: bool
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self.folder.path.name
+
+
+Refresh = Callable[[Visitor, Values, Now], Updates]
+
+
+class Desk:
+    """Built inside the page's context; the parts use it, and know nothing of each other."""
+
+    def __init__(self, frame: Frame, message: gr.HTML, picker: gr.Dropdown) -> None:
+        """The tab, which owns the picture, sets what is not known yet.
+
+        That is the ``controls``, what to do on arrival at another picture, and what that reads
+        besides.
+        """
+        self.frame, self.message, self.picker = frame, message, picker
+        self.passes = Passes(frame.home)
+        secret = frame.home.secret()
+        self.here = gr.BrowserState({}, storage_key="seedling.picture", secret=secret)
+        self.story = gr.State({})
+        self.controls: Controls
+        self.arrive: Refresh
+        self.also_reads: list[Component] = []
+
+    @property
+    def reads(self) -> list[Component]:
+        """All that ``now`` needs."""
+        return [self.picker, self.here, self.story, *self.controls.reads, *self.also_reads]
+
+    # ---- whose
+
+    def runs(self, visitor: Visitor) -> tuple[list[Snapshot], list[Snapshot]]:
+        """The generators that this person can steer: their own, and those that came by a link."""
+        manager = self.frame.manager
+        mine = [run for run in manager.runs(visitor.owner) if self._steerable(run)]
+        others = [
+            manager.snapshot(run)
+            for run, token in claims(visitor).items()
+            if is_id(run) and manager.knows(run) and self.passes.allows(run, token)
+        ]
+        own = {run.id for run in mine}
+        return mine, [run for run in others if self._steerable(run) and run.id not in own]
+
+    def _steerable(self, run: Snapshot) -> bool:
+        return is_gan(run) and self.frame.manager.folder(run.id).has_weights()
+
+    def may_steer(self, visitor: Visitor, run: str) -> bool:
+        """Whether this run's generator is there, and the visitor's or shared with them."""
+        return any(run == each.id for part in self.runs(visitor) for each in part)
+
+    def require(self, visitor: Visitor, run: object) -> tuple[RunFolder, bool]:
+        """The run's folder, and whether it is the visitor's.
+
+        Raises:
+            UserError: it is neither theirs nor were they let in.
+        """
+        manager = self.frame.manager
+        if is_id(run) and manager.knows(str(run)):
+            if is_id(visitor.owner) and manager.owns(visitor.owner, str(run)):
+                return manager.folder(str(run)), True
+            if self.passes.allows(str(run), claims(visitor).get(run)):
+                return manager.folder(str(run)), False
+        raise UserError("page.no_such_run")
+
+    # ---- where one is, and how to go elsewhere
+
+    def now(self, visitor: Visitor, values: Values) -> Now:
+        """The run and the picture that the controls say.
+
+        Raises:
+            UserError: the run can't be found, or has no weights.
+        """
+        folder, mine = self.require(visitor, values[self.picker])
+        sampler = load_sampler(folder.path)
+        base = self.left(values, folder.path.name)
+        return Now(folder, sampler, self.controls.read(values, base, sampler), mine)
+
+    def left(self, values: Values, run: str) -> Recipe:
+        """The picture of this run that the browser remembers; seed 0 if it remembers none."""
+        here = values[self.here]
+        if not isinstance(here, Mapping) or here.get("run") != run:
+            return Recipe()
+        try:
+            return Recipe.from_text(str(here.get("recipe")))
+        except UserError:  # another version's, or forged
+            return Recipe()
+
+    def note(self, values: Values, now: Now) -> Updates:
+        """Remember ``now`` as a step that can be undone, if it is one."""
+        story = _story(values[self.story], now.run)
+        before, text = self.left(values, now.run).to_text(), now.recipe.to_text()
+        if before == text:
+            return {}
+        past = [*story["past"], before][-MOST_STORY:]
+        return {
+            self.story: {"run": now.run, "past": past, "future": []},
+            self.here: {"run": now.run, "recipe": text},
+        }
+
+    def go(self, visitor: Visitor, values: Values, now: Now, recipe: Recipe) -> Updates:
+        """Show another picture of the same run; the way back is kept."""
+        story = _story(values[self.story], now.run)
+        left, here = self.left(values, now.run).to_text(), now.recipe.to_text()
+        past = [*story["past"], left, *([here] if here != left else [])][-MOST_STORY:]
+        return {
+            self.story: {"run": now.run, "past": past, "future": []},
+            **self._arrive(visitor, values, now, recipe),
+        }
+
+    def undo(self, visitor: Visitor, values: Values, now: Now) -> Updates:
+        """The picture before; nothing where there is none."""
+        return self._step(visitor, values, now, forward=False)
+
+    def redo(self, visitor: Visitor, values: Values, now: Now) -> Updates:
+        """The picture that was undone; nothing where there is none."""
+        return self._step(visitor, values, now, forward=True)
+
+    def _step(self, visitor: Visitor, values: Values, now: Now, *, forward: bool) -> Updates:
+        story = _story(values[self.story], now.run)
+        past, future = list(story["past"]), list(story["future"])
+        left, here = self.left(values, now.run).to_text(), now.recipe.to_text()
+        if here != left:  # a change that was not let go of yet
+            past.append(left)
+        if not (future if forward else past):
+            return {}
+        (past if forward else future).append(here)
+        text = (future if forward else past).pop()
+        return {
+            self.story: {"run": now.run, "past": past, "future": future},
+            **self._arrive(visitor, values, now, Recipe.from_text(text)),
+        }
+
+    def _arrive(self, visitor: Visitor, values: Values, now: Now, recipe: Recipe) -> Updates:
+        there = Now(now.folder, now.sampler, recipe, now.mine)
+        return {
+            self.here: {"run": now.run, "recipe": recipe.to_text()},
+            **self.arrive(visitor, values, there),
+        }
+
+    def on(self, trigger: Any, handler: Any, **options: Any) -> Any:
+        """``frame.on`` for a handler that is given ``now`` as well."""
+
+        def call(visitor: Visitor, values: Values, *more: Any) -> Updates:
+            answer: Updates = handler(visitor, values, self.now(visitor, values), *more)
+            return answer
+
+        reads = [*self.reads, *options.pop("reads", ())]
+        return self.frame.on(trigger, call, reads=reads, message=self.message, **options)
+
+
+def claims(visitor: Visitor) -> Mapping[Any, Any]:
+    """Run id to pass, as the browser says."""
+    return visitor.shared if isinstance(visitor.shared, Mapping) else {}
+
+
+def _story(value: object, run: str) -> Mapping[str, Any]:
+    """The steps so far; none where they are another run's."""
+    if isinstance(value, Mapping) and value.get("run") == run:
+        return value
+    return {"past": [], "future": []}
