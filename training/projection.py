@@ -9,35 +9,24 @@ walks that begin there stay among good pictures.
 from __future__ import annotations
 
 import itertools
-import logging
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from models.gans.projected import FrozenFeatures
 from models.latent import StyleSpace
-from models.registry import BACKBONES, create_model
-from models.weights import WeightsUnavailable
-from training.batches import to_batch, to_symmetric
+from training.batches import to_batch
 from training.config import check_number
-from training.feature_space import BACKBONE, RandomFeatures
 from training.imageset import centre_square
+from training.perceptual import choose_perceptual_space
 from training.recipe import MOST_SEED, Recipe, half_exact
 from training.sample import Sampler
 
-log = logging.getLogger(__name__)
-
-CPU = torch.device("cpu")
-SIDE = 64  # px, of the pictures that are compared
-PIXEL_SIDE, PIXEL_WEIGHT = 16, 0.6
 SECONDS_BOUNDS, STEP_BOUNDS = (1.0, 600.0), (1, 10_000)
 DRAWN = 1024  # latents that tell how far from the middle is usual
 STARTS, START_BATCH, START_SHARE = 256, 32, 0.2  # of the time, at most
@@ -46,69 +35,6 @@ RATE, BETAS = 0.1, (0.9, 0.99)
 FADE = 0.5  # share of the steps, at the end, in which the rate falls to zero
 USUAL = (0.025, 0.975)  # quantiles of the distances from the middle
 LEAST_VARIANCE = 1e-6  # of the largest; w hardly varies along the directions below
-
-
-class PerceptualSpace:
-    """Pictures to vectors whose squared distance is how different people would call them.
-
-    At each scale and place, a network's channels are brought to length one and their squared
-    difference is averaged: 1 - cosine (LPIPS without its learned weights, arXiv 1801.03924). The
-    pictures themselves, ``PIXEL_SIDE`` px small, see to it that colours match.
-    """
-
-    def __init__(self, name: str, maps: Callable[[Tensor], Sequence[Tensor]]) -> None:
-        """``maps`` takes (B, 3, SIDE, SIDE) in [-1, 1] to maps (B, C, H, W)."""
-        self.name, self._maps = name, maps
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """(B, 3, R, R) in [-1, 1] to (B, F)."""
-        small = F.interpolate(images, (PIXEL_SIDE, PIXEL_SIDE), mode="bilinear", antialias=True)
-        parts = [small.flatten(1) * math.sqrt(PIXEL_WEIGHT / small[0].numel())]
-        if images.shape[-1] != SIDE:
-            shrinks = images.shape[-1] > SIDE
-            images = F.interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=shrinks)
-        maps = self._maps(images.contiguous(memory_format=torch.channels_last))
-        for each in maps:
-            places = each.shape[-1] * each.shape[-2]
-            unit = F.normalize(each, dim=1, eps=1e-6).flatten(1)
-            parts.append(unit / math.sqrt(2 * places * len(maps)))
-        return torch.cat(parts, 1)
-
-
-def choose_perceptual_space() -> PerceptualSpace:
-    """That of a pretrained network where its weights are here, else of a random one.
-
-    Nothing is ever downloaded for this.
-    """
-    card = BACKBONES[BACKBONE].card
-    if card is not None and card.is_here():
-        try:
-            return _pretrained(BACKBONE)
-        except WeightsUnavailable as problem:
-            log.warning("Random features are used instead of damaged weights: %s", problem)
-    return _random()
-
-
-@cache
-def _pretrained(backbone: str) -> PerceptualSpace:
-    with torch.random.fork_rng(devices=[]):  # a head is drawn that is not used
-        network = FrozenFeatures(create_model(backbone, 1, pretrained=True), SIDE)
-    fast = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return PerceptualSpace(f"{backbone}-{SIDE}", fast)
-
-
-@cache
-def _random() -> PerceptualSpace:
-    layers = RandomFeatures().eval().requires_grad_(False).layers
-
-    def maps(x: Tensor) -> list[Tensor]:
-        found = []
-        for layer in layers:
-            found.append(layer(x))
-            x = F.relu(found[-1])
-        return found
-
-    return PerceptualSpace(f"random-{SIDE}", maps)
 
 
 @dataclass(frozen=True)
@@ -186,12 +112,12 @@ class _Projection:
     def __init__(self, sampler: Sampler, picture: Tensor, seed: int) -> None:
         self.sampler, self.styles = sampler, isinstance(sampler.space, StyleSpace)
         self.space = choose_perceptual_space()
-        with torch.no_grad():
-            self.target = self.space(to_symmetric(picture[None], CPU))
-            self._draw(torch.Generator().manual_seed(seed))
+        self.target = self.space.look(picture[None])
+        self._draw(torch.Generator().manual_seed(seed))
         self.best, self.distance = Recipe(), math.inf
         self.start_distance = self.usual_distance = math.inf
 
+    @torch.no_grad()
     def _draw(self, draws: torch.Generator) -> None:
         """Random latents and their classes; what is usual among them."""
         classes = len(self.sampler.class_names)
@@ -272,12 +198,8 @@ class _Projection:
         points = latents
         if isinstance(space, StyleSpace):
             points = latents[:, None].expand(-1, space.generator.layer_count, -1)
-        images = space.paint(points, labels).clamp(-1, 1)
-        return self._apart(images)
-
-    def _apart(self, images: Tensor) -> Tensor:
-        """(B,) of (B, 3, R, R) in [-1, 1] to the picture."""
-        distances: Tensor = (self.space(images) - self.target).square().sum(1)
+        looks = self.space(space.paint(points, labels).clamp(-1, 1))
+        distances: Tensor = (looks - self.target).square().sum(1)
         return distances
 
     def _consider(self, latents: Tensor, labels: Tensor | None, distances: Tensor) -> None:
@@ -288,8 +210,8 @@ class _Projection:
         vector = half_exact(latents[row])
         z, w = ((), vector) if self.styles else (vector, ())
         recipe = Recipe(z=z, w=w, classes={} if labels is None else {int(labels[row]): 1.0})
-        with torch.no_grad():
-            distance = float(self._apart(to_symmetric(self.sampler.paint([recipe]), CPU)))
+        painted = self.space.look(self.sampler.paint([recipe]))
+        distance = float((painted - self.target).square().sum())
         if distance < self.distance:
             self.best, self.distance = recipe, distance
 

@@ -31,6 +31,16 @@ class Controls:
         """Sliders first; what fewer people want is folded away."""
         self.make = frame.words.make
         self.directions = [self._direction(number) for number in range(FIRST)]
+        self.way = self.make(
+            gr.Slider,
+            {"label": "latent.way", "info": "latent.way_info"},
+            minimum=0,
+            maximum=1,
+            value=0,
+            step=0.01,
+            buttons=[],
+            visible=False,
+        )
         self._build_classes()
         self.psi = self.make(
             gr.Slider,
@@ -140,7 +150,7 @@ class Controls:
     @property
     def sliders(self) -> list[gr.Slider]:
         """What is dragged, and settles when it is let go."""
-        return [*self.directions, self.psi, self.class_share, *self.numbers]
+        return [*self.directions, self.way, self.psi, self.class_share, *self.numbers]
 
     @property
     def choices(self) -> list[Any]:
@@ -172,6 +182,8 @@ class Controls:
         }
         recipe = replace(base, steps=steps, psi=float(values[self.psi]))
         recipe = self._read_numbers(values, recipe, sampler)
+        if recipe.other is not None:
+            recipe = replace(recipe, share=float(values[self.way]))
         if sampler.class_names:
             recipe = replace(recipe, classes=self._read_classes(values))
         if sampler.space.parts:
@@ -212,10 +224,11 @@ class Controls:
             for index, slider in enumerate(self.directions)
         }
         updates[self.psi] = recipe.psi
+        updates[self.way] = gr.Slider(value=recipe.share, visible=recipe.other is not None)
         updates |= self.show_numbers(recipe, sampler, first)
         if sampler.class_names:
             classes = recipe.classes or {recipe.seed % len(sampler.class_names): 1.0}
-            (one, weight), (other, rest) = _two(classes)
+            (one, weight), (other, rest) = _two(classes, len(sampler.class_names))
             share = rest / (weight + rest)
             updates |= {self.class_a: one, self.class_b: other, self.class_share: share}
         noise = {FIXED_NOISE: 0, NO_NOISE: 1}.get(recipe.noise, 2)
@@ -291,7 +304,7 @@ def _first(value: object, sampler: Sampler) -> int:
     return min(max(0, wanted), max(0, sampler.latent_size - 1))
 
 
-def _two(classes: Mapping[int, float]) -> tuple[tuple[int, float], tuple[int, float]]:
-    """The two classes that count most; one alone is mixed with itself."""
+def _two(classes: Mapping[int, float], count: int) -> tuple[tuple[int, float], tuple[int, float]]:
+    """The two of ``count`` classes that weigh most; beside one alone stands the next one."""
     most = sorted(classes.items(), key=lambda each: -each[1])[:2]
-    return most[0], most[1] if len(most) == 2 else (most[0][0], 0.0)
+    return most[0], most[1] if len(most) == 2 else ((most[0][0] + 1) % count, 0.0)

@@ -33,7 +33,7 @@ class MinePanel:
             make(gr.HTML, {"value": lambda lang: _note("latent.mine_note", lang)})
             with gr.Row(elem_classes="latent-row"):
                 with gr.Column(scale=2, min_width=240):
-                    self.picture = picture_input(frame, "upload", height=260)
+                    self.picture = picture_input(frame, "upload", height=360)
                 with gr.Column(scale=3, min_width=260):
                     self.seconds = make(
                         gr.Slider,

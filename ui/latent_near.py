@@ -121,7 +121,9 @@ class NearPanel:
         again = {**values, self.round: following}
         return {self.round: following, **self.refresh(visitor, again, now)}
 
-    def _breed(self, visitor: Visitor, values: Values, now: Now, data: Any) -> Updates:
+    def _breed(
+        self, visitor: Visitor, values: Values, now: Now, bar: gr.Progress, data: Any
+    ) -> Updates:
         return self.desk.go(visitor, values, now, Recipe.from_text(str(data.get("recipe", ""))))
 
     # ---- the map

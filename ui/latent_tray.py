@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ from ui.text import say
 
 MOST_KEPT = 24
 USUAL_SECONDS, USUAL_FPS = 6.0, 24
+PLAYERS: tuple[tuple[str, Any, dict[str, Any]], ...] = (
+    ("mp4", gr.Video, {"autoplay": True, "loop": True}),
+    ("gif", gr.Image, {"type": "filepath", "interactive": False}),
+)
 FULL_LINK = f"(code) => code && location.origin + location.pathname + '?{PARAMETER}=' + code"
 
 
@@ -39,7 +44,7 @@ class TrayPanel:
         with gr.Column(visible=False) as self.body:
             self.tiles = gr.HTML(js_on_load=script(TILES_JS))
             make(gr.HTML, {"value": lambda lang: f"<h3>{t('latent.walk', lang)}</h3>"})
-            make(gr.HTML, {"value": _walk_note})
+            self.film_note = make(gr.HTML, {"value": _walk_note}, elem_classes="film-note")
             with gr.Row(elem_classes="latent-row"):
                 self.seconds = make(
                     gr.Slider,
@@ -60,12 +65,20 @@ class TrayPanel:
                     buttons=[],
                 )
             with gr.Row(elem_classes="actions"):
-                self.films = {kind: self._button(f"film_{kind}") for kind in ("mp4", "gif")}
+                self.films = {kind: self._button(f"film_{kind}") for kind, _, _ in PLAYERS}
+                self.film_file = self._file("latent-film")
             self.players: dict[str, gr.Video | gr.Image] = {
-                "mp4": gr.Video(visible=False, autoplay=True, loop=True, buttons=[], height=420),
-                "gif": gr.Image(visible=False, buttons=[], height=420, type="filepath"),
+                kind: make(
+                    player,
+                    {"label": "latent.walk"},
+                    visible=False,
+                    show_label=False,
+                    buttons=[],
+                    height=420,
+                    **options,
+                )
+                for kind, player, options in PLAYERS
             }
-            self.film_file = self._file("latent-film")
             make(gr.HTML, {"value": lambda lang: f"<h3>{t('latent.take_home', lang)}</h3>"})
             with gr.Row(elem_classes="actions"):
                 self.makers = {kind: self._button(kind) for kind in ("png", "json", "sheet")}
@@ -120,7 +133,7 @@ class TrayPanel:
                 self._filmer(kind),
                 reads=[self.kept, self.seconds, self.fps],
                 writes=[*self.players.values(), self.film_file],
-                progress_on=self.film_file,
+                progress_on=self.film_note,
             ).success(None, js=SAVE % "latent-film")
         for kind, button in self.makers.items():
             on(
@@ -178,10 +191,12 @@ class TrayPanel:
             for number, (pixels, recipe) in enumerate(zip(pictures, recipes, strict=True), 1)
         ]
         actions = (
+            ("towards", "⇢", t("latent.towards", language)),
             ("sooner", "←", t("latent.sooner", language)),
             ("remove", "×", t("latent.remove", language)),
         )
-        return tiles_html(tiles, actions)
+        note = f'<p class="note">{t("latent.tray_note", language)}</p>'
+        return note + tiles_html(tiles, actions)
 
     def _keep(self, visitor: Visitor, values: Values, now: Now) -> Updates:
         recipes = self.recipes(values, now)
@@ -191,7 +206,9 @@ class TrayPanel:
             raise UserError("latent.tray_full", most=MOST_KEPT)
         return self._store(visitor, values, now, [*recipes, now.recipe])
 
-    def _press(self, visitor: Visitor, values: Values, now: Now, data: Any) -> Updates:
+    def _press(
+        self, visitor: Visitor, values: Values, now: Now, bar: gr.Progress, data: Any
+    ) -> Updates:
         recipes, place = self.recipes(values, now), int(data.get("place", -1))
         if not 0 <= place < len(recipes):
             return self.show(visitor, values, now)
@@ -199,6 +216,10 @@ class TrayPanel:
             recipes.pop(place)
         elif data.get("action") == "sooner":
             recipes.insert(max(0, place - 1), recipes.pop(place))
+        elif data.get("action") == "towards":
+            here, other = (replace(each, other=None) for each in (now.recipe, recipes[place]))
+            halfway = replace(here, other=other, share=0.5)
+            return self.desk.go(visitor, values, now, halfway)
         else:
             return self.desk.go(visitor, values, now, recipes[place])
         return self._store(visitor, values, now, recipes)

@@ -64,7 +64,7 @@ def test_a_picture_of_its_own_is_found_again(family: str, classes: int) -> None:
     own = painter([OWN])[0]
     seen = list(project(painter, own, steps=60))
     assert seen[-1].distance < seen[-1].start_distance / 4
-    assert seen[-1].closeness == pytest.approx(1 - seen[-1].distance / seen[-1].start_distance)
+    assert seen[-1].verdict == "close" and seen[-1].closeness > 0.9
     assert [each.distance for each in seen] == sorted((p.distance for p in seen), reverse=True)
     shares = [each.share for each in seen]
     assert shares == sorted(shares) and 0 < shares[0] < 0.1 and shares[-1] == 1
@@ -187,7 +187,10 @@ def test_the_command_writes_both_beside_each_other(
     assert "mine.png" in capsys.readouterr().err and not out.exists()
 
 
-def test_the_verdict_goes_by_the_distance() -> None:
-    base = Progress(1.0, 0.5, 0.5, Recipe(), "random-64")
-    assert [replace(base, distance=each).verdict for each in (0.0, 0.5)] == ["close", "far"]
-    assert replace(base, start_distance=0.0, distance=0.0).closeness == 1
+@pytest.mark.parametrize("space", ["random-64", "mobilenet_v2-64"])
+def test_verdicts_are_in_the_order_of_closeness(space: str) -> None:
+    base = Progress(1.0, 0.0, 0.5, 1.0, Recipe(), space)
+    said = [replace(base, distance=number / 100).verdict for number in range(130)]
+    assert [verdict for verdict, _ in itertools.groupby(said)] == ["close", "rough", "far"]
+    assert replace(base, distance=1.3).closeness == 0
+    assert replace(base, usual_distance=0.0).verdict == "close"
