@@ -116,8 +116,8 @@ def project_run(options: argparse.Namespace) -> dict[str, Any]:
     write_png(out, picture_grid(pair, 2, scale=4))
     if not options.json:
         print(
-            f"Distance {best.distance:.3f} in {best.space} features; the best random sample had "
-            f"{best.start_distance:.3f}.\n{out}"
+            f"Closeness {best.closeness:.0%} ({best.verdict}): distance {best.distance:.3f} in "
+            f"{best.space} features, the best random sample {best.start_distance:.3f}.\n{out}"
         )
     return {
         "files": [str(out)],

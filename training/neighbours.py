@@ -22,7 +22,7 @@ from training.text import UserError
 
 log = logging.getLogger(__name__)
 
-MOST = 2000  # training pictures that are looked at: 2 s on two CPU cores, and 60 MB
+MOST = 2000  # training pictures that are looked at: 2 to 4 s on two CPU cores, and 60 MB
 KEPT_IN_MEMORY = 2  # runs
 BATCH = 32
 COMPARED = 200  # pictures that tell the usual distance

@@ -41,8 +41,9 @@ PROGRESS = gr.Progress()  # only a mark; gradio makes one for each call
 class Frame:
     """Shared by all tabs.
 
-    The states live in the person's browser, each under a key of its own, so that a slow
-    handler never writes back an old value of another.
+    The states live in the person's browser, each under a key of its own, so that a slow handler
+    never writes back an old value of another. ``picture`` is the last one of the latent page,
+    ``tray`` are those kept there.
     """
 
     home: Home
@@ -55,6 +56,8 @@ class Frame:
     dataset: gr.BrowserState
     run: gr.BrowserState
     shared: gr.BrowserState
+    picture: gr.BrowserState
+    tray: gr.BrowserState
     steps: gr.Tabs
 
     @property

@@ -45,17 +45,17 @@ Refresh = Callable[[Visitor, Values, Now], Updates]
 class Desk:
     """Built inside the page's context; the parts use it, and know nothing of each other."""
 
-    def __init__(self, frame: Frame, message: gr.HTML, picker: gr.Dropdown) -> None:
+    def __init__(self, frame: Frame, message: gr.HTML) -> None:
         """The tab, which owns the picture, sets what is not known yet.
 
-        That is the ``controls``, what to do on arrival at another picture, and what that reads
-        besides.
+        That is the ``picker``, the ``controls``, what to do on arrival at another picture, and
+        what that reads besides.
         """
-        self.frame, self.message, self.picker = frame, message, picker
+        self.frame, self.message = frame, message
         self.passes = Passes(frame.home)
-        secret = frame.home.secret()
-        self.here = gr.BrowserState({}, storage_key="seedling.picture", secret=secret)
+        self.here, self.kept = frame.picture, frame.tray
         self.story = gr.State({})
+        self.picker: gr.Dropdown
         self.controls: Controls
         self.arrive: Refresh
         self.also_reads: list[Component] = []

@@ -39,9 +39,11 @@ class LatentTab:
         make = frame.words.make
         self.opening = Opening(frame)
         self.message = self.opening.message
+        self.link_message = gr.HTML()
+        self.desk = Desk(frame, self.message)
         with self.opening.body:
             self.picker = make(gr.Dropdown, {"label": "latent.picker"}, filterable=False)
-            self.desk = Desk(frame, self.message, self.picker)
+            self.desk.picker = self.picker
             with gr.Row(elem_classes="latent-row"):
                 with gr.Column(scale=4, min_width=280, elem_classes="latent-view"):
                     self._build_view()
@@ -170,7 +172,7 @@ class LatentTab:
         desk.on(
             self.panel.change,
             self._open_panel,
-            reads=[self.tray.kept],
+            reads=[self.desk.kept],
             writes=[*self.bodies.values(), *self.near.outputs, *self.tray.outputs],
         )
         desk.on(
@@ -189,7 +191,7 @@ class LatentTab:
         desk.on(
             self.picker.change,
             self._open,
-            reads=[self.tray.kept],
+            reads=[self.desk.kept],
             writes=[*self.go_outputs, *self.model_outputs],
             trigger_mode="always_last",
         )
@@ -197,7 +199,7 @@ class LatentTab:
             self.picker.input,
             self._pick,
             reads=[self.picker],
-            writes=[self.frame.run],
+            writes=[self.frame.run, self.link_message],
             message=self.message,
         )
 
@@ -220,7 +222,8 @@ class LatentTab:
     def outputs(self) -> list[Any]:
         """All that ``live`` and ``arrive`` may change."""
         return [
-            *(*self.opening.outputs, self.picker, self.learned, self.desk.here),
+            *(*self.opening.outputs, self.link_message, self.picker, self.learned),
+            self.desk.here,
             *(*self.controls.outputs, *self.fit_outputs),
         ]
 
@@ -319,7 +322,7 @@ class LatentTab:
 
     def _pick(self, visitor: Visitor, values: Values) -> Updates:
         self.desk.require(visitor, values[self.picker])
-        return {self.frame.run: values[self.picker]}
+        return {self.frame.run: values[self.picker], self.link_message: ""}
 
     def _open_panel(self, visitor: Visitor, values: Values, now: Now) -> Updates:
         chosen = values[self.panel]
@@ -339,7 +342,7 @@ class LatentTab:
             if not self.desk.may_steer(guest, link.run):
                 raise UserError("latent.no_link")
         except UserError as problem:
-            return visitor, {**here, self.message: problem_html(problem, visitor.language)}
+            return visitor, {**here, self.link_message: problem_html(problem, visitor.language)}
         return guest, {
             **here,
             self.frame.run: link.run,

@@ -39,8 +39,8 @@ class TrayPanel:
     def __init__(self, desk: Desk) -> None:
         """Built inside the page's context."""
         self.desk = desk
-        make, frame = desk.frame.words.make, desk.frame
-        self.kept = gr.BrowserState({}, storage_key="seedling.tray", secret=frame.home.secret())
+        make = desk.frame.words.make
+        self.kept = desk.kept
         with gr.Column(visible=False) as self.body:
             self.tiles = gr.HTML(js_on_load=script(TILES_JS))
             make(gr.HTML, {"value": lambda lang: f"<h3>{t('latent.walk', lang)}</h3>"})

@@ -26,7 +26,7 @@ from ui.try_tab import TryTab
 from ui.watch_tab import WatchTab
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
-STATES = ("owner", "language", "dataset", "run", "shared")  # what the browser remembers
+STATES = ("owner", "language", "dataset", "run", "shared", "picture", "tray")  # of the browser
 STEPS = ("data", "train", "watch", "result", "try", "latent")
 LIVE = ("watch", "train", "result", "try", "latent")  # what is looked at on every tick
 TICK = 1.0  # s between two looks at what has changed
@@ -73,35 +73,18 @@ class Page:
             fill_width=False,
         ) as self.blocks:
             secret = home.secret()
-            owner, language_state, dataset, run, shared = (
-                _remembered(name, secret) for name in STATES
-            )
+            # Here and not in the tabs: one that is not open yet has not read what is remembered.
+            states = {name: _remembered(name, secret) for name in STATES}
             self.seen = gr.State({})
             self._build_header(words)
             self.timer = gr.Timer(TICK)
             with gr.Tabs(elem_classes="steps", selected="data", overflow_behavior="wrap") as steps:
                 self.frame = Frame(
-                    home,
-                    manager,
-                    Shelf(home),
-                    limits,
-                    words,
-                    owner,
-                    language_state,
-                    dataset,
-                    run,
-                    shared,
-                    steps,
+                    home, manager, Shelf(home), limits, words, **states, steps=steps
                 )
                 self.tabs: dict[str, Any] = {}
-                for number, (step, kind) in enumerate(
-                    zip(
-                        STEPS,
-                        (DataTab, TrainTab, WatchTab, ResultTab, TryTab, LatentTab),
-                        strict=True,
-                    ),
-                    1,
-                ):
+                kinds = (DataTab, TrainTab, WatchTab, ResultTab, TryTab, LatentTab)
+                for number, (step, kind) in enumerate(zip(STEPS, kinds, strict=True), 1):
                     label = _numbered(number, step)
                     with words.make(gr.Tab, {"label": label}, id=step, render_children=True):
                         self.tabs[step] = kind(self.frame)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import torchvision
 from PIL import Image
 from torch import Tensor, nn
 
@@ -17,16 +19,10 @@ from models.latent import StyleSpace
 from tests.conftest import PictureBytes, scene
 from tests.generators import lively_generator
 from training import checkpoint as checkpoints
-from training.batches import to_symmetric
 from training.checkpoint import Checkpoint, pack
 from training.cli import main
-from training.projection import (
-    PerceptualSpace,
-    Progress,
-    choose_perceptual_space,
-    project,
-    square_picture,
-)
+from training.perceptual import PerceptualSpace, _pretrained, choose_perceptual_space
+from training.projection import Progress, project, square_picture
 from training.recipe import Recipe
 from training.sample import Sampler
 from training.text import UserError
@@ -35,8 +31,12 @@ OWN = 123_456  # the seed of the picture that is to be found again
 
 
 @pytest.fixture(autouse=True)
-def random_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def random_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty cache of weights, in the folder and in memory."""
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    _pretrained.cache_clear()
+    yield
+    _pretrained.cache_clear()
 
 
 @torch.no_grad()
@@ -53,7 +53,7 @@ def sampler(family: str, classes: int = 0) -> Sampler:
 
 def apart(space: PerceptualSpace, a: Tensor, b: Tensor) -> float:
     """The distance of two pictures (3, R, R) uint8."""
-    x, y = (space(to_symmetric(each[None], torch.device("cpu"))) for each in (a, b))
+    x, y = space.look(torch.stack([a, b]))
     return float((x - y).square().sum())
 
 
@@ -145,6 +145,22 @@ def test_distances_go_by_what_is_seen() -> None:
     assert apart(space, picture, picture) == 0
     assert 0 < apart(space, picture, moved) < apart(space, picture, other) / 3
     assert 0 < apart(space, picture, darker) < apart(space, picture, other) / 3
+
+
+def test_weights_that_are_here_are_used_unless_they_are_damaged(tmp_path: Path) -> None:
+    file = tmp_path / "checkpoints" / "mobilenet_v2-b0353104.pth"
+    file.parent.mkdir()
+    torch.save(torchvision.models.mobilenet_v2(weights=None).state_dict(), file)
+    state = torch.random.get_rng_state()
+    space = choose_perceptual_space()
+    assert space.name.startswith("mobilenet_v2")
+    assert torch.equal(torch.random.get_rng_state(), state)
+    painter = sampler("mlp")
+    found = list(project(painter, painter([OWN])[0], steps=10))[-1]
+    assert found.distance < found.start_distance and found.space == space.name
+    _pretrained.cache_clear()
+    file.write_bytes(b"no weights")
+    assert choose_perceptual_space().name.startswith("random")
 
 
 @pytest.mark.parametrize(
