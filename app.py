@@ -15,7 +15,7 @@ from pathlib import Path
 from training.home import Home, default_home
 from training.limits import Limits
 from training.text import LANGUAGES, UserError
-from training.threads import share_cores
+from training.threads import share_cores, switch_often
 
 
 def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -86,6 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ["GRADIO_TEMP_DIR"] = str(home.temp)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     share_cores()  # before anything imports torch
+    switch_often()
     from training.device import create_fabric
     from training.runs import RunManager
     from ui.page import Page, launch_options

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 
 PATIENCE = 0.5  # s that a training step may be held back
-SHARE = 0.35  # of the time that people's pictures may take, together, while anything trains
+SHARE = 0.35  # of the time that people's pictures may take, together, while anything trains,
+FASTEST = 30  # pictures a second then; what is sent and shown costs the machine something, too
 COST_MEMORY = 0.8  # weight of the past in what a picture is expected to take
 
 
@@ -16,7 +17,7 @@ class Gate:
     """People come first, but not so often that nothing is learned any more.
 
     While nothing trains everybody is let in at once. Else whoever wants a picture gets the next
-    turn; turns lie so far apart that they fill ``SHARE`` of the time.
+    turn; turns lie so far apart that they fill ``SHARE`` of the time at most.
     """
 
     def __init__(self) -> None:
@@ -47,7 +48,7 @@ class Gate:
                 return
             now = time.monotonic()
             mine = max(now, self._turn)
-            self._turn = mine + self._cost / SHARE
+            self._turn = mine + max(self._cost / SHARE, 1 / FASTEST)
         time.sleep(mine - now)
 
     @contextlib.contextmanager

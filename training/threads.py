@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+
+SWITCH_SECONDS = 0.0005
 
 
 def share_cores() -> None:
@@ -13,3 +16,12 @@ def share_cores() -> None:
     and at 448 asleep. A choice already made in the environment is respected.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def switch_often() -> None:
+    """Let Python threads take turns ten times as often as usual.
+
+    A training thread holds the interpreter for a whole turn; a request that has a dozen small
+    things to do would wait for it a dozen times.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)

@@ -136,6 +136,7 @@ class LatentTab:
             self._paint,
             writes=[self.picture],
             trigger_mode="always_last",
+            preprocess=False,  # numbers and names are what they are; 40 hops to a thread saved
         )
         settled = [*(slider.release for slider in controls.sliders)]
         desk.on(
