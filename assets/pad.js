@@ -22,7 +22,7 @@ function follow(event) {
 }
 const settle = (pad) => {
   for (const name of ["across", "up"]) {
-    range(pad.dataset[name])?.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
+    range(pad.dataset[name])?.dispatchEvent(new Event("change", { bubbles: true }));
   }
 };
 

@@ -13,7 +13,7 @@ from gradio.components import Component
 from models.latent import LAYER_PARTS, draw_latents
 from training.recipe import FIXED_NOISE, MOST_SEED, NO_NOISE, PSI_BOUNDS, Recipe
 from training.sample import Sampler
-from training.text import t
+from training.text import UserError, t
 from ui.frame import Frame, Updates, Values
 
 FIRST, MORE, NUMBERS = 8, 8, 8  # sliders of directions, further ones, and of single numbers of z
@@ -40,6 +40,7 @@ class Controls:
             step=0.01,
             buttons=[],
             visible=False,
+            **_steers("way"),
         )
         self._build_classes()
         self.psi = self.make(
@@ -50,6 +51,7 @@ class Controls:
             value=1.0,
             step=STEP,
             buttons=[],
+            **_steers("psi"),
         )
         self._build_styles()
         with self.make(gr.Accordion, {"label": "latent.more"}, open=False):
@@ -66,8 +68,7 @@ class Controls:
             value=0.0,
             step=STEP,
             buttons=[],
-            elem_id=f"direction-{number}",
-            elem_classes="direction",
+            **_steers(f"direction-{number}"),
         )
 
     def _build_classes(self) -> None:
@@ -87,6 +88,7 @@ class Controls:
                 step=0.01,
                 buttons=[],
                 min_width=160,
+                **_steers("class-share"),
             )
 
     def _build_styles(self) -> None:
@@ -141,6 +143,7 @@ class Controls:
                 value=0.0,
                 step=NUMBER_STEP,
                 buttons=[],
+                **_steers(f"number-{number}"),
             )
             for number in range(NUMBERS)
         ]
@@ -148,8 +151,13 @@ class Controls:
     # ---- what they are
 
     @property
+    def steering(self) -> dict[str, gr.Slider]:
+        """All sliders, by the names that ``move`` knows and the page's script sends."""
+        return {str(slider.elem_id): slider for slider in self.sliders}
+
+    @property
     def sliders(self) -> list[gr.Slider]:
-        """What is dragged, and settles when it is let go."""
+        """What is dragged."""
         return [*self.directions, self.way, self.psi, self.class_share, *self.numbers]
 
     @property
@@ -173,40 +181,31 @@ class Controls:
     # ---- there and back
 
     def read(self, values: Values, base: Recipe, sampler: Sampler) -> Recipe:
-        """The recipe of what the sliders say; what has no slider is as in ``base``."""
-        steps = {index: step for index, step in base.steps.items() if index >= len(self.directions)}
-        steps |= {
-            index: float(values[slider])
-            for index, slider in enumerate(self.directions)
-            if values[slider]
-        }
-        recipe = replace(base, steps=steps, psi=float(values[self.psi]))
-        recipe = self._read_numbers(values, recipe, sampler)
-        if recipe.other is not None:
-            recipe = replace(recipe, share=float(values[self.way]))
+        """The recipe of what the controls say; what has no control is as in ``base``."""
+        recipe = base
         if sampler.class_names:
-            recipe = replace(recipe, classes=self._read_classes(values))
+            chosen = (int(values[each] or 0) for each in (self.class_a, self.class_b))
+            recipe = replace(recipe, classes=dict.fromkeys(chosen, 1.0))
         if sampler.space.parts:
             recipe = replace(recipe, **self._read_styles(values))
-        return recipe
+        moves = {
+            name: float(values[slider] or 0)
+            for name, slider in self.steering.items()
+            if slider not in self.numbers
+        }
+        recipe = move(recipe, moves, sampler)
+        return recipe if recipe.w else self._read_numbers(values, recipe, sampler)
 
     def _read_numbers(self, values: Values, recipe: Recipe, sampler: Sampler) -> Recipe:
         """A slider that stands where the drawn number is, within its step, changes nothing."""
-        if recipe.w:
-            return recipe
         first, drawn = _first(values[self.first], sampler), _numbers(recipe, sampler)
         changed = dict(recipe.coordinates)
         for index, slider in enumerate(self.numbers, first):
-            if index < sampler.latent_size and abs(values[slider] - _shown(drawn[index])) > 1e-6:
-                changed[index] = float(values[slider])
+            changed.pop(index, None)
+            wanted = float(values[slider] or 0)
+            if index < sampler.latent_size and abs(wanted - _shown(drawn[index])) > 1e-6:
+                changed[index] = wanted
         return replace(recipe, coordinates=changed)
-
-    def _read_classes(self, values: Values) -> dict[int, float]:
-        one, other = int(values[self.class_a] or 0), int(values[self.class_b] or 0)
-        share = float(values[self.class_share])
-        if other == one or share == 0:
-            return {one: 1.0}
-        return {other: 1.0} if share == 1 else {one: 1 - share, other: share}
 
     def _read_styles(self, values: Values) -> dict[str, Any]:
         mix_seed, noise = values[self.mix_seed], str(values[self.noise])
@@ -270,6 +269,39 @@ class Controls:
         }
 
 
+def move(recipe: Recipe, moves: Mapping[str, float], sampler: Sampler, first: int = 0) -> Recipe:
+    """The recipe with some sliders moved, by name; ``first`` is the first number of z shown.
+
+    Raises:
+        UserError: there is no such slider, or it doesn't go as far.
+    """
+    steps, coordinates = dict(recipe.steps), dict(recipe.coordinates)
+    changes: dict[str, Any] = {}
+    for name, value in moves.items():
+        kind, _, number = name.partition("-")
+        if kind == "direction" and number.isdecimal():
+            steps[int(number)] = value
+        elif kind == "number" and number.isdecimal():
+            coordinates[first + int(number)] = value
+        elif name == "psi":
+            changes["psi"] = value
+        elif name == "way":
+            changes["share"] = value if recipe.other is not None else 0.0
+        elif name == "class-share":
+            if sampler.class_names:
+                changes["classes"] = _mixed(recipe, value, len(sampler.class_names))
+        else:
+            raise UserError("latent.no_recipe")
+    moved = {index: step for index, step in steps.items() if step}
+    return replace(recipe, steps=moved, coordinates=coordinates, **changes)
+
+
+def _mixed(recipe: Recipe, share: float, count: int) -> dict[int, float]:
+    """The same two classes with another share of the second; both stay known."""
+    (one, _), (other, _) = _two(recipe.classes or {recipe.seed % count: 1.0}, count)
+    return {one: 1.0} if one == other else {one: 1 - share, other: share}
+
+
 def direction_label(index: int, names: Mapping[int, str], language: str) -> str:
     """What a slider is called."""
     return names.get(index) or t("latent.direction", language, number=index + 1)
@@ -305,6 +337,11 @@ def _first(value: object, sampler: Sampler) -> int:
 
 
 def _two(classes: Mapping[int, float], count: int) -> tuple[tuple[int, float], tuple[int, float]]:
-    """The two of ``count`` classes that weigh most; beside one alone stands the next one."""
-    most = sorted(classes.items(), key=lambda each: -each[1])[:2]
-    return most[0], most[1] if len(most) == 2 else ((most[0][0] + 1) % count, 0.0)
+    """The first two of ``count`` classes in a mix; beside one alone stands the next one."""
+    first = list(classes.items())[:2]
+    return first[0], first[1] if len(first) == 2 else ((first[0][0] + 1) % count, 0.0)
+
+
+def _steers(name: str) -> dict[str, Any]:
+    """By what the page's script knows a slider, and the server what it moves."""
+    return {"elem_id": name, "elem_classes": "steers"}

@@ -100,6 +100,10 @@ class Desk:
                 return manager.folder(str(run)), False
         raise UserError("page.no_such_run")
 
+    def token(self, visitor: Visitor, now: Now) -> str:
+        """A pass to the run that is shown: a fresh one of one's own, or the one that came."""
+        return self.passes.make(now.run) if now.mine else str(claims(visitor)[now.run])
+
     # ---- where one is, and how to go elsewhere
 
     def now(self, visitor: Visitor, values: Values) -> Now:

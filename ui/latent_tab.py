@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
@@ -16,12 +17,12 @@ from training.snapshot import Snapshot
 from training.steering import direction_names, load_sampler, name_direction, newest_weights
 from training.text import UserError, t
 from ui.frame import Frame, Opening, Updates, Values, Visitor, merged
-from ui.latent_controls import FIRST, MORE, Controls, direction_label
+from ui.latent_controls import FIRST, MORE, Controls, direction_label, move
 from ui.latent_desk import Desk, Now, claims
 from ui.latent_mine import MinePanel
-from ui.latent_near import NearPanel
+from ui.latent_near import NearPanel, script
 from ui.latent_tray import TrayPanel
-from ui.latent_view import picture_html
+from ui.latent_view import data_uri, picture_html
 from ui.links import Link
 from ui.session import choose_run, run_labels
 from ui.text import problem_html
@@ -57,7 +58,15 @@ class LatentTab:
 
     def _build_view(self) -> None:
         make = self.frame.words.make
-        self.picture = gr.HTML(elem_classes="latent-frame")
+
+        def steer(data: Mapping[str, Any]) -> dict[str, str]:
+            return self._steer(data)  # gradio marks what it calls, and a method can't be marked
+
+        self.picture = gr.HTML(
+            elem_classes="latent-frame",
+            js_on_load=script("stage.js"),
+            server_functions=[steer],
+        )
         self.learned = gr.HTML(elem_classes="latent-learned")
         with gr.Row(elem_classes="actions"):
             self.random_btn = make(
@@ -128,19 +137,16 @@ class LatentTab:
 
     def _wire(self) -> None:
         desk, controls = self.desk, self.controls
-        moved = [*(slider.input for slider in controls.sliders), self.learned.change]
-        # One dependency for all that moves: gradio has one call of it on the way at a time, and
-        # the last move is never left out. So no old picture can follow a newer one.
+        # What is dragged goes the short way, see ``_steer``. What is chosen goes the page's own,
+        # in one dependency: one call is on the way at a time, and the last is never left out.
         desk.on(
-            partial(gr.on, [*moved, *(choice.input for choice in controls.choices)]),
+            partial(gr.on, [self.learned.change, *(each.input for each in controls.choices)]),
             self._paint,
-            writes=[self.picture],
+            writes=[self.picture, desk.here, desk.story, *self.near.outputs],
             trigger_mode="always_last",
-            preprocess=False,  # numbers and names are what they are; 40 hops to a thread saved
         )
-        settled = [*(slider.release for slider in controls.sliders)]
         desk.on(
-            partial(gr.on, [*settled, *(choice.input for choice in controls.choices)]),
+            self.picture.apply,  # a slider was let go
             self._settle,
             writes=[desk.here, desk.story, *self.near.outputs],
             trigger_mode="always_last",
@@ -164,10 +170,8 @@ class LatentTab:
         )
         desk.on(
             controls.first.input,
-            lambda visitor, values, now: controls.show_numbers(
-                now.recipe, now.sampler, values[controls.first]
-            ),
-            writes=[controls.first, *controls.numbers],
+            self._show_numbers,
+            writes=[self.picture, controls.first, *controls.numbers],
             trigger_mode="always_last",
         )
         desk.on(
@@ -235,14 +239,39 @@ class LatentTab:
 
     # ---- the picture
 
-    def _draw(self, visitor: Visitor, now: Now) -> Updates:
+    def _steer(self, data: Mapping[str, Any]) -> dict[str, str]:
+        """The picture after a move of some sliders, as ``assets/stage.js`` wants it.
+
+        Called by that script, past the page's own machinery, which would take a hundred
+        milliseconds in the browser to collect forty inputs. ``data`` is a claim: a pass, which
+        this page has given out, says which generator may be steered.
+        """
+        stage = json.loads(data["stage"])
+        run, first = str(stage["run"]), int(stage["first"])
+        if not self.desk.passes.allows(run, stage["token"]) or not self.frame.manager.knows(run):
+            return {}
+        sampler = load_sampler(self.frame.manager.folder(run).path)
+        moves = {str(name): float(value) for name, value in data["moves"].items()}
+        recipe = move(Recipe.from_text(stage["recipe"]), moves, sampler, first)
+        with self.frame.manager.gate.foreground():
+            pixels = sampler.paint([recipe])[0]
+        stage["recipe"] = recipe.to_text()
+        return {"source": data_uri(pixels), "stage": json.dumps(stage)}
+
+    def _draw(self, visitor: Visitor, values: Values, now: Now) -> Updates:
         with self.frame.manager.gate.foreground():
             pixels = now.sampler.paint([now.recipe])[0]
         alt = t("latent.picture_alt", visitor.language, seed=now.recipe.seed)
-        return {self.picture: picture_html(pixels, alt)}
+        stage = {
+            "run": now.run,
+            "token": self.desk.token(visitor, now),
+            "recipe": now.recipe.to_text(),
+            "first": int(values[self.controls.first] or 1) - 1,
+        }
+        return {self.picture: picture_html(pixels, alt, stage)}
 
     def _paint(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        return self._draw(visitor, now)
+        return {**self._draw(visitor, values, now), **self._settle(visitor, values, now)}
 
     def _settle(self, visitor: Visitor, values: Values, now: Now) -> Updates:
         noted = self.desk.note(values, now)
@@ -253,7 +282,7 @@ class LatentTab:
         return {
             **self.controls.show(now.recipe, now.sampler, first),
             self.seed: now.recipe.seed,
-            **self._draw(visitor, now),
+            **self._draw(visitor, values, now),
             **self.near.refresh(visitor, values, now),
         }
 
@@ -277,6 +306,13 @@ class LatentTab:
         """Another draw; the sliders stay, except those of single numbers."""
         drawn = replace(now.recipe, seed=seed, z=(), w=(), coordinates={})
         return self.desk.go(visitor, values, now, drawn)
+
+    def _show_numbers(self, visitor: Visitor, values: Values, now: Now) -> Updates:
+        """Other single numbers of z; those that were shown are not read as these."""
+        first, base = values[self.controls.first], self.desk.left(values, now.run)
+        shown = self.controls.show_numbers(base, now.sampler, first)
+        there = replace(now, recipe=base)
+        return {**shown, **self._draw(visitor, values, there)}
 
     # ---- the model
 

@@ -18,7 +18,7 @@ from training.walk import FPS_BOUNDS, MOST_STOPS, SECONDS_BOUNDS, frame_count, w
 from ui.films import SAVE
 from ui.frame import Updates, Values, Visitor
 from ui.gan_try import SIDE, columns
-from ui.latent_desk import Desk, Now, claims
+from ui.latent_desk import Desk, Now
 from ui.latent_near import TILES_JS, script
 from ui.latent_view import Tile, tiles_html
 from ui.links import PARAMETER, VALID_DAYS, Link
@@ -296,8 +296,7 @@ class TrayPanel:
         return self._made(path, visitor)
 
     def _link(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        token = self.desk.passes.make(now.run) if now.mine else str(claims(visitor)[now.run])
-        code = Link(now.run, token, now.recipe).to_text()
+        code = Link(now.run, self.desk.token(visitor, now), now.recipe).to_text()
         return {self.link: gr.Textbox(value=code, visible=True)}
 
 

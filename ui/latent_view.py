@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Sequence
+import json
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +40,17 @@ def data_uri(pixels: Tensor | NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def picture_html(pixels: Tensor, alt: str) -> str:
-    """The picture that the sliders make, (3, R, R) uint8."""
-    return f'<img class="latent-picture" alt="{html.escape(alt)}" src="{data_uri(pixels)}">'
+def picture_html(pixels: Tensor, alt: str, stage: Mapping[str, Any]) -> str:
+    """The picture that the sliders make, (3, R, R) uint8.
+
+    ``stage`` is what the page's script sends along when a slider moves. The page's script changes
+    the picture in place, so that the page itself must not take this for what it shows already.
+    """
+    said = html.escape(json.dumps(stage))
+    return (
+        f'<img class="latent-picture" alt="{html.escape(alt)}" src="{data_uri(pixels)}" '
+        f'data-stage="{said}" data-drawn="{time.monotonic_ns()}">'
+    )
 
 
 def tiles_html(tiles: Sequence[Tile], actions: Sequence[tuple[str, str, str]] = ()) -> str:

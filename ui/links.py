@@ -11,6 +11,7 @@ import hmac
 import re
 import time
 from dataclasses import dataclass
+from functools import cached_property
 
 from training.home import Home
 from training.recipe import Recipe
@@ -55,6 +56,10 @@ class Passes:
         """The key is made with the first pass."""
         self.home = home
 
+    @cached_property
+    def _key(self) -> bytes:
+        return self.home.secret("link-secret").encode()
+
     def make(self, run: str, now: float | None = None) -> str:
         """A pass to one run's generator for ``VALID_DAYS``."""
         expires = f"{int(now or time.time()) + VALID_DAYS * 24 * 3600:x}"
@@ -70,6 +75,5 @@ class Passes:
         return hmac.compare_digest(signature, self._sign(run, expires))
 
     def _sign(self, run: str, expires: str) -> str:
-        key = self.home.secret("link-secret").encode()
         said = f"steer {run} until {expires}".encode()
-        return hmac.new(key, said, hashlib.sha256).hexdigest()[:32]
+        return hmac.new(self._key, said, hashlib.sha256).hexdigest()[:32]

@@ -79,9 +79,7 @@ class Page:
             self._build_header(words)
             self.timer = gr.Timer(TICK)
             with gr.Tabs(elem_classes="steps", selected="data", overflow_behavior="wrap") as steps:
-                self.frame = Frame(
-                    home, manager, Shelf(home), limits, words, **states, steps=steps
-                )
+                self.frame = Frame(home, manager, Shelf(home), limits, words, **states, steps=steps)
                 self.tabs: dict[str, Any] = {}
                 kinds = (DataTab, TrainTab, WatchTab, ResultTab, TryTab, LatentTab)
                 for number, (step, kind) in enumerate(zip(STEPS, kinds, strict=True), 1):

@@ -1,0 +1,31 @@
+// The picture, and the sliders beside it: what is dragged goes straight to the server, one request
+// at a time and always the newest places. Tells the page `apply` when a slider was let go.
+const moves = new Map();
+let busy = false;
+const picture = () => element.querySelector("img.latent-picture");
+const slider = (event) => picture() && event.target.closest?.(".steers");
+
+document.addEventListener("input", (event) => {
+  const { value } = event.target, block = slider(event);
+  if (!block || value === "" || !Number.isFinite(Number(value))) return;
+  moves.set(block.id, Number(value));
+  paint();
+});
+document.addEventListener("change", (event) => slider(event) && trigger("apply"));
+
+async function paint() {
+  if (busy) return;
+  busy = true;
+  try {
+    while (moves.size) {
+      const image = picture(), sent = Object.fromEntries(moves);
+      moves.clear();
+      const { source, stage } = await server.steer({ stage: image.dataset.stage, moves: sent });
+      if (!source || image !== picture()) continue; // the page has gone elsewhere meanwhile
+      image.src = source;
+      image.dataset.stage = stage;
+    }
+  } finally {
+    busy = false;
+  }
+}
