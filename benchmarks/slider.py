@@ -73,20 +73,13 @@ def drag_in_browser(url: str, seconds: float) -> dict[str, Any]:
     return found
 
 
-def drag_over_http(url: str, seconds: float, people: int, run: str) -> dict[str, Any]:
+def drag_over_http(url: str, seconds: float, people: int, stage: str) -> dict[str, Any]:
     """The same of ``people`` at once, each waiting for one picture before the next move."""
     import httpx
 
     config = httpx.get(f"{url}/config", timeout=60).json()
-    by_id = {each["id"]: each for each in config["components"]}
-    slider = next(i for i, c in by_id.items() if c["props"].get("elem_id") == "direction-0")
-    paint = next(d for d in config["dependencies"] if [slider, "input"] in d["targets"])
-    keys = [by_id[each]["props"].get("storage_key") for each in paint["inputs"]]
-    values = [by_id[each]["props"].get("value") for each in paint["inputs"]]
-    values[keys.index("seedling.owner")] = OWNER
-    picker = next(i for i, each in enumerate(paint["inputs"]) if by_id[each]["type"] == "dropdown")
-    values[picker] = run
-    place, end = paint["inputs"].index(slider), time.monotonic() + seconds
+    picture = next(c["id"] for c in config["components"] if "steer" in c.get("server_fns", ()))
+    end = time.monotonic() + seconds
     times: list[float] = []
     lost: list[str] = []
 
@@ -95,11 +88,12 @@ def drag_over_http(url: str, seconds: float, people: int, run: str) -> dict[str,
             for move in range(10**9):
                 if time.monotonic() > end:
                     return
-                data = list(values)
-                data[place] = (move * 7 + person) % 113 / 20 - 2.8
-                body = {"data": data, "fn_index": paint["id"], "session_hash": f"person{person}"}
+                to = (move * 7 + person) % 113 / 20 - 2.8
+                data = {"stage": stage, "moves": {"direction-0": to}}
+                body = {"data": data, "component_id": picture, "fn_name": "steer"}
+                body["session_hash"] = f"person{person}"
                 started = time.monotonic()
-                answer = client.post(f"{url}/gradio_api/run/predict", json=body)
+                answer = client.post(f"{url}/gradio_api/component_server", json=body)
                 took = time.monotonic() - started
                 if "data:image/png" not in answer.text:
                     lost.append(answer.text[:300])
@@ -213,11 +207,13 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     run = adopt(options.run, home)
     manager = RunManager(home, ("cpu",))
     page, url = serve(home, manager)
-    link = f"{url}/?picture={Link(run, Passes(home).make(run), Recipe(seed=1)).to_text()}"
+    token, start = Passes(home).make(run), Recipe(seed=1)
+    link = f"{url}/?picture={Link(run, token, start).to_text()}"
+    stage = json.dumps({"run": run, "token": token, "recipe": start.to_text(), "first": 0})
     seconds = str(options.seconds)
 
     def drag(people: int) -> dict[str, Any]:
-        return in_process("http", url, seconds, str(people), run)
+        return in_process("http", url, seconds, str(people), stage)
 
     def browse() -> dict[str, Any]:
         return in_process("browser", link, seconds)

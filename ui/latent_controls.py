@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from models.latent import LAYER_PARTS, draw_latents
+from models.latent import LAYER_PARTS
 from training.recipe import FIXED_NOISE, MOST_SEED, NO_NOISE, PSI_BOUNDS, Recipe
 from training.sample import Sampler
-from training.text import UserError, t
+from training.text import t
 from ui.frame import Frame, Updates, Values
+from ui.latent_moves import drawn_numbers, move, two_classes
 
 FIRST, MORE, NUMBERS = 8, 8, 8  # sliders of directions, further ones, and of single numbers of z
 REACH, NUMBER_REACH = 3.0, 4.0
@@ -198,7 +199,7 @@ class Controls:
 
     def _read_numbers(self, values: Values, recipe: Recipe, sampler: Sampler) -> Recipe:
         """A slider that stands where the drawn number is, within its step, changes nothing."""
-        first, drawn = _first(values[self.first], sampler), _numbers(recipe, sampler)
+        first, drawn = _first(values[self.first], sampler), drawn_numbers(recipe, sampler)
         changed = dict(recipe.coordinates)
         for index, slider in enumerate(self.numbers, first):
             changed.pop(index, None)
@@ -227,7 +228,7 @@ class Controls:
         updates |= self.show_numbers(recipe, sampler, first)
         if sampler.class_names:
             classes = recipe.classes or {recipe.seed % len(sampler.class_names): 1.0}
-            (one, weight), (other, rest) = _two(classes, len(sampler.class_names))
+            (one, weight), (other, rest) = two_classes(classes, len(sampler.class_names))
             share = rest / (weight + rest)
             updates |= {self.class_a: one, self.class_b: other, self.class_share: share}
         noise = {FIXED_NOISE: 0, NO_NOISE: 1}.get(recipe.noise, 2)
@@ -241,7 +242,7 @@ class Controls:
 
     def show_numbers(self, recipe: Recipe, sampler: Sampler, first: object) -> Updates:
         """Single numbers of ``z``, from the ``first`` (counted from 1) on."""
-        drawn, start = _numbers(recipe, sampler), _first(first, sampler)
+        drawn, start = drawn_numbers(recipe, sampler), _first(first, sampler)
         updates: Updates = {self.first: start + 1}
         for index, slider in enumerate(self.numbers, start):
             there = index < sampler.latent_size and not recipe.w
@@ -269,39 +270,6 @@ class Controls:
         }
 
 
-def move(recipe: Recipe, moves: Mapping[str, float], sampler: Sampler, first: int = 0) -> Recipe:
-    """The recipe with some sliders moved, by name; ``first`` is the first number of z shown.
-
-    Raises:
-        UserError: there is no such slider, or it doesn't go as far.
-    """
-    steps, coordinates = dict(recipe.steps), dict(recipe.coordinates)
-    changes: dict[str, Any] = {}
-    for name, value in moves.items():
-        kind, _, number = name.partition("-")
-        if kind == "direction" and number.isdecimal():
-            steps[int(number)] = value
-        elif kind == "number" and number.isdecimal():
-            coordinates[first + int(number)] = value
-        elif name == "psi":
-            changes["psi"] = value
-        elif name == "way":
-            changes["share"] = value if recipe.other is not None else 0.0
-        elif name == "class-share":
-            if sampler.class_names:
-                changes["classes"] = _mixed(recipe, value, len(sampler.class_names))
-        else:
-            raise UserError("latent.no_recipe")
-    moved = {index: step for index, step in steps.items() if step}
-    return replace(recipe, steps=moved, coordinates=coordinates, **changes)
-
-
-def _mixed(recipe: Recipe, share: float, count: int) -> dict[int, float]:
-    """The same two classes with another share of the second; both stay known."""
-    (one, _), (other, _) = _two(recipe.classes or {recipe.seed % count: 1.0}, count)
-    return {one: 1.0} if one == other else {one: 1 - share, other: share}
-
-
 def direction_label(index: int, names: Mapping[int, str], language: str) -> str:
     """What a slider is called."""
     return names.get(index) or t("latent.direction", language, number=index + 1)
@@ -318,14 +286,6 @@ def noise_choices(language: str) -> list[tuple[str, str]]:
     return [(t(f"latent.noise_{noise}", language), noise) for noise in NOISES]
 
 
-def _numbers(recipe: Recipe, sampler: Sampler) -> Sequence[float]:
-    """``z`` before any coordinate was set by hand."""
-    if recipe.z:
-        return recipe.z
-    drawn: list[float] = draw_latents([recipe.seed], sampler.latent_size)[0].tolist()
-    return drawn
-
-
 def _shown(number: float) -> float:
     """Where a slider stands for a number that it can't show exactly."""
     return max(-NUMBER_REACH, min(NUMBER_REACH, round(number, 2)))
@@ -334,12 +294,6 @@ def _shown(number: float) -> float:
 def _first(value: object, sampler: Sampler) -> int:
     wanted = int(value) - 1 if isinstance(value, (int, float)) and math.isfinite(value) else 0
     return min(max(0, wanted), max(0, sampler.latent_size - 1))
-
-
-def _two(classes: Mapping[int, float], count: int) -> tuple[tuple[int, float], tuple[int, float]]:
-    """The first two of ``count`` classes in a mix; beside one alone stands the next one."""
-    first = list(classes.items())[:2]
-    return first[0], first[1] if len(first) == 2 else ((first[0][0] + 1) % count, 0.0)
 
 
 def _steers(name: str) -> dict[str, Any]:

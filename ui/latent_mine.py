@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from ui.latent_view import Tile, tiles_html
 from ui.text import percent
 
 SECONDS_BOUNDS, USUAL_SECONDS = (5, 120), 20
+LOOK_SECONDS = 0.25  # between two looks at a search
 NEAREST = 6
 
 
@@ -105,13 +107,17 @@ class MinePanel:
         target = square_picture(read_picture(path), now.sampler.resolution)
         seconds = float(values[self.seconds])
         curve: list[float] = []
+        shown = 0.0
         for progress in project(now.sampler, target, seconds=seconds):
             curve.append(progress.distance)
+            if time.monotonic() - shown < LOOK_SECONDS and progress.share < 1:
+                continue
             yield {
                 self.found: self._found_html(visitor, now, target, progress, curve),
                 self.best: progress.recipe.to_text(),
                 self.use_btn: gr.Button(visible=True),
             }
+            shown = time.monotonic()
 
     def _found_html(
         self,
@@ -129,7 +135,7 @@ class MinePanel:
         values = {
             "closeness": percent(progress.closeness),
             "distance": f"{progress.distance:.3f}",
-            "start": f"{progress.start_distance:.3f}",
+            "usual": f"{progress.usual_distance:.3f}",
             "space": progress.space,
         }
         done = progress.share >= 1

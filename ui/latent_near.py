@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +10,14 @@ from typing import Any
 import gradio as gr
 import torch
 
-from models.latent import draw_latents, mutate
 from training.media import picture_grid
-from training.recipe import MOST_SEED, Recipe, half_exact
-from training.sample import Sampler
+from training.recipe import Recipe
 from training.steering import direction_names
 from training.text import t
 from ui.frame import Updates, Values, Visitor
 from ui.latent_controls import FIRST, MORE, REACH, direction_label
 from ui.latent_desk import Desk, Now
+from ui.latent_moves import neighbours
 from ui.latent_view import PAD_COLUMNS, Tile, pad_html, tiles_html
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "assets"
@@ -80,13 +78,18 @@ class NearPanel:
         desk.on(self.children.select, self._breed, writes=go_outputs, event_data=True)
         desk.on(self.strength.release, self.refresh, writes=self.outputs)
         desk.on(self.others_btn.click, self._others, writes=[*self.outputs, self.round])
-        for axis in (self.across, self.up):
+        for axis in self.axes:
             desk.on(axis.input, self.refresh, writes=self.outputs)
+
+    @property
+    def axes(self) -> tuple[gr.Dropdown, gr.Dropdown]:
+        """What chooses the two sliders of the map."""
+        return self.across, self.up
 
     @property
     def reads(self) -> list[Any]:
         """All that ``refresh`` needs besides the picture."""
-        return [self.panel, self.strength, self.round, self.across, self.up]
+        return [self.panel, self.strength, self.round, *self.axes]
 
     def refresh(self, visitor: Visitor, values: Values, now: Now) -> Updates:
         """What is open, around the picture that is shown."""
@@ -98,7 +101,7 @@ class NearPanel:
 
     def fit(self, choices: Sequence[tuple[str, int]]) -> Updates:
         """Call the axes what this model's sliders are called."""
-        return {axis: gr.Dropdown(choices=list(choices)) for axis in (self.across, self.up)}
+        return {axis: gr.Dropdown(choices=list(choices)) for axis in self.axes}
 
     # ---- neighbours
 
@@ -147,32 +150,6 @@ class NearPanel:
         said = [direction_label(axis, names, visitor.language) for axis in (across, up)]
         label = t("latent.pad", visitor.language, across=said[0], up=said[1])
         return pad_html(sheet, (across, up), at, label)
-
-
-def neighbours(recipe: Recipe, sampler: Sampler, strength: float, numbers: range) -> list[Recipe]:
-    """Mutations of a picture, the same for the same numbers.
-
-    Sliders, classes and noise stay; the vector behind them changes by ``strength``, 0 to 1.
-    """
-    behind = replace(Recipe(seed=recipe.seed), z=recipe.z, w=recipe.w)
-    origin = zlib.crc32(behind.to_text().encode())
-    seeds = [(origin + number) % MOST_SEED for number in numbers]
-    if recipe.w:
-        here = torch.tensor(recipe.w)
-        labels = sampler.labels([recipe])
-        drawn = torch.cat(
-            [
-                sampler.space.enter(draw_latents([seed], sampler.latent_size), labels)
-                for seed in seeds
-            ]
-        )[:, 0]
-        return [replace(recipe, w=half_exact(here.lerp(other, strength))) for other in drawn]
-    z = torch.tensor(recipe.z) if recipe.z else draw_latents([recipe.seed], sampler.latent_size)[0]
-    for index, value in recipe.coordinates.items():
-        z[index] = value
-    return [
-        replace(recipe, z=half_exact(child), coordinates={}) for child in mutate(z, strength, seeds)
-    ]
 
 
 def script(name: str) -> str:
