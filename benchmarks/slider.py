@@ -78,7 +78,7 @@ def drag_over_http(url: str, seconds: float, people: int, stage: str) -> dict[st
     import httpx
 
     config = httpx.get(f"{url}/config", timeout=60).json()
-    picture = next(c["id"] for c in config["components"] if "steer" in c.get("server_fns", ()))
+    picture = next(c["id"] for c in config["components"] if "steer" in c["props"].get("server_fns", ()))
     end = time.monotonic() + seconds
     times: list[float] = []
     lost: list[str] = []
@@ -111,7 +111,7 @@ def drag_over_http(url: str, seconds: float, people: int, stage: str) -> dict[st
 def in_process(*arguments: str) -> dict[str, Any]:
     """What a client process found."""
     command = [sys.executable, __file__, "--client", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

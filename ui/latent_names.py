@@ -60,7 +60,7 @@ class Names:
         return {
             **self.desk.controls.fit(now.sampler, names, language),
             self.body: gr.Accordion(visible=now.mine),
-            self.named: gr.Dropdown(choices=choices),
+            self.named: gr.Dropdown(choices=choices, value=0),
             **self.near.fit(choices),
         }
 
