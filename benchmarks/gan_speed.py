@@ -125,10 +125,15 @@ def main() -> None:
             for name, measure in (("bare", bare_speed), ("steps", step_speed)) * 2:
                 speeds[name].append(measure(learner, options.seconds / 4))
             print({name: [round(x) for x in each] for name, each in speeds.items()}, flush=True)
-    bare = statistics.median(speeds["bare"])
+    # Each is compared with the bare passes of its own round: a shared machine drifts.
+    per_round = {name: len(each) // options.rounds for name, each in speeds.items()}
+    bare = [
+        statistics.median(speeds["bare"][2 * number : 2 * number + 2])
+        for number in range(options.rounds)
+    ]
     print()
     for name, each in speeds.items():
-        ratios = sorted(bare / speed for speed in each)
+        ratios = sorted(bare[place // per_round[name]] / speed for place, speed in enumerate(each))
         print(
             f"{name:<6} {statistics.median(each):4.0f} images/s, {statistics.median(ratios):.2f}x "
             f"the time of bare passes ({ratios[0]:.2f} to {ratios[-1]:.2f})"

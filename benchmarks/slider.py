@@ -78,7 +78,9 @@ def drag_over_http(url: str, seconds: float, people: int, stage: str) -> dict[st
     import httpx
 
     config = httpx.get(f"{url}/config", timeout=60).json()
-    picture = next(c["id"] for c in config["components"] if "steer" in c["props"].get("server_fns", ()))
+    picture = next(
+        c["id"] for c in config["components"] if "steer" in c["props"].get("server_fns", ())
+    )
     end = time.monotonic() + seconds
     times: list[float] = []
     lost: list[str] = []

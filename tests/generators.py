@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from models.gans.layers import Generator
 from models.gans.registry import GanShape, create_generator
@@ -23,9 +24,15 @@ def lively_generator(
     side = 28 if family == "mlp" else 32
     torch.manual_seed(seed)
     generator = create_generator(GanShape(family, side, class_count, 8, latent_size))
+    norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None  # a plain average: the usual memory outlasts a short warm-up
     for _ in range(WARM_UP):
         labels = torch.randint(class_count, (32,)) if class_count else None
         pictures = generator.train()(torch.randn(32, latent_size), labels)
+    for norm, momentum in zip(norms, usual, strict=True):
+        norm.momentum = momentum
     if isinstance(generator, StyleGenerator):
         for name, weight in generator.named_parameters():
             if name.endswith("strength"):

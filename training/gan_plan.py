@@ -20,7 +20,7 @@ from training.text import Message, UserError
 
 REPORT_SECONDS, REPORT_SHARE, REPORTS = 1.0, 0.002, 200
 LOOKS = 8  # at most, evenly spaced; the last one is at the end
-LOOK_SHARE = 0.025  # of the time may go into looks
+LOOK_SHARE = 0.02  # of the time may go into looks
 RESERVE_SHARE, RESERVE_LEAST = 0.04, 1.0  # of the budget, and seconds, for the judgement
 REPLAN = 0.05  # relative error in the planned length that is put right
 MOST_PASSES = 4000  # over the training pictures; more would only copy them

@@ -13,11 +13,12 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
 
 from tests.browser import BROWSER_ARGS, find_browser
 
@@ -97,22 +98,35 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+def new_page(
+    browser: Browser,
+    url: str,
+    width: int = 1280,
+    height: int = 900,
+    memory: StorageState | None = None,
+) -> Page:
+    """The page in a browser that remembers ``memory``; nothing, for one that was never there."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, locale="en-US", storage_state=memory
+    )
+    page = context.new_page()
+    page.goto(url)
+    expect(page.locator("html")).to_have_attribute("data-spoken", "en")
+    return page
+
+
 @pytest.fixture
 def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
     """``open_page(width=1280)``: the page as a person sees it who was never there before."""
-    contexts = []
+    pages: list[Page] = []
 
-    def open_new(width: int = 1280, height: int = 900, url: str = server.url) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, locale="en-US")
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(url)
-        expect(page.locator("html")).to_have_attribute("data-spoken", "en")
-        return page
+    def open_new(url: str = server.url, **options: Any) -> Page:
+        pages.append(new_page(browser, url, **options))
+        return pages[-1]
 
     yield open_new
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.close()
 
 
 @pytest.fixture(scope="session")

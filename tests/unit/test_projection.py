@@ -12,7 +12,7 @@ import pytest
 import torch
 import torchvision
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.gans.registry import ARCHITECTURES, GanShape
 from models.latent import StyleSpace
@@ -39,16 +39,8 @@ def random_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     _pretrained.cache_clear()
 
 
-@torch.no_grad()
 def sampler(family: str, classes: int = 0) -> Sampler:
-    generator = lively_generator(family, classes)
-    for module in generator.modules():
-        if isinstance(module, nn.BatchNorm2d):  # whose usual memory is longer than a short warm-up
-            module.reset_running_stats()
-            module.momentum = None
-    labels = torch.randint(classes, (256,)) if classes else None
-    generator.train()(torch.randn(256, generator.latent_size), labels)
-    return Sampler(generator.eval(), [f"c{n}" for n in range(classes)])
+    return Sampler(lively_generator(family, classes), [f"c{n}" for n in range(classes)])
 
 
 def apart(space: PerceptualSpace, a: Tensor, b: Tensor) -> float:

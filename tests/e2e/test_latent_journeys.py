@@ -1,0 +1,369 @@
+"""What a person does to slide through a generator's pictures, in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, StorageState, expect
+
+from tests.e2e.conftest import OpenPage, Server, new_page
+from tests.e2e.test_gan_journeys import choose_generator, saved, start_generator
+from tests.e2e.test_journeys import LONG, step, upload
+from training.text import sentences
+
+LATE = 500  # ms; an answer that comes too late has come by then
+SECONDS, FPS = 2, 24  # of a film
+ROLES = ("button", "slider", "spinbutton", "radio", "checkbox", "textbox", "listbox", "combobox")
+PANELS = ("Neighbours", "Map", "Tray and films", "A picture of your own", "Training pictures")
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The page of somebody whose generator has begun to learn, and what their browser knew."""
+
+    page: Page
+    memory: StorageState
+
+
+@pytest.fixture(scope="module")
+def learning(browser: Browser, server: Server, shapes_zip: Path) -> Iterator[Learning]:
+    page = new_page(browser, server.url)
+    upload(page, shapes_zip)
+    page.get_by_role("button", name="Next: train").click()
+    choose_generator(page)
+    page.get_by_role("radio", name="32 px").check()
+    start_generator(page, "0.7", "Painter")
+    yield Learning(page, page.context.storage_state())
+    page.context.close()
+
+
+@pytest.fixture(scope="module")
+def painter(learning: Learning) -> StorageState:
+    """The memory of a browser whose generator has learned, and was not steered yet."""
+    step(learning.page, 3)
+    expect(learning.page.get_by_text("Painter has finished")).to_be_visible(timeout=2 * LONG)
+    return learning.memory
+
+
+@pytest.fixture
+def slide(open_page: OpenPage, painter: StorageState) -> OpenPage:
+    """``slide()``: the page's step 6, with the generator at its first picture."""
+
+    def open_slide(width: int = 1280, height: int = 900) -> Page:
+        page = open_page(memory=painter, width=width, height=height)
+        arrive(page)
+        return page
+
+    return open_slide
+
+
+def arrive(page: Page) -> None:
+    step(page, 6)
+    expect(picture(page)).to_be_visible()
+    expect(near(page)).to_be_visible()
+
+
+def stage(page: Page) -> Locator:
+    """All of step 6."""
+    return page.get_by_role("tabpanel").filter(has=page.locator(".latent-frame"))
+
+
+def picture(page: Page) -> Locator:
+    return page.locator("img.latent-picture")
+
+
+def near(page: Page) -> Locator:
+    """The first neighbour; there is another one as soon as a change of the picture has settled."""
+    return tile(page, "Neighbour 1")
+
+
+def tile(page: Page, label: str) -> Locator:
+    return page.get_by_role("button", name=label, exact=True).get_by_role("img")
+
+
+def slider(page: Page, label: str) -> Locator:
+    return page.get_by_label(f"range slider for {label}", exact=True).filter(visible=True)
+
+
+def source(image: Locator) -> str:
+    found = image.get_attribute("src") or ""
+    assert found.startswith("data:image/png")
+    return found
+
+
+def pixels(image: str) -> NDArray[np.int16]:
+    """What a data URI shows."""
+    with Image.open(BytesIO(base64.b64decode(image.split(",")[1]))) as opened:
+        return np.asarray(opened.convert("RGB"), np.int16)
+
+
+def assert_alike(one: NDArray[np.int16], other: NDArray[np.int16]) -> None:
+    """Painted one by one or together, pictures may differ in the last bit."""
+    assert one.shape == other.shape
+    assert np.abs(one - other).max() <= 2
+
+
+def shows(page: Page, image: str) -> None:
+    expect(picture(page)).to_have_attribute("src", image)
+
+
+def changes(page: Page, before: str) -> str:
+    """The picture that is shown in place of ``before``, when its change has settled."""
+    expect(picture(page)).not_to_have_attribute("src", before)
+    return source(picture(page))
+
+
+def press(page: Page, name: str) -> None:
+    stage(page).get_by_role("button", name=name, exact=True).click()
+
+
+def another(page: Page, name: str) -> str:
+    """The picture that a button leads to."""
+    before = source(picture(page))
+    press(page, name)
+    return changes(page, before)
+
+
+def move(page: Page, label: str, value: str) -> str:
+    """One calm move of a slider, let go of; the picture that it leads to."""
+    before, neighbour = source(picture(page)), source(near(page))
+    slider(page, label).fill(value)
+    after = changes(page, before)
+    expect(near(page)).not_to_have_attribute("src", neighbour)
+    return after
+
+
+def drag(page: Page, label: str, start: float, end: float) -> None:
+    """By the mouse, in 60 moves; ``start`` and ``end`` are shares of the slider's length."""
+    box = slider(page, label).bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + start * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + end * box["width"], y, steps=60)
+    page.mouse.up()
+
+
+def open_panel(page: Page, name: str) -> None:
+    stage(page).get_by_role("radio", name=name, exact=True).check()
+
+
+def keep(page: Page, seeds: tuple[str, ...]) -> list[str]:
+    """Keep the pictures of these seeds, and open the tray; the pictures that were shown."""
+    kept = []
+    for number, seed in enumerate(seeds, 1):
+        before = source(picture(page))
+        page.get_by_label("Seed", exact=True).filter(visible=True).fill(seed)
+        kept.append(changes(page, before))
+        press(page, "Keep")
+        open_panel(page, "Tray and films")
+        expect(tile(page, f"Kept picture {number}")).to_be_visible()
+    return kept
+
+
+def test_slides_while_it_learns(learning: Learning) -> None:
+    page = learning.page
+    step(page, 6)
+    note = page.get_by_text("It is still learning")
+    expect(page.get_by_text("No generator to slide through yet")).to_be_visible()
+    expect(note).to_be_visible(timeout=LONG)
+    expect(near(page)).to_be_visible()
+    before, neighbour = source(picture(page)), source(near(page))
+    slider(page, "Direction 1").press("End")
+    moved = changes(page, before)
+    expect(near(page)).not_to_have_attribute("src", neighbour)
+    expect(picture(page)).not_to_have_attribute("src", moved, timeout=LONG)  # newer weights
+    expect(slider(page, "Direction 1")).to_have_value("3")
+    expect(note).to_be_hidden(timeout=LONG)
+    page.wait_for_timeout(LATE)
+    final = source(picture(page))
+    page.reload()
+    arrive(page)
+    shows(page, final)
+    expect(slider(page, "Direction 1")).to_have_value("3")
+
+
+def test_the_last_move_of_many_is_what_is_shown(slide: OpenPage) -> None:
+    page = slide()
+    first = source(picture(page))
+    end = move(page, "Direction 1", "3")
+    press(page, "Undo")
+    shows(page, first)
+    slider(page, "Direction 1").focus()
+    for _ in range(60):
+        page.keyboard.press("ArrowRight")
+    expect(slider(page, "Direction 1")).to_have_value("3")
+    shows(page, end)
+    page.wait_for_timeout(LATE)
+    shows(page, end)
+
+    drag(page, "Direction 1", 0.99, -0.05)
+    expect(slider(page, "Direction 1")).to_have_value("-3")
+    page.wait_for_timeout(LATE)
+    dragged = source(picture(page))
+    assert dragged != end
+    move(page, "Direction 1", "0")
+    assert move(page, "Direction 1", "-3") == dragged
+    page.reload()
+    arrive(page)
+    shows(page, dragged)
+    expect(slider(page, "Direction 1")).to_have_value("-3")
+    press(page, "Sliders to the middle")
+    shows(page, first)
+    expect(slider(page, "Direction 1")).to_have_value("0")
+
+
+def test_steps_back_and_forward(slide: OpenPage) -> None:
+    page = slide()
+    first = source(picture(page))
+    one, two = (move(page, "Direction 1", place) for place in ("1", "2"))
+    assert len({first, one, two}) == 3
+    for image, place in ((one, "1"), (first, "0")):
+        press(page, "Undo")
+        shows(page, image)
+        expect(slider(page, "Direction 1")).to_have_value(place)
+    press(page, "Undo")  # there is nothing before
+    page.wait_for_timeout(LATE)
+    shows(page, first)
+    for image, place in ((one, "1"), (two, "2")):
+        press(page, "Redo")
+        shows(page, image)
+        expect(slider(page, "Direction 1")).to_have_value(place)
+
+
+def test_a_seed_is_a_picture(slide: OpenPage) -> None:
+    page = slide()
+    seed = page.get_by_label("Seed", exact=True).filter(visible=True)
+    another(page, "Random")
+    expect(seed).not_to_have_value("0")
+    found = []
+    for number in ("7", "8"):
+        before = source(picture(page))
+        seed.fill(number)
+        found.append(changes(page, before))
+        expect(picture(page)).to_have_attribute("alt", f"Generated picture, seed {number}")
+    seed.fill("7")
+    shows(page, found[0])
+    press(page, "▶")
+    shows(page, found[1])
+    expect(seed).to_have_value("8")
+    press(page, "◀")
+    shows(page, found[0])
+
+
+def test_neighbours_and_the_map(slide: OpenPage) -> None:
+    page = slide()
+    before, wanted = source(picture(page)), source(tile(page, "Neighbour 3"))
+    tile(page, "Neighbour 3").click()
+    assert_alike(pixels(changes(page, before)), pixels(wanted))
+    expect(tile(page, "Neighbour 3")).not_to_have_attribute("src", wanted)
+
+    open_panel(page, "Map")
+    pad = page.get_by_role("application", name="Map of Direction 1, to the right, and Direction 2")
+    box = pad.bounding_box()
+    assert box is not None
+    before = source(picture(page))
+    pad.click(position={"x": box["width"] * 0.75, "y": box["height"] * 0.25})
+    before = changes(page, before)
+    for key, across, up in (
+        ("", "1.5", "1.5"),
+        ("ArrowRight", "1.75", "1.5"),
+        ("ArrowDown", "1.75", "1.25"),
+        ("ArrowDown", "1.75", "1"),
+    ):
+        if key:
+            page.keyboard.press(key)
+            before = changes(page, before)
+        expect(slider(page, "Direction 1")).to_have_value(across)
+        expect(slider(page, "Direction 2")).to_have_value(up)
+        page.wait_for_timeout(LATE)  # until the map around the new place has come
+    page.reload()
+    arrive(page)
+    shows(page, before)
+
+
+def test_the_tray_stays_and_leads_on(slide: OpenPage) -> None:
+    page = slide()
+    one, two, three = keep(page, ("11", "12", "13"))
+
+    def holds(*wanted: str) -> None:
+        kept = page.get_by_role("button", name=re.compile(r"^Kept picture \d+$"))
+        expect(kept).to_have_count(len(wanted))
+        for number, image in enumerate(wanted, 1):
+            assert_alike(pixels(source(tile(page, f"Kept picture {number}"))), pixels(image))
+
+    holds(one, two, three)
+    press(page, "Move forward (Kept picture 3)")
+    page.wait_for_timeout(LATE)
+    holds(one, three, two)
+    press(page, "Remove (Kept picture 1)")
+    holds(three, two)
+    page.reload()
+    arrive(page)
+    open_panel(page, "Tray and films")
+    holds(three, two)
+    shows(page, three)
+
+    press(page, "Go towards it (Kept picture 2)")
+    way = slider(page, "On the way to the other picture")
+    expect(way).to_have_value("0.5")
+    halfway = changes(page, three)
+    ends = []
+    for place in ("0", "1"):
+        before = source(picture(page))
+        way.fill(place)
+        ends.append(changes(page, before))
+    assert halfway not in ends
+    assert_alike(pixels(ends[0]), pixels(three))
+    assert_alike(pixels(ends[1]), pixels(two))
+    before = source(picture(page))
+    tile(page, "Kept picture 1").click()
+    assert changes(page, before) == three
+    expect(way).to_be_hidden()
+
+
+def test_a_film_and_files_to_take_home(slide: OpenPage) -> None:
+    page = slide()
+    kept = keep(page, ("21", "22", "23"))
+    panel = stage(page)
+    slider(page, "Seconds").fill(str(SECONDS))
+    slider(page, "Pictures a second").fill(str(FPS))
+    film = saved(page, panel.get_by_role("button", name="Make a film (MP4)"))
+    with av.open(str(film)) as opened:
+        assert abs(len(list(opened.decode(video=0))) - SECONDS * FPS) <= 1
+        assert opened.duration is not None
+        assert abs(opened.duration / av.time_base - SECONDS) < 0.2
+    video = panel.locator("video")
+    expect(video).to_be_visible()
+    page.wait_for_function(
+        "(video) => video.currentTime > 0.2 && !video.paused", arg=video.element_handle()
+    )
+    assert abs(video.evaluate("(video) => video.duration") - SECONDS) < 0.2
+    with Image.open(saved(page, panel.get_by_role("button", name="Make a GIF"))) as gif:
+        assert gif.format == "GIF"
+        assert getattr(gif, "n_frames", 1) > 10
+
+    with Image.open(saved(page, panel.get_by_role("button", name="This picture (PNG)"))) as png:
+        assert png.format == "PNG"
+        assert np.array_equal(np.asarray(png, np.int16), pixels(source(picture(page))))
+    data = saved(page, panel.get_by_role("button", name="Its vector (JSON)"))
+    said = json.loads(data.read_text(encoding="utf-8"))
+    assert (said["name"], said["resolution"], said["recipe"]["seed"]) == ("Painter", 32, 23)
+    assert said["classes"] == ["disc", "square"]
+    assert np.asarray(said["point"]).ndim == 1
+    with Image.open(saved(page, panel.get_by_role("button", name="Contact sheet"))) as sheet:
+        small = np.asarray(sheet, np.int16)[::4, ::4]  # 32 px became 128, 16 px apart
+    for number, image in enumerate(kept):
+        top, left = number // 2 * 36, number % 2 * 36
+        assert_alike(small[top : top + 32, left : left + 32], pixels(image))
