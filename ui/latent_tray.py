@@ -54,6 +54,7 @@ class TrayPanel:
                     value=USUAL_SECONDS,
                     step=1,
                     buttons=[],
+                    min_width=220,
                 )
                 self.fps = make(
                     gr.Slider,
@@ -63,6 +64,7 @@ class TrayPanel:
                     value=USUAL_FPS,
                     step=1,
                     buttons=[],
+                    min_width=220,
                 )
             with gr.Row(elem_classes="actions"):
                 self.films = {kind: self._button(f"film_{kind}") for kind, _, _ in PLAYERS}

@@ -367,3 +367,186 @@ def test_a_film_and_files_to_take_home(slide: OpenPage) -> None:
     for number, image in enumerate(kept):
         top, left = number // 2 * 36, number % 2 * 36
         assert_alike(small[top : top + 32, left : left + 32], pixels(image))
+
+
+def link_to_here(page: Page) -> str:
+    open_panel(page, "Tray and films")
+    press(page, "Link to this picture")
+    field = stage(page).get_by_role("textbox", name=re.compile("^Link"))
+    expect(field).to_have_value(re.compile("^http"))
+    return field.input_value()
+
+
+def test_a_link_leads_somebody_else_to_the_picture(slide: OpenPage, open_page: OpenPage) -> None:
+    anna = slide()
+    shared = move(anna, "Direction 2", "2")
+    url = link_to_here(anna)
+    ben = open_page(url=url)
+    shows(ben, shared)
+    expect(ben.get_by_label("Generator").filter(visible=True)).to_have_value(
+        "Painter (shared with you)"
+    )
+    expect(slider(ben, "Direction 2")).to_have_value("2")
+    expect(ben.get_by_role("button", name="Give the sliders names")).to_be_hidden()
+    moved = move(ben, "Direction 2", "-1")
+    press(ben, "Undo")
+    shows(ben, shared)
+    open_panel(ben, "Training pictures")
+    expect(ben.get_by_text("Only whoever trained this generator")).to_be_visible()
+    expect(ben.get_by_role("button", name="Find the nearest training pictures")).to_be_hidden()
+    step(ben, 3)
+    expect(ben.get_by_text("Nothing is learning yet")).to_be_visible()
+
+    run, token, recipe = url.split("=", 1)[1].split(".")
+    start, other = url.split("=", 1)[0], "1" if token[-1] == "0" else "0"
+    for altered, says in (
+        (f"{run}.{token[:-1]}{other}.{recipe}", "This link doesn't open a picture any more"),
+        (f"{'0' * 32}.{token}.{recipe}", "This link doesn't open a picture any more"),
+        (f"{run}.{token}.{recipe[:-4]}", "This doesn't describe a picture"),
+    ):
+        eve = open_page(url=f"{start}={altered}")
+        expect(eve.get_by_role("alert")).to_contain_text(says)
+        expect(picture(eve)).to_be_hidden()
+
+    assert moved != shared
+    shows(anna, shared)
+    anna.reload()
+    arrive(anna)
+    shows(anna, shared)
+    expect(slider(anna, "Direction 2")).to_have_value("2")
+
+
+def test_a_picture_of_ones_own(slide: OpenPage, disc_png: Path, tmp_path: Path) -> None:
+    page = slide()
+    first = source(picture(page))
+    open_panel(page, "A picture of your own")
+    panel = stage(page)
+    slider(page, "How long it may search (seconds)").fill("5")
+    press(page, "Search")
+    expect(panel.get_by_role("alert")).to_contain_text("There is no picture to search for yet.")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    panel.locator("input[type=file]").set_input_files(broken)
+    press(page, "Search")
+    expect(panel.get_by_role("alert")).to_contain_text("broken.png")
+    panel.get_by_role("button", name=re.compile("Remove|Clear")).first.click()
+
+    panel.locator("input[type=file]").set_input_files(disc_png)
+    expect(panel.locator(".image-frame img")).to_be_visible()
+    press(page, "Search")
+    searching = panel.get_by_text(re.compile(r"^Searching: \d+"))
+    seen = searching.inner_text()
+    expect(searching).not_to_have_text(seen)
+    press(page, "Stop")
+    page.wait_for_timeout(2 * LATE)
+    seen = searching.inner_text()
+    page.wait_for_timeout(2 * LATE)
+    expect(searching).to_have_text(seen)
+
+    press(page, "Search")
+    expect(panel.get_by_text(re.compile("^(Found|Roughly|Not found):"))).to_be_visible()
+    found = pixels(source(panel.get_by_role("img", name="What it can paint")))
+    used = another(page, "Slide from there")
+    assert_alike(pixels(used), found)
+    open_panel(page, "Neighbours")
+    expect(near(page)).to_be_visible()
+    move(page, "Direction 1", "1")
+    for image in (used, first):
+        press(page, "Undo")
+        shows(page, image)
+
+
+def test_a_phone_shows_the_picture_beside_every_slider(slide: OpenPage) -> None:
+    page = slide(width=390, height=844)
+    for name in PANELS:
+        open_panel(page, name)
+        expect(stage(page).get_by_role("radio", name=name, exact=True)).to_be_checked()
+        widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert widths[0] <= widths[1], name
+    last = slider(page, "Direction 8")
+    last.scroll_into_view_if_needed()
+    expect(last).to_be_in_viewport(ratio=1)
+    expect(picture(page)).to_be_in_viewport(ratio=0.95)
+    open_panel(page, "Neighbours")
+    expect(near(page)).to_be_visible()
+    before = source(picture(page))
+    last.press("End")
+    changes(page, before)
+    expect(last).to_be_in_viewport(ratio=1)
+    expect(picture(page)).to_be_in_viewport(ratio=0.95)
+
+
+def unfold(page: Page) -> None:
+    for name in ("Give the sliders names", "More sliders", "Single numbers of the vector z"):
+        press(page, name)
+    expect(slider(page, "z 8")).to_be_visible()
+
+
+def test_every_control_has_a_name(slide: OpenPage) -> None:
+    page = slide()
+    keep(page, ("31", "32"))
+    press(page, "Go towards it (Kept picture 2)")
+    link_to_here(page)
+    unfold(page)
+    panel = stage(page)
+    for name in PANELS:
+        open_panel(page, name)
+        page.wait_for_timeout(LATE)  # until it has been drawn
+        for role in ROLES:
+            named = panel.get_by_role(role, name=re.compile(r"\w"))  # type: ignore[arg-type]
+            every = panel.get_by_role(role)  # type: ignore[arg-type]
+            bare = [
+                each.evaluate("(node) => node.outerHTML")[:200]
+                for each in every.and_(page.locator(":visible")).all()
+                if each.and_(named).count() == 0
+            ]
+            assert not bare, (name, bare)
+
+
+def english() -> list[str]:
+    """What the page says in English and not in Chinese, between its values."""
+    said = "\n".join(sentences("zh").values())
+    parts = (part for text in sentences("en").values() for part in re.split(r"\{.*?\}", text))
+    stripped = {part.strip(" \n.,:()“”") for part in parts}
+    return [part for part in stripped if re.search(r"[A-Za-z]{3}", part) and part not in said]
+
+
+def test_another_language_changes_words_only(slide: OpenPage, disc_png: Path) -> None:
+    page = slide()
+    unfold(page)
+    move(page, "Direction 2", "2")
+    (shown,) = keep(page, ("41",))
+    page.get_by_text("中文", exact=True).click()
+    expect(slider(page, "方向 2")).to_have_value("2")
+    page.wait_for_timeout(LATE)
+    shows(page, shown)
+    left = {}
+    for key in ("tray", "near", "map", "mine", "real"):
+        open_panel(page, sentences("zh")[f"latent.panel_{key}"])
+        page.wait_for_timeout(LATE)
+        alts = [image.get_attribute("alt") or "" for image in stage(page).get_by_role("img").all()]
+        text = "\n".join([stage(page).inner_text(), *alts])
+        found = [part for part in english() if re.search(rf"\b{re.escape(part)}\b", text)]
+        if found:
+            left[key] = found
+    assert not left
+
+
+def test_a_slider_gets_a_name(slide: OpenPage) -> None:
+    page, name = slide(), "<b>roundness</b>"
+    press(page, "Give the sliders names")
+    panel = stage(page)
+    panel.get_by_label("Slider", exact=True).filter(visible=True).click()
+    page.get_by_role("option", name="Direction 6", exact=True).click()
+    panel.get_by_label("What it changes").fill(name)
+    press(page, "Name it")
+    expect(slider(page, name)).to_be_visible()
+    page.reload()
+    arrive(page)
+    move(page, name, "1")
+    open_panel(page, "Map")
+    panel.get_by_label("To the right").filter(visible=True).click()
+    page.get_by_role("option", name=name, exact=True).click()
+    pad = page.get_by_role("application", name=f"Map of {name}, to the right")
+    expect(pad).to_be_visible()
+    expect(panel.get_by_label("To the right").filter(visible=True)).to_have_value(name)
