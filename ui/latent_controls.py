@@ -13,7 +13,7 @@ from gradio.components import Component
 from models.latent import LAYER_PARTS
 from training.recipe import FIXED_NOISE, MOST_SEED, NO_NOISE, PSI_BOUNDS, Recipe
 from training.sample import Sampler
-from training.text import t
+from training.text import UserError, t
 from ui.frame import Frame, Updates, Values
 from ui.latent_moves import drawn_numbers, move, two_classes
 
@@ -190,29 +190,39 @@ class Controls:
         if sampler.space.parts:
             recipe = replace(recipe, **self._read_styles(values))
         moves = {
-            name: float(values[slider] or 0)
+            name: self.within(name, values[slider])
             for name, slider in self.steering.items()
             if slider not in self.numbers
         }
         recipe = move(recipe, moves, sampler)
         return recipe if recipe.w else self._read_numbers(values, recipe, sampler)
 
+    def within(self, name: str, value: object) -> float:
+        """A slider's number as near to what was typed as the slider goes; 0 for no number."""
+        slider = self.steering.get(name)
+        if slider is None:
+            raise UserError("latent.no_recipe")
+        number = float(value) if isinstance(value, (int, float)) else 0.0
+        if not math.isfinite(number):
+            number = 0.0
+        return min(float(slider.maximum), max(float(slider.minimum), number))
+
     def _read_numbers(self, values: Values, recipe: Recipe, sampler: Sampler) -> Recipe:
         """A slider that stands where the drawn number is, within its step, changes nothing."""
-        first, drawn = _first(values[self.first], sampler), drawn_numbers(recipe, sampler)
+        first, drawn = self.first_index(values, sampler), drawn_numbers(recipe, sampler)
         changed = dict(recipe.coordinates)
         for index, slider in enumerate(self.numbers, first):
             changed.pop(index, None)
-            wanted = float(values[slider] or 0)
+            wanted = self.within(str(slider.elem_id), values[slider])
             if index < sampler.latent_size and abs(wanted - _shown(drawn[index])) > 1e-6:
                 changed[index] = wanted
         return replace(recipe, coordinates=changed)
 
     def _read_styles(self, values: Values) -> dict[str, Any]:
-        mix_seed, noise = values[self.mix_seed], str(values[self.noise])
+        mix_seed, noise = seed_from(values[self.mix_seed]), str(values[self.noise])
         return {
             "part": str(values[self.part] or ""),
-            "mix_seed": int(mix_seed) if mix_seed is not None and mix_seed >= 0 else None,
+            "mix_seed": mix_seed,
             "mix_part": str(values[self.mix_part]),
             "noise": (FIXED_NOISE, NO_NOISE, OTHER_NOISE)[NOISES.index(noise)],
         }
@@ -239,6 +249,10 @@ class Controls:
             self.mix_part: recipe.mix_part,
             self.noise: NOISES[noise],
         }
+
+    def first_index(self, values: Values, sampler: Sampler) -> int:
+        """Which number of ``z`` the first of those sliders is, counted from 0."""
+        return _first(values[self.first], sampler)
 
     def show_numbers(self, recipe: Recipe, sampler: Sampler, first: object) -> Updates:
         """Single numbers of ``z``, from the ``first`` (counted from 1) on."""
@@ -273,6 +287,13 @@ class Controls:
 def direction_label(index: int, names: Mapping[int, str], language: str) -> str:
     """What a slider is called."""
     return names.get(index) or t("latent.direction", language, number=index + 1)
+
+
+def seed_from(value: object) -> int | None:
+    """What was typed as a seed; none where that is no number or negative."""
+    if not isinstance(value, (int, float)) or not 0 <= value < math.inf:  # NaN is never within
+        return None
+    return min(MOST_SEED, int(value))
 
 
 def part_choices(language: str, *, all_too: bool = False) -> list[tuple[str, str]]:

@@ -105,7 +105,7 @@ class MinePanel:
             raise UserError("latent.no_picture")
         now = self.desk.now(visitor, values)
         target = square_picture(read_picture(path), now.sampler.resolution)
-        seconds = float(values[self.seconds])
+        seconds = float(values[self.seconds] or 0)
         curve: list[float] = []
         shown = 0.0
         for progress in project(now.sampler, target, seconds=seconds):

@@ -16,6 +16,7 @@ from training.snapshot import Snapshot
 from training.steering import load_sampler
 from training.text import t
 from ui.frame import Updates, Values, Visitor
+from ui.latent_controls import seed_from
 from ui.latent_desk import Desk, Now
 from ui.latent_moves import move
 from ui.latent_near import NearPanel, script
@@ -129,7 +130,8 @@ class Stage:
         if not self.desk.passes.allows(run, stage["token"]) or not self.frame.manager.knows(run):
             return {}
         sampler = load_sampler(self.frame.manager.folder(run).path)
-        moves = {str(name): float(value) for name, value in data["moves"].items()}
+        within = self.desk.controls.within
+        moves = {str(name): within(str(name), value) for name, value in data["moves"].items()}
         recipe = move(Recipe.from_text(stage["recipe"]), moves, sampler, first)
         with self.frame.manager.gate.foreground():
             pixels = sampler.paint([recipe])[0]
@@ -145,7 +147,7 @@ class Stage:
             "run": now.run,
             "token": self.desk.token(visitor, now),
             "recipe": now.recipe.to_text(),
-            "first": int(values[self.desk.controls.first] or 1) - 1,
+            "first": self.desk.controls.first_index(values, now.sampler),
         }
         return {self.picture: picture_html(pixels, alt, stage)}
 
@@ -168,9 +170,10 @@ class Stage:
         return self._to_seed(visitor, values, now, (now.recipe.seed + step) % (MOST_SEED + 1))
 
     def _seed(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        if values[self.seed] is None:  # somebody is about to type
+        seed = seed_from(values[self.seed])
+        if seed is None:  # somebody is about to type
             return {}
-        return self._to_seed(visitor, values, now, int(values[self.seed]))
+        return self._to_seed(visitor, values, now, seed)
 
     def _to_seed(self, visitor: Visitor, values: Values, now: Now, seed: int) -> Updates:
         """Another draw; the sliders stay, except those of single numbers."""

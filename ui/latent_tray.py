@@ -239,8 +239,8 @@ class TrayPanel:
     def _film(
         self, visitor: Visitor, values: Values, now: Now, bar: gr.Progress, kind: str
     ) -> Updates:
-        stops, fps = self.recipes(values, now)[:MOST_STOPS], int(values[self.fps])
-        count = frame_count(float(values[self.seconds]), fps)
+        stops, fps = self.recipes(values, now)[:MOST_STOPS], int(values[self.fps] or 0)
+        count = frame_count(float(values[self.seconds] or 0), fps)
         said = t("gan.film_making", visitor.language)
 
         def frames() -> Any:

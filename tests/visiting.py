@@ -1,0 +1,186 @@
+"""Somebody at the page without a browser: what its parts hold, and what happens on an event."""
+
+from __future__ import annotations
+
+import base64
+import html
+import inspect
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.blocks import Block
+from gradio.components import Component
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.gans.layers import Generator
+from models.gans.registry import GanShape
+from tests.generators import lively_generator
+from training import checkpoint as checkpoints
+from training.conclude_gan import model_checkpoint
+from training.gan_config import GanConfig
+from training.home import Home, new_id
+from training.imageset import ImageSet
+from training.record import About, RunFolder
+from ui.frame import Updates, Visitor
+from ui.latent_desk import Now
+from ui.latent_tab import LatentTab
+from ui.page import Page
+
+SIDE, LATENT = 32, 16
+network = cache(lively_generator)
+
+
+def generator_run(
+    home: Home, images: ImageSet, family: str, owner: str, *, classes: bool = True
+) -> str:
+    """A finished run of a small generator that paints at random; gives its id."""
+    count = len(images.class_names) if classes else 0
+    generator: Generator = network(family, count, latent_size=LATENT)
+    about = About(
+        id=new_id(),
+        owner=owner,
+        kind="gan",
+        name=family,
+        created=1.0,
+        data=str(images.folder),
+        edits={},
+        config=GanConfig(architecture=family, resolution=SIDE, conditional=classes).to_json(),
+        status="stopped",
+    )
+    folder = RunFolder.create(home.runs / about.id, about)
+    shape = GanShape(family, SIDE, count, 8, LATENT)
+    model = model_checkpoint(images, shape, generator.state_dict(), {})
+    checkpoints.save(folder.path / "model", model)
+    return about.id
+
+
+class Person:
+    """Holds what a browser would; ``do`` is an event there, and its answer changes the rest."""
+
+    def __init__(self, page: Page, owner: str, language: str = "en") -> None:
+        self.page, frame = page, page.frame
+        every = page.blocks.blocks.values()
+        self.values: dict[Any, Any] = {
+            each: each.value for each in every if isinstance(each, Component)
+        }
+        self.values |= {frame.owner: owner, frame.language: language, page.language_radio: language}
+        self.values |= {frame.shared: {}, frame.picture: "", frame.tray: ""}
+
+    @property
+    def tab(self) -> LatentTab:
+        tab: LatentTab = self.page.tabs["latent"]
+        return tab
+
+    @property
+    def visitor(self) -> Visitor:
+        frame = self.page.frame
+        return frame.visitor(*(self.values[state] for state in frame.states))
+
+    def arrive(self, link: str = "") -> Updates:
+        """Load the page, perhaps by a link, and open what the latent page then shows."""
+        request: Any = SimpleNamespace(query_params={"picture": link} if link else {})
+        answer = self.page._arrive(self.values, request)
+        self.take(answer)
+        return {**answer, **self.do(self.tab.picker, "change")}
+
+    def open(self, run: object) -> Updates:
+        """Choose another generator."""
+        self.values[self.tab.picker] = run
+        chosen = self.do(self.tab.picker, "input")
+        return {**chosen, **self.do(self.tab.picker, "change")}
+
+    def set(self, component: Component, value: object, event: str) -> Updates:
+        """Change a control by hand, which calls ``event``."""
+        self.values[component] = value
+        return self.do(component, event)
+
+    def do(self, component: Component, event: str, data: object = None) -> Updates:
+        """What the page does on an event, with what stands there now."""
+        (called,) = [
+            each
+            for each in self.page.blocks.fns.values()
+            if (component._id, event) in each.targets and each.fn is not None
+        ]
+        assert called.fn is not None
+        given: dict[str, Any] = {}
+        for name in inspect.signature(called.fn).parameters:
+            if name == "event":
+                given[name] = gr.EventData(component, data)
+            elif name == "progress":
+                given[name] = silent
+        answer = called.fn({each: self.values[each] for each in called.inputs}, **given)
+        whole: Updates = {}
+        for updates in answer if isinstance(answer, Iterator) else [answer]:
+            assert set(updates) <= set(called.outputs)  # gradio refuses all others
+            self.take(updates)
+            whole |= updates
+        return whole
+
+    def take(self, updates: Mapping[Block, Any]) -> None:
+        """Show what an answer changes."""
+        for component, change in updates.items():
+            said = value_in(change)
+            if said is not MISSING:
+                self.values[component] = said
+
+    def now(self) -> Now:
+        """What the controls say."""
+        return self.tab.desk.now(self.visitor, self.values)
+
+    def shown(self) -> NDArray[np.uint8]:
+        """(R, R, 3): the picture."""
+        return pictures_in(self.values[self.tab.stage.picture])[0]
+
+    def painted(self) -> NDArray[np.uint8]:
+        """(R, R, 3): what the picture ought to be."""
+        now = self.now()
+        picture: NDArray[np.uint8] = now.sampler.paint([now.recipe])[0].permute(1, 2, 0).numpy()
+        return picture
+
+    def stage(self) -> dict[str, Any]:
+        """What the page's script knows of the picture."""
+        said = attributes(self.values[self.tab.stage.picture], "data-stage")[0]
+        stage: dict[str, Any] = json.loads(said)
+        return stage
+
+    def steer(self, stage: object, **moves: object) -> dict[str, str]:
+        """What the page's script is answered; slider names have _ for -."""
+        called = {name.replace("_", "-"): value for name, value in moves.items()}
+        server: Any = self.tab.stage.picture
+        answer: dict[str, str] = server.steer({"stage": json.dumps(stage), "moves": called})
+        return answer
+
+
+MISSING = object()
+
+
+def value_in(change: Any) -> Any:
+    """The value that an update brings, or ``MISSING``."""
+    if isinstance(change, Block):
+        return change.constructor_args.get("value", MISSING)
+    if isinstance(change, dict) and change.get("__type__") == "update":
+        return change.get("value", MISSING)
+    return change
+
+
+def silent(*_: Any, **__: Any) -> None:
+    """A progress bar that nobody sees."""
+
+
+def attributes(page: str, name: str) -> list[str]:
+    """The values of an attribute, wherever it stands."""
+    return [html.unescape(found) for found in re.findall(rf'{name}="([^"]*)"', page)]
+
+
+def pictures_in(page: str) -> list[NDArray[np.uint8]]:
+    """(H, W, 3) uint8 of each picture inside a piece of HTML, or of one ``src``."""
+    found = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", page)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))) for text in found]
