@@ -14,7 +14,7 @@ import gradio as gr
 from training.recipe import MOST_SEED, Recipe
 from training.snapshot import Snapshot
 from training.steering import load_sampler
-from training.text import t
+from training.text import UserError, t
 from ui.frame import Updates, Values, Visitor
 from ui.latent_controls import seed_from
 from ui.latent_desk import Desk, Now
@@ -123,16 +123,20 @@ class Stage:
 
         Called by that script, past the page's own machinery, which would take a hundred
         milliseconds in the browser to collect forty inputs. ``data`` is a claim: a pass, which
-        this page has given out, says which generator may be steered.
+        this page has given out, says which generator may be steered. What this page would never
+        send, and a generator that has gone, get no picture.
         """
-        stage = json.loads(data["stage"])
-        run, first = str(stage["run"]), int(stage["first"])
-        if not self.desk.passes.allows(run, stage["token"]) or not self.frame.manager.knows(run):
+        try:
+            stage = json.loads(data["stage"])
+            run, first = str(stage["run"]), int(stage["first"])
+            if not (self.desk.passes.allows(run, stage["token"]) and self.frame.manager.knows(run)):
+                return {}
+            sampler = load_sampler(self.frame.manager.folder(run).path)
+            within = self.desk.controls.within
+            moves = {str(name): within(str(name), value) for name, value in data["moves"].items()}
+            recipe = move(Recipe.from_text(stage["recipe"]), moves, sampler, first)
+        except (UserError, ValueError, TypeError, KeyError, AttributeError):
             return {}
-        sampler = load_sampler(self.frame.manager.folder(run).path)
-        within = self.desk.controls.within
-        moves = {str(name): within(str(name), value) for name, value in data["moves"].items()}
-        recipe = move(Recipe.from_text(stage["recipe"]), moves, sampler, first)
         with self.frame.manager.gate.foreground():
             pixels = sampler.paint([recipe])[0]
         stage["recipe"] = recipe.to_text()

@@ -94,9 +94,9 @@ class DcganGenerator(Generator):
         if self.classes is not None:
             nn.init.zeros_(self.classes.weight)
 
-    def forward(self, z: Tensor, labels: Tensor | None = None, *, psi: float = 1.0) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """See ``Generator``."""
-        x = self._start(psi * z, labels)
+        x = self._start(z, labels)
         for block in self.blocks.values():
             x = block(x, labels)
         return torch.tanh(self.to_rgb[str(self.resolution)](x))

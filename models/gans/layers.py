@@ -51,14 +51,13 @@ class Generator(nn.Module):
         self.class_count = class_count
         self.latent_size = latent_size
 
-    def forward(self, z: Tensor, labels: Tensor | None = None, *, psi: float = 1.0) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Make pictures.
 
         Args:
             z: (B, latent_size), standard normal.
             labels: (B,) int64, each below ``class_count``, or (B, class_count) float32, the
                 weights of a mix of classes; not looked at without classes.
-            psi: truncation: 1 is all of the variety, 0 the mean picture (of each class).
 
         Returns:
             (B, 3, resolution, resolution) around [-1, 1]. The families that end in a tanh stay

@@ -35,9 +35,9 @@ class MlpGenerator(Generator):
         self.hidden = nn.Sequential(*layers)
         self.to_rgb = nn.Linear(sizes[-1], 3 * resolution * resolution)
 
-    def forward(self, z: Tensor, labels: Tensor | None = None, *, psi: float = 1.0) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """See ``Generator``."""
-        x = self.to_rgb(self.early_features(psi * z, labels))
+        x = self.to_rgb(self.early_features(z, labels))
         return torch.tanh(x).view(len(z), 3, self.resolution, self.resolution)
 
     def early_features(self, z: Tensor, labels: Tensor | None = None) -> Tensor:

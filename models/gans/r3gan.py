@@ -120,9 +120,9 @@ class R3ganGenerator(Generator):
         )
         self.to_rgb = nn.ModuleDict({str(resolution): conv(channels_at(resolution, width), 3)})
 
-    def forward(self, z: Tensor, labels: Tensor | None = None, *, psi: float = 1.0) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """See ``Generator``."""
-        x = self._start(psi * z, labels)
+        x = self._start(z, labels)
         for block in self.blocks.values():
             x = block(x)
         image: Tensor = self.to_rgb[str(self.resolution)](x)

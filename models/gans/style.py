@@ -105,12 +105,7 @@ class StyleGenerator(Generator):
         self.register_buffer("w_batches", torch.zeros(max(1, class_count)))
 
     def forward(
-        self,
-        z: Tensor,
-        labels: Tensor | None = None,
-        *,
-        psi: float = 1.0,
-        noise: Noise | None = None,
+        self, z: Tensor, labels: Tensor | None = None, *, noise: Noise | None = None
     ) -> Tensor:
         """See ``Generator``; ``noise`` is "random" in train mode and "fixed" in eval mode."""
         w = self.mapping(z, labels)
@@ -119,8 +114,6 @@ class StyleGenerator(Generator):
         ws = w[:, None].expand(-1, self.layer_count, -1)  # (B, L, w_size)
         if self.training and self.style_mixing > 0:
             ws = self._mix(ws, labels)
-        if psi != 1:
-            ws = self.truncate(ws, labels, psi)
         return self.synthesis(ws, noise=noise)
 
     def synthesis(self, ws: Tensor, *, noise: Noise | None = None) -> Tensor:
