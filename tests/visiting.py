@@ -8,8 +8,9 @@ import inspect
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +28,7 @@ from training import checkpoint as checkpoints
 from training.conclude_gan import model_checkpoint
 from training.gan_config import GanConfig
 from training.home import Home, new_id
-from training.imageset import ImageSet
+from training.imageset import GIVEN_SPLITS, ImageSet, ImageSetWriter
 from training.record import About, RunFolder
 from ui.frame import Updates, Visitor
 from ui.latent_desk import Now
@@ -36,6 +37,21 @@ from ui.page import Page
 
 SIDE, LATENT = 32, 16
 network = cache(lively_generator)
+
+
+def tiny_set(folder: Path, class_names: Sequence[str]) -> ImageSet:
+    """Twenty pictures of noise for each class."""
+    rng, writer = np.random.default_rng(0), ImageSetWriter(folder)
+    labels = [label for label in range(len(class_names)) for _ in range(20)]
+    for number in range(len(labels)):
+        writer.add(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8), f"{number}.png")
+    return writer.finish(
+        name="tiny",
+        class_names=class_names,
+        labels=labels,
+        given_splits=[GIVEN_SPLITS.index("train")] * len(labels),
+        groups=range(len(labels)),
+    )
 
 
 def generator_run(
@@ -169,6 +185,12 @@ def value_in(change: Any) -> Any:
     if isinstance(change, dict) and change.get("__type__") == "update":
         return change.get("value", MISSING)
     return change
+
+
+def prop_in(change: Any, name: str) -> Any:
+    """What an update makes of a property, or ``MISSING``."""
+    props = change.constructor_args if isinstance(change, Block) else change
+    return props.get(name, MISSING)
 
 
 def silent(*_: Any, **__: Any) -> None:

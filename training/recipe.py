@@ -69,7 +69,7 @@ class Recipe:
         Raises:
             UserError: a number is out of bounds, or this is no recipe at all.
         """
-        for seed in (self.seed, self.mix_seed or 0):
+        for seed in (self.seed, 0 if self.mix_seed is None else self.mix_seed):
             check_number("seed", seed, 0, MOST_SEED, whole=True)
         check_number("noise", self.noise, NO_NOISE, MOST_SEED, whole=True)
         check_number("truncation", self.psi, *PSI_BOUNDS, whole=False)
@@ -88,6 +88,8 @@ class Recipe:
         """Plain data; what is as usual is left out."""
         usual = Recipe()
         data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        for name in ("coordinates", "steps"):  # whatever came first: the same picture, one text
+            data[name] = dict(sorted(data[name].items()))
         kept = {name: value for name, value in data.items() if value != getattr(usual, name)}
         return {name: _plain(value) for name, value in kept.items()}
 

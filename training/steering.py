@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,19 @@ def _load(weights: Path, written: int) -> Sampler:
         raise UserError("run.damaged", name=folder.name) from problem
     names = saved.state.get("class_names")
     if names is None:  # a checkpoint knows how many; the pictures, what they are called
-        names = RunFolder(folder).images().class_names if shape.class_count else ()
+        names = _class_names(folder, shape.class_count)
     return Sampler(generator, names, partial(kept_directions, weights))
+
+
+def _class_names(folder: Path, count: int) -> Sequence[str]:
+    """What the classes of a run's pictures are called; numbers, once the pictures are gone."""
+    if not count:
+        return ()
+    try:
+        return RunFolder(folder).images().class_names
+    except FileNotFoundError:
+        log.warning("The pictures of run %s are gone, and with them its class names.", folder.name)
+        return [str(number) for number in range(1, count + 1)]
 
 
 def _read_weights(weights: Path) -> Checkpoint:
@@ -87,6 +99,31 @@ def _written(folder: Path) -> int:
 # ---- directions
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What ``directions.json`` holds. ``weights`` is the digest of those they were found in."""
+
+    weights: str
+    names: Mapping[int, str]
+    directions: Directions
+
+    @classmethod
+    def from_json(cls, data: Any) -> _Kept:
+        vectors, shares = torch.tensor(data["vectors"]), torch.tensor(data["shares"])
+        if vectors.ndim != 2 or shares.shape != vectors.shape[:1] or not len(shares):
+            raise ValueError(f"shapes {tuple(vectors.shape)} and {tuple(shares.shape)}")
+        names = {int(index): str(name) for index, name in data["names"].items()}
+        return cls(str(data["weights"]), names, Directions(vectors, shares))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "weights": self.weights,
+            "names": {str(index): name for index, name in self.names.items()},
+            "vectors": self.directions.vectors.tolist(),
+            "shares": self.directions.shares.tolist(),
+        }
+
+
 def kept_directions(weights: Path, generator: Generator) -> Directions:
     """The directions in the run's ``directions.json``; found, and kept there, where there are none.
 
@@ -95,18 +132,18 @@ def kept_directions(weights: Path, generator: Generator) -> Directions:
     """
     path, digest = weights.parent / FILE, checksums(weights)
     kept = _read(path)
-    stays = kept and (kept["weights"] == digest or kept["names"] or weights.name == "checkpoint")
-    if kept and stays and len(kept["vectors"][0]) == generator.latent_size:
-        return Directions(torch.tensor(kept["vectors"]), torch.tensor(kept["shares"]))
+    stays = kept and (kept.weights == digest or kept.names or weights.name == "checkpoint")
+    if kept and stays and kept.directions.vectors.shape[1] == generator.latent_size:
+        return kept.directions
     found = find_directions(generator, MOST_DIRECTIONS)
-    _write(path, found, digest, {})
+    write_json(path, _Kept(digest, {}, found).to_json())
     return found
 
 
 def direction_names(folder: Path) -> Mapping[int, str]:
     """What the run's directions are called, those that have a name."""
     kept = _read(folder / FILE)
-    return {int(index): name for index, name in kept["names"].items()} if kept else {}
+    return kept.names if kept else {}
 
 
 def name_direction(folder: Path, index: int, name: str) -> None:
@@ -115,35 +152,24 @@ def name_direction(folder: Path, index: int, name: str) -> None:
     Raises:
         UserError: there is no such direction, or its name is too long.
     """
-    sampler, name = load_sampler(folder), " ".join(name.split())
-    check_number("latent.direction", index + 1, 1, len(sampler.directions.vectors), whole=True)
+    directions, name = load_sampler(folder).directions, " ".join(name.split())
+    check_number("latent.direction", index + 1, 1, len(directions.vectors), whole=True)
     if len(name) > LONGEST_NAME:
         raise UserError("latent.long_name", most=LONGEST_NAME)
-    names = {**direction_names(folder), index: name}
-    newest = newest_weights(folder)
-    assert newest is not None  # the sampler came from there
-    kept = {each: said for each, said in names.items() if said}
-    _write(folder / FILE, sampler.directions, checksums(newest), kept)
+    kept = _read(folder / FILE)
+    if kept is None:  # lost since the directions were found
+        newest = newest_weights(folder)
+        assert newest is not None  # they were found in there
+        kept = _Kept(checksums(newest), {}, directions)
+    names = {each: said for each, said in {**kept.names, index: name}.items() if said}
+    write_json(folder / FILE, replace(kept, names=names).to_json())
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> _Kept | None:
     try:
-        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return _Kept.from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, TypeError, KeyError, AttributeError):
         log.warning("%s is damaged; the directions are found again.", path)
         return None
-    return kept
-
-
-def _write(path: Path, found: Directions, digest: str, names: Mapping[int, str]) -> None:
-    write_json(
-        path,
-        {
-            "weights": digest,
-            "names": {str(index): name for index, name in names.items()},
-            "vectors": found.vectors.tolist(),
-            "shares": found.shares.tolist(),
-        },
-    )

@@ -15,14 +15,25 @@ from training.recipe import FIXED_NOISE, MOST_SEED, NO_NOISE, PSI_BOUNDS, Recipe
 from training.sample import Sampler
 from training.text import UserError, t
 from ui.frame import Frame, Updates, Values
-from ui.latent_moves import drawn_numbers, move, two_classes
+from ui.latent_moves import (
+    FIRST,
+    MORE,
+    NUMBER_REACH,
+    NUMBERS,
+    OTHER_NOISE,
+    REACH,
+    classes_shown,
+    differs,
+    drawn_numbers,
+    fitted,
+    move,
+    shown_number,
+)
 
-FIRST, MORE, NUMBERS = 8, 8, 8  # sliders of directions, further ones, and of single numbers of z
-REACH, NUMBER_REACH = 3.0, 4.0
 STEP, NUMBER_STEP = 0.05, 0.01
 ALL, NONE = "", -1
 NOISES = ("fixed", "none", "other")
-OTHER_NOISE = 1  # the seed of another pattern
+NOISE_SEEDS = (FIXED_NOISE, NO_NOISE, OTHER_NOISE)
 
 
 class Controls:
@@ -214,7 +225,7 @@ class Controls:
         for index, slider in enumerate(self.numbers, first):
             changed.pop(index, None)
             wanted = self.within(str(slider.elem_id), values[slider])
-            if index < sampler.latent_size and abs(wanted - _shown(drawn[index])) > 1e-6:
+            if index < sampler.latent_size and differs(wanted, drawn[index]):
                 changed[index] = wanted
         return replace(recipe, coordinates=changed)
 
@@ -224,30 +235,27 @@ class Controls:
             "part": str(values[self.part] or ""),
             "mix_seed": mix_seed,
             "mix_part": str(values[self.mix_part]),
-            "noise": (FIXED_NOISE, NO_NOISE, OTHER_NOISE)[NOISES.index(noise)],
+            "noise": NOISE_SEEDS[NOISES.index(noise)],
         }
 
     def show(self, recipe: Recipe, sampler: Sampler, first: object = 1) -> Updates:
         """Put every slider where ``recipe`` has it."""
+        recipe = fitted(recipe, sampler)
         updates: Updates = {
-            slider: max(-REACH, min(REACH, recipe.steps.get(index, 0.0)))
-            for index, slider in enumerate(self.directions)
+            slider: recipe.steps.get(index, 0.0) for index, slider in enumerate(self.directions)
         }
         updates[self.psi] = recipe.psi
         updates[self.way] = gr.Slider(value=recipe.share, visible=recipe.other is not None)
         updates |= self.show_numbers(recipe, sampler, first)
         if sampler.class_names:
-            classes = recipe.classes or {recipe.seed % len(sampler.class_names): 1.0}
-            (one, weight), (other, rest) = two_classes(classes, len(sampler.class_names))
-            share = rest / (weight + rest)
+            (one, _), (other, share) = classes_shown(recipe, sampler)
             updates |= {self.class_a: one, self.class_b: other, self.class_share: share}
-        noise = {FIXED_NOISE: 0, NO_NOISE: 1}.get(recipe.noise, 2)
         return {
             **updates,
             self.part: recipe.part,
             self.mix_seed: NONE if recipe.mix_seed is None else recipe.mix_seed,
             self.mix_part: recipe.mix_part,
-            self.noise: NOISES[noise],
+            self.noise: dict(zip(NOISE_SEEDS, NOISES, strict=True))[recipe.noise],
         }
 
     def first_index(self, values: Values, sampler: Sampler) -> int:
@@ -260,8 +268,7 @@ class Controls:
         updates: Updates = {self.first: start + 1}
         for index, slider in enumerate(self.numbers, start):
             there = index < sampler.latent_size and not recipe.w
-            value = recipe.coordinates.get(index, _shown(drawn[index])) if there else 0.0
-            value = max(-NUMBER_REACH, min(NUMBER_REACH, value))
+            value = recipe.coordinates.get(index, shown_number(drawn[index])) if there else 0.0
             updates[slider] = gr.Slider(value=value, label=f"z {index + 1}", visible=there)
         return updates
 
@@ -305,11 +312,6 @@ def part_choices(language: str, *, all_too: bool = False) -> list[tuple[str, str
 def noise_choices(language: str) -> list[tuple[str, str]]:
     """What may become of a style network's noise."""
     return [(t(f"latent.noise_{noise}", language), noise) for noise in NOISES]
-
-
-def _shown(number: float) -> float:
-    """Where a slider stands for a number that it can't show exactly."""
-    return max(-NUMBER_REACH, min(NUMBER_REACH, round(number, 2)))
 
 
 def _first(value: object, sampler: Sampler) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -18,8 +19,11 @@ from training.text import UserError
 from ui.frame import Frame, Updates, Values, Visitor
 from ui.gan_view import is_gan
 from ui.latent_controls import Controls
+from ui.latent_moves import fitted
 from ui.links import Passes
 from ui.session import is_id
+
+log = logging.getLogger(__name__)
 
 MOST_STORY = 100  # steps back
 
@@ -114,23 +118,23 @@ class Desk:
         """
         folder, mine = self.require(visitor, values[self.picker])
         sampler = load_sampler(folder.path)
-        base = self.left(values, folder.path.name)
+        base = self.left(values, folder.path.name, sampler)
         return Now(folder, sampler, self.controls.read(values, base, sampler), mine)
 
-    def left(self, values: Values, run: str) -> Recipe:
+    def left(self, values: Values, run: str, sampler: Sampler) -> Recipe:
         """The picture of this run that the browser remembers; seed 0 if it remembers none."""
         here = values[self.here]
-        if not isinstance(here, Mapping) or here.get("run") != run:
-            return Recipe()
-        try:
-            return Recipe.from_text(str(here.get("recipe")))
-        except UserError:  # another version's, or forged
-            return Recipe()
+        if isinstance(here, Mapping) and here.get("run") == run:
+            try:
+                return fitted(Recipe.from_text(str(here.get("recipe"))), sampler)
+            except UserError:  # of a model that has changed since, another version's, or forged
+                log.info("The picture last shown of run %s can't be shown any more.", run)
+        return fitted(Recipe(), sampler)
 
     def note(self, values: Values, now: Now) -> Updates:
         """Remember ``now`` as a step that can be undone, if it is one."""
         story = _story(values[self.story], now.run)
-        before, text = self.left(values, now.run).to_text(), now.recipe.to_text()
+        before, text = self._texts(values, now)
         if before == text:
             return {}
         past = [*story["past"], before][-MOST_STORY:]
@@ -142,7 +146,7 @@ class Desk:
     def go(self, visitor: Visitor, values: Values, now: Now, recipe: Recipe) -> Updates:
         """Show another picture of the same run; the way back is kept."""
         story = _story(values[self.story], now.run)
-        left, here = self.left(values, now.run).to_text(), now.recipe.to_text()
+        left, here = self._texts(values, now)
         past = [*story["past"], left, *([here] if here != left else [])][-MOST_STORY:]
         return {
             self.story: {"run": now.run, "past": past, "future": []},
@@ -160,7 +164,7 @@ class Desk:
     def _step(self, visitor: Visitor, values: Values, now: Now, *, forward: bool) -> Updates:
         story = _story(values[self.story], now.run)
         past, future = list(story["past"]), list(story["future"])
-        left, here = self.left(values, now.run).to_text(), now.recipe.to_text()
+        left, here = self._texts(values, now)
         if here != left:  # a change that was not let go of yet
             past.append(left)
         if not (future if forward else past):
@@ -172,10 +176,14 @@ class Desk:
             **self._arrive(visitor, values, now, Recipe.from_text(text)),
         }
 
+    def _texts(self, values: Values, now: Now) -> tuple[str, str]:
+        """The picture that was last settled on, and the one that is shown."""
+        return self.left(values, now.run, now.sampler).to_text(), now.recipe.to_text()
+
     def _arrive(self, visitor: Visitor, values: Values, now: Now, recipe: Recipe) -> Updates:
-        there = Now(now.folder, now.sampler, recipe, now.mine)
+        there = replace(now, recipe=fitted(recipe, now.sampler))
         return {
-            self.here: {"run": now.run, "recipe": recipe.to_text()},
+            self.here: {"run": now.run, "recipe": there.recipe.to_text()},
             **self.arrive(visitor, values, there),
         }
 

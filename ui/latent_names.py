@@ -11,8 +11,9 @@ from training.sample import Sampler
 from training.steering import direction_names, name_direction
 from training.text import UserError
 from ui.frame import Updates, Values, Visitor
-from ui.latent_controls import FIRST, MORE, direction_label
+from ui.latent_controls import direction_label
 from ui.latent_desk import Desk, Now
+from ui.latent_moves import FIRST, MORE
 from ui.latent_near import NearPanel
 
 

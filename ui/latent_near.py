@@ -15,9 +15,9 @@ from training.recipe import Recipe
 from training.steering import direction_names
 from training.text import t
 from ui.frame import Updates, Values, Visitor
-from ui.latent_controls import FIRST, MORE, REACH, direction_label
+from ui.latent_controls import direction_label
 from ui.latent_desk import Desk, Now
-from ui.latent_moves import neighbours
+from ui.latent_moves import FIRST, MORE, REACH, neighbours
 from ui.latent_view import PAD_COLUMNS, Tile, pad_html, tiles_html
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "assets"

@@ -135,10 +135,10 @@ class Stage:
             within = self.desk.controls.within
             moves = {str(name): within(str(name), value) for name, value in data["moves"].items()}
             recipe = move(Recipe.from_text(stage["recipe"]), moves, sampler, first)
-        except (UserError, ValueError, TypeError, KeyError, AttributeError):
+            with self.frame.manager.gate.foreground():
+                pixels = sampler.paint([recipe])[0]
+        except (UserError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             return {}
-        with self.frame.manager.gate.foreground():
-            pixels = sampler.paint([recipe])[0]
         stage["recipe"] = recipe.to_text()
         return {"source": data_uri(pixels), "stage": json.dumps(stage)}
 
@@ -186,7 +186,8 @@ class Stage:
 
     def _show_numbers(self, visitor: Visitor, values: Values, now: Now) -> Updates:
         """Other single numbers of z; those that were shown are not read as these."""
-        first, base = values[self.desk.controls.first], self.desk.left(values, now.run)
+        first = values[self.desk.controls.first]
+        base = self.desk.left(values, now.run, now.sampler)
         shown = self.desk.controls.show_numbers(base, now.sampler, first)
         there = replace(now, recipe=base)
         return {**shown, **self.draw(visitor, values, there)}

@@ -127,14 +127,10 @@ class LatentTab:
 
     def _open(self, visitor: Visitor, values: Values, now: Now) -> Updates:
         """Another model: what it has, and the picture that was left there."""
-        recipe, language = self.desk.left(values, now.run), visitor.language
-        try:
-            now.sampler.paint([recipe])
-        except UserError:  # of a model that has changed since
-            recipe = Recipe()
-        there = replace(now, recipe=recipe)
+        recipe = self.desk.left(values, now.run, now.sampler)
+        there, named = replace(now, recipe=recipe), self.names.fit(now, visitor.language)
         return {
-            **_merge(self.names.fit(there, language), self._arrive(visitor, values, there)),
+            **_merge(named, self._arrive(visitor, values, there)),
             self.desk.here: {"run": now.run, "recipe": recipe.to_text()},
             **self.tray.show(visitor, values, there),
             **self.mine.show(visitor, there),

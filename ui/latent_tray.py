@@ -39,64 +39,71 @@ class TrayPanel:
     def __init__(self, desk: Desk) -> None:
         """Built inside the page's context."""
         self.desk = desk
-        make = desk.frame.words.make
         self.kept = desk.kept
         with gr.Column(visible=False) as self.body:
             self.tiles = gr.HTML(js_on_load=script(TILES_JS))
-            make(gr.HTML, {"value": lambda lang: f"<h3>{t('latent.walk', lang)}</h3>"})
-            self.film_note = make(gr.HTML, {"value": _walk_note}, elem_classes="film-note")
-            with gr.Row(elem_classes="latent-row"):
-                self.seconds = make(
-                    gr.Slider,
-                    {"label": "latent.seconds"},
-                    minimum=SECONDS_BOUNDS[0],
-                    maximum=SECONDS_BOUNDS[1],
-                    value=USUAL_SECONDS,
-                    step=1,
-                    buttons=[],
-                    min_width=220,
-                )
-                self.fps = make(
-                    gr.Slider,
-                    {"label": "latent.fps"},
-                    minimum=FPS_BOUNDS[0],
-                    maximum=FPS_BOUNDS[1],
-                    value=USUAL_FPS,
-                    step=1,
-                    buttons=[],
-                    min_width=220,
-                )
-            with gr.Row(elem_classes="actions"):
-                self.films = {kind: self._button(f"film_{kind}") for kind, _, _ in PLAYERS}
-                self.film_file = self._file("latent-film")
-            self.players: dict[str, gr.Video | gr.Image] = {
-                kind: make(
-                    player,
-                    {"label": "latent.walk"},
-                    visible=False,
-                    show_label=False,
-                    buttons=[],
-                    height=420,
-                    **options,
-                )
-                for kind, player, options in PLAYERS
-            }
-            make(gr.HTML, {"value": lambda lang: f"<h3>{t('latent.take_home', lang)}</h3>"})
-            with gr.Row(elem_classes="actions"):
-                self.makers = {kind: self._button(kind) for kind in ("png", "json", "sheet")}
-                self.file = self._file("latent-file")
-            with gr.Row(elem_classes="actions"):
-                self.link_btn = self._button("link")
-            self.link = make(
-                gr.Textbox,
-                {
-                    "label": "latent.link",
-                    "info": lambda lang: t("latent.link_info", lang, days=VALID_DAYS),
-                },
-                visible=False,
-                interactive=False,
-                buttons=["copy"],
+            self._build_walk()
+            self._build_files()
+
+    def _build_walk(self) -> None:
+        make = self.desk.frame.words.make
+        make(gr.HTML, {"value": lambda lang: f"<h3>{t('latent.walk', lang)}</h3>"})
+        self.film_note = make(gr.HTML, {"value": _walk_note}, elem_classes="film-note")
+        with gr.Row(elem_classes="latent-row"):
+            self.seconds = make(
+                gr.Slider,
+                {"label": "latent.seconds"},
+                minimum=SECONDS_BOUNDS[0],
+                maximum=SECONDS_BOUNDS[1],
+                value=USUAL_SECONDS,
+                step=1,
+                buttons=[],
+                min_width=220,
             )
+            self.fps = make(
+                gr.Slider,
+                {"label": "latent.fps"},
+                minimum=FPS_BOUNDS[0],
+                maximum=FPS_BOUNDS[1],
+                value=USUAL_FPS,
+                step=1,
+                buttons=[],
+                min_width=220,
+            )
+        with gr.Row(elem_classes="actions"):
+            self.films = {kind: self._button(f"film_{kind}") for kind, _, _ in PLAYERS}
+            self.film_file = self._file("latent-film")
+        self.players: dict[str, gr.Video | gr.Image] = {
+            kind: make(
+                player,
+                {"label": "latent.walk"},
+                visible=False,
+                show_label=False,
+                buttons=[],
+                height=420,
+                **options,
+            )
+            for kind, player, options in PLAYERS
+        }
+
+    def _build_files(self) -> None:
+        make = self.desk.frame.words.make
+        make(gr.HTML, {"value": lambda lang: f"<h3>{t('latent.take_home', lang)}</h3>"})
+        with gr.Row(elem_classes="actions"):
+            self.makers = {kind: self._button(kind) for kind in ("png", "json", "sheet")}
+            self.file = self._file("latent-file")
+        with gr.Row(elem_classes="actions"):
+            self.link_btn = self._button("link")
+        self.link = make(
+            gr.Textbox,
+            {
+                "label": "latent.link",
+                "info": lambda lang: t("latent.link_info", lang, days=VALID_DAYS),
+            },
+            visible=False,
+            interactive=False,
+            buttons=["copy"],
+        )
 
     def _button(self, name: str) -> gr.Button:
         make = self.desk.frame.words.make
@@ -212,16 +219,15 @@ class TrayPanel:
         self, visitor: Visitor, values: Values, now: Now, bar: gr.Progress, data: Any
     ) -> Updates:
         recipes, place = self.recipes(values, now), int(data.get("place", -1))
-        if not 0 <= place < len(recipes):
-            return self.show(visitor, values, now)
+        if not 0 <= place < len(recipes):  # pressed before the page had changed
+            return {self.tiles: self._tiles_html(visitor, now, recipes)}
         if data.get("action") == "remove":
             recipes.pop(place)
         elif data.get("action") == "sooner":
             recipes.insert(max(0, place - 1), recipes.pop(place))
         elif data.get("action") == "towards":
             here, other = (replace(each, other=None) for each in (now.recipe, recipes[place]))
-            halfway = replace(here, other=other, share=0.5)
-            return self.desk.go(visitor, values, now, halfway)
+            return self.desk.go(visitor, values, now, replace(here, other=other, share=0.5))
         else:
             return self.desk.go(visitor, values, now, recipes[place])
         return self._store(visitor, values, now, recipes)

@@ -75,5 +75,5 @@ class Passes:
         return hmac.compare_digest(signature, self._sign(run, expires))
 
     def _sign(self, run: str, expires: str) -> str:
-        said = f"steer {run} until {expires}".encode()
+        said = f"steer {run} until {expires}".encode(errors="surrogatepass")
         return hmac.new(self._key, said, hashlib.sha256).hexdigest()[:32]

@@ -93,7 +93,8 @@ def test_data_is_a_recipe_or_refused(data: Any) -> None:
 @settings(deadline=None)
 @given(recipe=recipes, family=st.sampled_from(("dcgan", "stylegan2", "r3gan")))
 def test_any_recipe_is_a_picture_and_the_same_one_every_time(recipe: Recipe, family: str) -> None:
-    if recipe.w and family != "stylegan2":
+    styles = recipe.w or (recipe.other and recipe.other.w)
+    if styles and family != "stylegan2":
         with pytest.raises(UserError):
             sampler(family).paint([recipe])
         return

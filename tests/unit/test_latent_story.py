@@ -1,16 +1,12 @@
-"""What a person does on the latent page: steps back and forth, the tray, neighbours and files."""
+"""The latent page's steps back and forth, its neighbours, its map and its names."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import itertools
 
-import av
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.conftest import MakeSet
 from tests.visiting import (
     LATENT,
     SIDE,
@@ -18,31 +14,26 @@ from tests.visiting import (
     attributes,
     generator_run,
     pictures_in,
-    value_in,
+    prop_in,
+    tiny_set,
 )
 from training.home import Home, new_id
-from training.imageset import ImageSet
 from training.limits import Limits
 from training.recipe import Recipe, half_exact
 from training.runs import RunManager
 from training.text import t
 from ui.latent_near import CHILDREN
-from ui.latent_tray import MOST_KEPT
-from ui.latent_view import PAD_COLUMNS, Tile, data_uri, pad_html, picture_html, tiles_html
+from ui.latent_view import PAD_COLUMNS
 from ui.page import Page
 
 ANNA = new_id()
 EVIL = '"><img src=x onerror=alert(1)>'
 
 
-@pytest.fixture
-def images(make_set: MakeSet) -> ImageSet:
-    return make_set({EVIL: 20, "dogs": 20, "emus": 20}, side=16)
-
-
-@pytest.fixture
-def page(tmp_path: Path, images: ImageSet) -> Page:
-    home = Home(tmp_path / "home")
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    folder = tmp_path_factory.mktemp("latent")
+    home, images = Home(folder / "home"), tiny_set(folder / "set", [EVIL, "dogs", "emus"])
     generator_run(home, images, "dcgan", ANNA, classes=False)
     generator_run(home, images, "stylegan2", ANNA)
     return Page(home, RunManager(home, ("cpu",)), Limits())
@@ -93,7 +84,7 @@ def test_steps_are_undone_and_redone_in_order(plain: Person) -> None:
     steps += [drag(plain, 2, 1.5), drag(plain, 4, -1.0)]
     plain.do(stage.level_btn, "click")
     steps.append(plain.now().recipe)
-    assert len({recipe.to_text() for recipe in steps}) == 6
+    assert all(a != b for a, b in itertools.pairwise(steps))
     for button, order in ((stage.undo_btn, reversed(steps[:-1])), (stage.redo_btn, steps[1:])):
         for recipe in order:
             plain.do(button, "click")
@@ -179,136 +170,34 @@ def test_the_story_of_one_generator_is_not_anothers(page: Page, plain: Person) -
     assert np.array_equal(plain.shown(), before) and plain.now().recipe.steps == {}
 
 
-# ---- the tray
-
-
-def keep(person: Person, count: int) -> list[Recipe]:
-    kept = []
-    for _ in range(count):
-        person.do(person.tab.stage.keep_btn, "click")
-        kept.append(person.now().recipe)
-        person.do(person.tab.stage.on_btn, "click")
-    return kept
-
-
-def tray(person: Person) -> list[Recipe]:
-    return person.tab.tray.recipes(person.values, person.now())
-
-
-def press(person: Person, place: int, action: str) -> None:
-    person.do(person.tab.tray.tiles, "select", {"place": place, "action": action})
-
-
-def test_pictures_are_kept_once_ordered_and_removed(plain: Person) -> None:
-    a, b, c = keep(plain, 3)
-    assert tray(plain) == [a, b, c]
-    shown = plain.values[plain.tab.tray.tiles]
-    painted = plain.now().sampler.paint([a, b, c]).permute(0, 2, 3, 1).numpy()
-    assert np.array_equal(np.stack(pictures_in(shown)), painted)
-    plain.do(plain.tab.stage.back_btn, "click")
-    plain.do(plain.tab.stage.keep_btn, "click")  # c again
-    assert tray(plain) == [a, b, c]
-    press(plain, 2, "sooner")
-    assert tray(plain) == [a, c, b]
-    press(plain, 0, "sooner")
-    assert tray(plain) == [a, c, b]
-    press(plain, 1, "remove")
-    assert tray(plain) == [a, b]
-    press(plain, 0, "open")
-    assert plain.now().recipe == a and np.array_equal(plain.shown(), plain.painted())
-    for place in (-1, 2, 99):
-        press(plain, place, "remove")
-    assert tray(plain) == [a, b] and problem(plain) == ""
-
-
-def test_the_way_to_a_kept_picture_begins_here_and_ends_there(plain: Person) -> None:
-    (there,) = keep(plain, 1)
-    here, way = plain.shown(), plain.tab.controls.way
-    press(plain, 0, "towards")
-    recipe = plain.now().recipe
-    assert recipe.other == there and recipe.share == plain.values[way] == 0.5
-    for share, picture in ((0.0, here), (1.0, plain.now().sampler.paint([there])[0])):
-        plain.values[way] = share
-        wanted = picture if isinstance(picture, np.ndarray) else picture.permute(1, 2, 0).numpy()
-        assert np.abs(plain.painted().astype(int) - wanted).max() <= 1
-    press(plain, 0, "towards")  # from on the way: there is no chain of others
-    assert problem(plain) == "" and plain.now().recipe.other == there
-
-
-def test_a_full_tray_says_so(plain: Person) -> None:
-    run = plain.values[plain.tab.picker]
-    texts = [Recipe(seed=seed).to_text() for seed in range(100, 100 + MOST_KEPT)]
-    plain.values[plain.tab.tray.kept] = {run: texts}
-    plain.do(plain.tab.stage.keep_btn, "click")
-    assert t("error.latent.tray_full.what", most=MOST_KEPT) in problem(plain)
-    assert len(tray(plain)) == MOST_KEPT
-    press(plain, 0, "remove")
-    plain.do(plain.tab.stage.keep_btn, "click")
-    assert problem(plain) == "" and tray(plain)[-1].seed == 0
-
-
-@pytest.mark.parametrize(
-    "texts",
-    [
-        [7, None, "", "x" * 50_000, ["a"], {}],
-        [Recipe(w=(1.0,) * LATENT).to_text(), Recipe(z=(1.0,)).to_text()],
-        [Recipe(classes={9: 1.0}).to_text()] * 2 + [Recipe(steps={99: 1.0}).to_text()],
-        [Recipe(coordinates={99: 1.0}, other=Recipe(seed=4), share=0.5).to_text()],
-    ],
-)
-def test_what_was_forged_is_left_out_of_the_tray(style: Person, texts: list[object]) -> None:
-    good = Recipe(seed=3)
-    run = style.values[style.tab.picker]
-    texts = [text for text in texts if text != Recipe(w=(1.0,) * LATENT).to_text()]
-    style.values[style.tab.tray.kept] = {run: [*texts, good.to_text()]}
-    assert tray(style) == [good]
-    press(style, 0, "open")
-    assert problem(style) == "" and style.now().recipe.seed == 3
-
-
-@pytest.mark.parametrize("forged", [None, "", 7, [], ["x"], {"run": 1}])
-def test_a_tray_that_is_none_is_an_empty_one(plain: Person, forged: object) -> None:
-    run = plain.values[plain.tab.picker]
-    for whole in (forged, {run: forged}):
-        plain.values[plain.tab.tray.kept] = whole
-        assert tray(plain) == []
-        plain.do(plain.tab.stage.keep_btn, "click")
-        assert problem(plain) == "" and len(tray(plain)) == 1
-
-
-@pytest.mark.parametrize("mix_seed", ["", [], {}, False])
-def test_a_recipe_with_a_seed_that_is_none_is_no_picture(style: Person, mix_seed: object) -> None:
-    import base64
-    import zlib
-
-    packed = zlib.compress(json.dumps({"seed": 4, "mix_seed": mix_seed}).encode())
-    forged = base64.urlsafe_b64encode(packed).decode().rstrip("=")
-    style.values[style.tab.tray.kept] = {style.values[style.tab.picker]: [forged]}
-    assert tray(style) == []
-
-
 # ---- neighbours and the map
 
 
 def children(person: Person) -> list[str]:
-    found = attributes(person.values[person.tab.near.children], "data-recipe")
-    return list(dict.fromkeys(found))
+    """The recipes that stand on the neighbours."""
+    return attributes(person.values[person.tab.near.children], "data-recipe")
+
+
+def vectors(person: Person) -> list[tuple[float, ...]]:
+    """Where the neighbours lie."""
+    recipes = [Recipe.from_text(text) for text in children(person)]
+    return [recipe.w or recipe.z for recipe in recipes]
 
 
 @pytest.mark.parametrize("family", ["dcgan", "stylegan2"])
 def test_neighbours_stay_the_same_until_others_are_wanted(page: Page, family: str) -> None:
     anna = person(page, family)
-    first = children(anna)
+    first = vectors(anna)
     assert len(first) == CHILDREN
     near = anna.tab.near
     anna.do(near.strength, "release")
-    assert children(anna) == first
+    assert vectors(anna) == first
     anna.do(near.others_btn, "click")
-    assert len(set(first + children(anna))) == 2 * CHILDREN
+    assert len(set(first + vectors(anna))) == 2 * CHILDREN
     anna.set(near.strength, 0.9, "release")
     anna.values[near.round] = 0
     anna.do(near.strength, "release")
-    assert not set(first) & set(children(anna))
+    assert not set(first) & set(vectors(anna))
 
 
 @pytest.mark.parametrize("family", ["dcgan", "stylegan2"])
@@ -331,10 +220,15 @@ def test_a_neighbour_that_is_pressed_is_shown_and_has_children_of_its_own(
 
 def test_a_forged_neighbour_is_refused(plain: Person) -> None:
     before = plain.shown()
-    for data in ({"recipe": "x"}, {}, {"recipe": Recipe(z=(1.0,)).to_text()}):
+    for data in ({"recipe": "x"}, {}, {"recipe": Recipe(w=(1.0,) * LATENT).to_text()}):
         plain.do(plain.tab.near.children, "select", data)
         assert t("error.latent.no_recipe.what") in problem(plain)
     assert np.array_equal(plain.shown(), before)
+
+
+def test_a_neighbour_of_another_model_is_refused(plain: Person) -> None:
+    plain.do(plain.tab.near.children, "select", {"recipe": Recipe(z=(1.0,)).to_text()})
+    assert t("error.latent.no_recipe.what") in problem(plain)
 
 
 def test_the_map_shows_where_two_sliders_lead(style: Person) -> None:
@@ -360,7 +254,7 @@ def test_the_map_shows_where_two_sliders_lead(style: Person) -> None:
 
 def test_a_panel_that_is_closed_is_not_drawn(plain: Person) -> None:
     opened = plain.set(plain.tab.panel, "tray", "change")
-    visible = {name: opened[body].visible for name, body in plain.tab.bodies.items()}
+    visible = {name: prop_in(opened[body], "visible") for name, body in plain.tab.bodies.items()}
     assert visible == {name: name == "tray" for name in plain.tab.bodies}
     plain.values[plain.tab.controls.psi] = 0.5
     assert not {plain.tab.near.children, plain.tab.near.pad} & set(
@@ -375,92 +269,13 @@ def test_a_name_stands_on_the_slider_and_on_the_map(style: Person) -> None:
     tab = style.tab
     style.values |= {tab.names.named: 4, tab.names.name: "sleeves"}
     answer = style.do(tab.names.name_btn, "click")
-    assert answer[tab.controls.directions[4]].label == "sleeves"
-    assert answer[tab.controls.directions[3]].label == t("latent.direction", number=4)
+    sliders = tab.controls.directions
+    assert prop_in(answer[sliders[4]], "label") == "sleeves"
+    assert prop_in(answer[sliders[3]], "label") == t("latent.direction", number=4)
     for axis in tab.near.axes:
-        assert ("sleeves", 4) in answer[axis].choices
+        assert ("sleeves", 4) in prop_in(answer[axis], "choices")
     assert style.values[tab.names.name] == ""
     opened = style.do(tab.picker, "change")
-    assert opened[tab.controls.directions[4]].label == "sleeves"
-
-
-# ---- what is taken home
-
-
-def test_files_are_what_they_say(style: Person) -> None:
-    tab = style.tab
-    drag(style, 0, 2.5)
-    made = {}
-    for kind, button in tab.tray.makers.items():
-        made[kind] = Path(value_in(style.do(button, "click")[tab.tray.file]))
-        assert problem(style) == ""
-    with Image.open(made["png"]) as picture:
-        assert picture.format == "PNG" and np.array_equal(np.asarray(picture), style.painted())
-    said = json.loads(made["json"].read_text(encoding="utf-8"))
-    assert Recipe.from_json(said["recipe"]) == style.now().recipe
-    assert (said["space"], said["resolution"], said["name"]) == ("w", SIDE, "stylegan2")
-    assert np.shape(said["point"])[-1] == LATENT and said["classes"] == [EVIL, "dogs", "emus"]
-    with Image.open(made["sheet"]) as alone:
-        one = alone.size
-    keep(style, 3)
-    again = style.do(tab.tray.makers["sheet"], "click")[tab.tray.file]
-    with Image.open(value_in(again)) as sheet:
-        assert sheet.size > one
-
-
-@pytest.mark.parametrize("kind", ["mp4", "gif"])
-def test_a_walk_through_the_tray_is_a_film(plain: Person, kind: str) -> None:
-    tray = plain.tab.tray
-    plain.values |= {tray.seconds: 1, tray.fps: 4}
-    plain.do(tray.films[kind], "click")
-    assert t("error.latent.stops.what", count=0, most=8) in problem(plain)
-    keep(plain, 2)
-    answer = plain.do(tray.films[kind], "click")
-    assert problem(plain) == ""
-    path = Path(value_in(answer[tray.film_file]))
-    assert path.suffix == f".{kind}" and value_in(answer[tray.players[kind]]) == str(path)
-    with av.open(str(path)) as film:
-        assert len(list(film.decode(video=0))) == 4
-    assert [player.visible for name, player in tray.players.items() if name != kind] == [False]
-    assert not answer[tray.players["gif" if kind == "mp4" else "mp4"]].visible
-
-
-# ---- markup
-
-
-def test_names_are_never_markup(page: Page, style: Person) -> None:
-    tab = style.tab
-    style.values |= {tab.names.named: 0, tab.names.name: EVIL, tab.panel: "map"}
+    assert prop_in(opened[sliders[4]], "label") == "sleeves"
+    style.values |= {tab.names.named: 4, tab.names.name: ""}
     style.do(tab.names.name_btn, "click")
-    assert problem(style) == ""
-    style.do(tab.panel, "change")
-    keep(style, 1)
-    style.set(tab.panel, "tray", "change")
-    style.do(tab.picker, "change")
-    style.do(tab.mine.real_btn, "click")
-    assert problem(style) == ""
-    shown = [value for value in style.values.values() if isinstance(value, str) and "<" in value]
-    assert any("&quot;&gt;&lt;img src=x" in value for value in shown)  # on the map
-    assert not any("<img src=x" in value for value in shown if value != EVIL)
-
-
-def test_no_word_becomes_markup() -> None:
-    pixels = np.zeros((4, 4, 3), np.uint8)
-    tile = Tile(pixels, EVIL, Recipe(), EVIL)
-    flat = np.zeros((3, 4, 4), np.uint8)
-    import torch
-
-    pages = [
-        tiles_html([tile], [("remove", "x", EVIL)]),
-        pad_html(pixels, (0, 1), (0.0, 0.0), EVIL),
-        picture_html(torch.from_numpy(flat), EVIL, {"run": EVIL}),
-    ]
-    for page in pages:
-        assert "<img src=x" not in page and "&lt;img src=x" in page
-    assert json.loads(attributes(pages[2], "data-stage")[0]) == {"run": EVIL}
-
-
-def test_a_picture_travels_without_loss() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    (back,) = pictures_in(data_uri(noise))
-    assert np.array_equal(back, noise)

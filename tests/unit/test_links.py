@@ -54,6 +54,8 @@ def test_a_pass_opens_one_run(passes: Passes) -> None:
     token = passes.make(RUN)
     assert passes.allows(RUN, token)
     assert not passes.allows(OTHER_RUN, token)
+    for more in ("0", "é", "\n", "-"):
+        assert passes.allows(RUN, token + more) is False
 
 
 def test_a_pass_expires(passes: Passes) -> None:
