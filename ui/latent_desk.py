@@ -190,11 +190,14 @@ class Desk:
     def on(self, trigger: Any, handler: Any, **options: Any) -> Any:
         """``frame.on`` for a handler that is given ``now`` as well.
 
-        Values come as the browser sent them: forty components would each cost a hop to another
-        thread, and answer a number out of bounds with an error that nobody sees.
+        Nothing happens while none is chosen. Values come as the browser sent them: forty
+        components would each cost a hop to another thread, and answer a number out of bounds with
+        an error that nobody sees.
         """
 
         def call(visitor: Visitor, values: Values, *more: Any) -> Updates:
+            if values[self.picker] is None:
+                return {}
             answer: Updates = handler(visitor, values, self.now(visitor, values), *more)
             return answer
 

@@ -87,14 +87,18 @@ class MinePanel:
 
     def show(self, visitor: Visitor, now: Now) -> Updates:
         """Another model is shown."""
-        key = "latent.real_note" if now.mine else "latent.real_not_yours"
         return {
+            **self.show_note(visitor, now),
             self.found: "",
             self.use_btn: gr.Button(visible=False),
             self.real: "",
-            self.real_note: _note(key, visitor.language),
             self.real_btn: gr.Button(visible=now.mine),
         }
+
+    def show_note(self, visitor: Visitor, now: Now) -> Updates:
+        """What the training pictures are for, or why they are not shown."""
+        key = "latent.real_note" if now.mine else "latent.real_not_yours"
+        return {self.real_note: _note(key, visitor.language)}
 
     # ---- projection
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from training.recipe import Recipe
 from training.snapshot import Snapshot
-from training.steering import load_sampler, newest_weights
+from training.steering import newest_weights
 from training.text import UserError, t
 from ui.frame import Frame, Opening, Updates, Values, Visitor, merged
 from ui.latent_controls import Controls
@@ -111,7 +110,7 @@ class LatentTab:
         """All that ``live`` and ``arrive`` may change."""
         return [
             *(*self.opening.outputs, self.link_message, self.picker, self.stage.learned),
-            *(self.desk.here, *self.controls.outputs, *self.names.outputs),
+            self.desk.here,
         ]
 
     def _arrive(self, visitor: Visitor, values: Values, now: Now) -> Updates:
@@ -121,6 +120,27 @@ class LatentTab:
             self.stage.seed: now.recipe.seed,
             **self.stage.draw(visitor, values, now),
             **self.near.refresh(visitor, values, now),
+        }
+
+    def respeak(self, spoken: Any) -> None:
+        """On ``spoken`` say again, in the language that the page has changed to, what is shown."""
+        self.desk.on(
+            spoken,
+            self._speak,
+            reads=[self.desk.kept],
+            writes=[
+                *(self.stage.picture, self.tray.tiles, self.mine.real_note),
+                *(*self.controls.outputs, *self.names.outputs, *self.near.outputs),
+            ],
+        )
+
+    def _speak(self, visitor: Visitor, values: Values, now: Now) -> Updates:
+        return {
+            **self.names.fit(now, visitor.language),
+            **self.stage.draw(visitor, values, now),
+            **self.near.refresh(visitor, values, now),
+            **self.tray.show_tiles(visitor, values, now),
+            **self.mine.show_note(visitor, now),
         }
 
     # ---- the model
@@ -177,10 +197,9 @@ class LatentTab:
         if seen.get("latent") == (key, version):
             return {}, seen
         before = seen.get("latent")
-        same = isinstance(before, tuple) and before[0][2] == key[2]
         updates = self.stage.learning(run, visitor.language)
-        if not same or before[0] != key:  # type: ignore[index]
-            updates |= self._show(run, mine, others, same, visitor)
+        if not isinstance(before, tuple) or before[0] != key:
+            updates |= self._show(run, mine, others, visitor)
         return updates, {**seen, "latent": (key, version)}
 
     def _show(
@@ -188,7 +207,6 @@ class LatentTab:
         run: Snapshot | None,
         mine: list[Snapshot],
         others: list[Snapshot],
-        same: bool,
         visitor: Visitor,
     ) -> Updates:
         language = visitor.language
@@ -200,12 +218,7 @@ class LatentTab:
         choices = [(labels[each.id], each.id) for each in mine] + [
             (t("latent.shared", language, name=labels[each.id]), each.id) for each in others
         ]
-        updates[self.picker] = gr.Dropdown(choices=choices, value=run.id)
-        if same:  # the sliders stay where they are, and only speak another language
-            folder, is_mine = self.desk.require(visitor, run.id)
-            now = Now(folder, load_sampler(folder.path), Recipe(), is_mine)
-            updates |= self.names.fit(now, language)
-        return updates
+        return {**updates, self.picker: gr.Dropdown(choices=choices, value=run.id)}
 
 
 def _written(tab: LatentTab, run: Snapshot | None) -> float:

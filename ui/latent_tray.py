@@ -182,12 +182,16 @@ class TrayPanel:
     def show(self, visitor: Visitor, values: Values, now: Now) -> Updates:
         """This run's tray; files that were made belong to another picture."""
         return {
-            self.tiles: self._tiles_html(visitor, now, self.recipes(values, now)),
+            **self.show_tiles(visitor, values, now),
             **{player: _hidden(player) for player in self.players.values()},
             self.film_file: gr.DownloadButton(visible=False),
             self.file: gr.DownloadButton(visible=False),
             self.link: gr.Textbox(visible=False),
         }
+
+    def show_tiles(self, visitor: Visitor, values: Values, now: Now) -> Updates:
+        """The pictures in it alone."""
+        return {self.tiles: self._tiles_html(visitor, now, self.recipes(values, now))}
 
     def _tiles_html(self, visitor: Visitor, now: Now, recipes: Sequence[Recipe]) -> str:
         language = visitor.language

@@ -126,13 +126,15 @@ class Page:
         self.blocks.load(
             self._arrive, inputs={*frame.states, *reads}, outputs=everything, **quick
         ).then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
-        self.language_radio.input(
+        spoken = self.language_radio.input(
             self._speak,
             inputs={*frame.states, self.language_radio, *reads},
             outputs=everything,
             js=None,
             **quick,
-        ).then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
+        )
+        spoken.then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
+        self.tabs["latent"].respeak(spoken.then)
         live = [self.tabs[name] for name in LIVE]
         self.timer.tick(
             self._tick,

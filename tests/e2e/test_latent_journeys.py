@@ -255,10 +255,10 @@ def test_a_seed_is_a_picture(slide: OpenPage) -> None:
         expect(picture(page)).to_have_attribute("alt", f"Generated picture, seed {number}")
     seed.fill("7")
     shows(page, found[0])
-    press(page, "▶")
+    press(page, "+1")
     shows(page, found[1])
     expect(seed).to_have_value("8")
-    press(page, "◀")
+    press(page, "−1")
     shows(page, found[0])
 
 
