@@ -9,8 +9,8 @@ import torch
 import torchvision
 from torch import Tensor
 
-from models.classifiers import Classifier, from_torchvision, seedling_net
-from models.weights import WeightsCard, torchvision_card
+from models.classifiers import Classifier, from_torchvision, seedling_net, seedling_s
+from models.weights import WeightsCard, shipped_card, torchvision_card
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,19 @@ class Backbone:
 
 
 def _own(name: str, image_size: int, build: Callable[[int], Classifier]) -> Backbone:
-    def build_random(class_count: int, pretrained: bool) -> Classifier:
-        if pretrained:
-            raise ValueError(f"{name} has no pretrained weights.")
-        return build(class_count)
+    card = shipped_card(name)
 
-    return Backbone(name, image_size, build_random, None)
+    def build_own(class_count: int, pretrained: bool) -> Classifier:
+        if not pretrained:
+            return build(class_count)
+        if card is None:
+            raise ValueError(f"{name} has no pretrained weights.")
+        model = build(class_count)
+        head = {f"head.{key}": weight for key, weight in model.head.state_dict().items()}
+        model.load_state_dict({**card.load(), **head})
+        return model
+
+    return Backbone(name, image_size, build_own, card)
 
 
 def _torchvision(name: str) -> Backbone:
@@ -56,6 +63,7 @@ def _torchvision(name: str) -> Backbone:
 BACKBONES: dict[str, Backbone] = {
     entry.name: entry
     for entry in (
+        _own("seedling-s", 64, seedling_s),
         _own("seedling_net", 64, seedling_net),
         _torchvision("squeezenet1_1"),
         _torchvision("mobilenet_v2"),

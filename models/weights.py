@@ -1,18 +1,27 @@
 """Pretrained weights: what they are, and where they come from.
 
-The torch hub cache is looked at first, then torchvision's own API downloads.
+Those that come with the project are in ``assets/pretrained/``. For all others the torch hub cache
+is looked at first, then torchvision's own API downloads.
 """
 
 from __future__ import annotations
 
+import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import torch
 import torchvision
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
+
+SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "pretrained"
+CARD, WEIGHTS = "card.json", "model.safetensors"
 
 
 class WeightsUnavailable(Exception):
@@ -25,11 +34,11 @@ class WeightsUnavailable(Exception):
 
 
 @dataclass(frozen=True)
-class WeightsCard:
-    """The origin of one set of pretrained weights.
+class WeightsCard(ABC):
+    """The origin of one set of pretrained weights of a classifier.
 
-    ``size_mb`` is the size of the download; ``accuracy`` the published top-1 on ImageNet in
-    percent.
+    ``size_mb`` is the size of the file; ``accuracy`` the top-1 on validation pictures of ``data``
+    in percent.
     """
 
     name: str
@@ -39,6 +48,23 @@ class WeightsCard:
     size_mb: float
     accuracy: float
 
+    @abstractmethod
+    def is_here(self) -> bool:
+        """Whether the weights can be had without a download."""
+
+    @abstractmethod
+    def load(self) -> Mapping[str, Tensor]:
+        """The network's state dict, downloaded where it is not here yet.
+
+        Raises:
+            WeightsUnavailable: no network, no space, or the file is damaged.
+        """
+
+
+@dataclass(frozen=True)
+class TorchvisionCard(WeightsCard):
+    """ImageNet weights of a torchvision network."""
+
     @property
     def _weights(self) -> torchvision.models.WeightsEnum:
         # The first ImageNet weights, although newer ones score higher on ImageNet itself: label
@@ -46,7 +72,7 @@ class WeightsCard:
         return torchvision.models.get_model_weights(self.name)["IMAGENET1K_V1"]
 
     def is_here(self) -> bool:
-        """Whether the weights can be had without a download."""
+        """Whether they are in torch's cache."""
         return self._path().is_file()
 
     def _path(self) -> Path:
@@ -54,11 +80,7 @@ class WeightsCard:
         return Path(torch.hub.get_dir()) / "checkpoints" / file
 
     def load(self) -> Mapping[str, Tensor]:
-        """The network's state dict, downloaded where it is not here yet.
-
-        Raises:
-            WeightsUnavailable: no network, no space, or the cached file is damaged.
-        """
+        """From torch's cache, else by a download that puts them there."""
         try:
             state: Mapping[str, Tensor] = self._weights.get_state_dict(
                 progress=False, check_hash=True, map_location="cpu", weights_only=True
@@ -71,10 +93,10 @@ class WeightsCard:
         return state
 
 
-def torchvision_card(name: str) -> WeightsCard:
+def torchvision_card(name: str) -> TorchvisionCard:
     """The card of a torchvision network's first ImageNet weights."""
     meta = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].meta
-    return WeightsCard(
+    return TorchvisionCard(
         name=name,
         origin=meta["recipe"],
         data="ImageNet-1k, 1,281,167 photos in 1,000 classes",
@@ -82,3 +104,65 @@ def torchvision_card(name: str) -> WeightsCard:
         size_mb=meta["_file_size"],
         accuracy=meta["_metrics"]["ImageNet-1K"]["acc@1"],
     )
+
+
+@dataclass(frozen=True)
+class ShippedCard(WeightsCard):
+    """Weights that this project has trained itself and comes with."""
+
+    folder: Path
+
+    def is_here(self) -> bool:
+        """Whether nobody has taken them out."""
+        return (self.folder / WEIGHTS).is_file()
+
+    def load(self) -> Mapping[str, Tensor]:
+        """The network's state dict, without its head."""
+        try:
+            state = load_shipped(self.folder)
+        except (OSError, SafetensorError) as cause:
+            raise WeightsUnavailable(self, cause) from cause
+        own = {name.removeprefix("model/"): weight for name, weight in state.items()}
+        return {name: weight for name, weight in own.items() if not name.startswith("head.")}
+
+
+def is_shipped(folder: Path) -> bool:
+    """Whether ``folder`` holds a model that the project comes with, and no run."""
+    return (folder / CARD).is_file()
+
+
+def shipped_card(name: str, root: Path = SHIPPED) -> ShippedCard | None:
+    """The card of a classifier that the project comes with, if it does."""
+    folder = root / name
+    if not is_shipped(folder):
+        return None
+    card = read_card(folder)
+    return ShippedCard(
+        name=name,
+        origin=card["origin"],
+        data=card["data"]["name"],
+        licence=card["data"]["licence"],
+        size_mb=card["bytes"] / 1e6,
+        accuracy=100 * card["quality"]["accuracy"],
+        folder=folder,
+    )
+
+
+def read_card(folder: Path) -> Mapping[str, Any]:
+    """All that ``card.json`` says of the model in ``folder``."""
+    card: Mapping[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    return card
+
+
+def load_shipped(folder: Path) -> dict[str, Tensor]:
+    """The tensors of the model in ``folder``, in single precision, named as a checkpoint's.
+
+    Raises:
+        OSError: there is none.
+        SafetensorError: the file is damaged.
+    """
+    tensors = load_file(folder / WEIGHTS)
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor.clone()
+        for name, tensor in tensors.items()
+    }

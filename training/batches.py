@@ -103,6 +103,8 @@ def vary(x: Tensor, side: int, *, mirror: bool, generator: torch.Generator) -> T
     Crops of 60 to 100 % of the area at a random place, mirrored half of the time where
     ``mirror``, brightness and contrast up to 20 % off.
     """
+    if x.shape[-1] >= 2 * side:  # the sampling below skips pixels of what is much larger
+        x = F.avg_pool2d(x, x.shape[-1] // side, ceil_mode=True)
     batch = x.shape[0]
 
     def uniform(low: float, high: float) -> Tensor:

@@ -22,6 +22,8 @@ from training.config import ClassifierConfig
 from training.gan_config import GanConfig
 from training.limits import Limits
 from training.losses import OBJECTIVES
+from training.pretrain import FILES as PRETRAIN_FILES
+from training.pretrain import RECIPES
 from training.text import LANGUAGES, UserError
 
 CLASSIFIER_CHOICES = {
@@ -40,6 +42,7 @@ GAN_CHOICES = {
     "teacher": gan_config.teachers(),
     "start_from": ("RUN",),
 }
+DATA_HELP = "a zip, a folder or the name of a data set"
 OTHER_FLAGS = {"start_from": "--from"}
 
 
@@ -67,6 +70,7 @@ def create_parser() -> argparse.ArgumentParser:
     add = parser.add_subparsers(required=True, metavar="COMMAND")
 
     inspect = _command(add, "inspect", commands.inspect_data, "what an upload holds")
+    inspect.add_argument("data", metavar="DATA", help=DATA_HELP)
     _add_data(inspect)
 
     finetune = _command(add, "finetune", commands.finetune_data, "train a classifier")
@@ -75,6 +79,20 @@ def create_parser() -> argparse.ArgumentParser:
     gan = _command(add, "gan", commands.gan_data, "train a GAN")
     _add_training(gan, GanConfig, GAN_CHOICES)
     gan.add_argument("--devices", type=int, default=1, help="processes that train together")
+
+    pretrain = _command(
+        add, "pretrain", commands.pretrain_model, "make a model that the project comes with"
+    )
+    pretrain.add_argument("name", metavar="NAME", choices=tuple(RECIPES), help=", ".join(RECIPES))
+    pretrain.add_argument("--data", metavar="DATA", required=True, help=DATA_HELP)
+    _add_data(pretrain, PRETRAIN_FILES)
+    pretrain.add_argument("--minutes", type=float, help="default: the recipe's")
+    pretrain.add_argument("--images", type=int, help="length in pictures instead of time")
+    pretrain.add_argument("--run", type=Path, help="folder to train in; goes on if there is a run")
+    pretrain.add_argument("--out", type=Path, help="default: assets/pretrained/NAME")
+    pretrain.add_argument("--device", default="", help="cpu, cuda:0, mps; default: the best here")
+
+    _command(add, "models", commands.list_models, "the models that the project comes with")
 
     predict = _command(add, "predict", commands.predict_images, "class probabilities")
     predict.add_argument("run", type=Path, metavar="RUN")
@@ -139,12 +157,12 @@ def _command(commands: Any, name: str, function: Any, help_text: str) -> argpars
     return parser
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", help="a zip, a folder or the name of a data set")
+def _add_data(parser: argparse.ArgumentParser, most_files: int = Limits.files) -> None:
     parser.add_argument("--per-class", type=int, help="pictures a class, of a downloadable set")
     for field in dataclasses.fields(Limits):
-        flag = "--max-" + field.name.replace("_", "-")
-        parser.add_argument(flag, type=int, default=field.default)
+        limit = "--max-" + field.name.replace("_", "-")
+        usual = most_files if field.name == "files" else field.default
+        parser.add_argument(limit, type=int, default=usual)
 
 
 def _add_training(
@@ -153,6 +171,7 @@ def _add_training(
     choices: Mapping[str, Sequence[str]],
 ) -> None:
     """The data, where to, and one flag per field of ``config``; ``None`` is a flag not given."""
+    parser.add_argument("data", metavar="DATA", help=DATA_HELP)
     _add_data(parser)
     parser.add_argument("--out", type=Path, help="the run's folder; default: one in the home")
     parser.add_argument("--textbook", action="store_true", help="start from the textbook preset")

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from models.weights import SHIPPED, is_shipped
 from training import config as configs
 from training.config import ClassifierConfig
 from training.gan_config import GAN_TEXTBOOK, GanConfig
@@ -51,6 +52,39 @@ def gan_data(options: argparse.Namespace) -> dict[str, Any]:
         options.start_from = str(run_folder(Path(options.start_from)).path.resolve())
     config = _given(GAN_TEXTBOOK if options.textbook else GanConfig(), options)
     return _train_new(config, lambda images: split_for_generator(images, config.seed), options)
+
+
+def pretrain_model(options: argparse.Namespace) -> dict[str, Any]:
+    """``pretrain``: train one of the models that come with the project, or go on, and ship it."""
+    from training.device import create_fabric, list_devices
+    from training.pretrain import RECIPES, measured, ship
+
+    given = {name: getattr(options, name) for name in ("minutes", "images")}
+    given = {name: value for name, value in given.items() if value is not None}
+    config = dataclasses.replace(RECIPES[options.name].config, **given)
+    out = options.out or SHIPPED / options.name
+    options.out = options.run or default_home().path / "pretraining" / options.name
+    folder = RunFolder(options.out)
+    if not (folder.path / "run.json").is_file():
+        _train_new(config, lambda images: None, options)
+    elif folder.result() is None:
+        _train(folder, options)
+    shown = [str(value) for name in given for value in (f"--{name}", given[name])]
+    origin = ["python -m training pretrain", options.name, "--data", Path(options.data).name]
+    fabric = create_fabric(options.device or list_devices()[0])
+    card = ship(folder, options.name, out, fabric, " ".join([*origin, *shown]))
+    if not options.json:
+        print(f"{options.name}: {measured(card)}. {card['bytes'] / 1e6:.1f} MB in {out}")
+    return {"folder": str(out), "bytes": card["bytes"], **card["quality"]}
+
+
+def list_models(options: argparse.Namespace) -> list[Mapping[str, Any]]:
+    """``models``: what the cards of the shipped models say, as MODELS.md has it."""
+    from training.pretrain import models_table, read_cards
+
+    if not options.json:
+        print(models_table(), end="")
+    return read_cards()
 
 
 def _given(base: AnyConfig, options: argparse.Namespace) -> AnyConfig:
@@ -186,11 +220,15 @@ def _open_data(options: argparse.Namespace, folder: Path) -> tuple[Any, Report]:
 
 
 def run_folder(path: Path) -> RunFolder:
-    """The run at ``path``.
+    """The run at ``path``, or the shipped model of that name.
 
     Raises:
         UserError: there is none.
     """
+    if is_shipped(path):
+        return RunFolder(path)
+    if not path.exists() and is_shipped(SHIPPED / path.name):
+        return RunFolder(SHIPPED / path.name)
     if not (path / "run.json").is_file():
         raise UserError("run.missing", path=path)
     return RunFolder(path)

@@ -61,6 +61,7 @@ class ClassifierConfig:
         mirror: may a picture be mirrored left to right? Not for digits and letters.
         label_smoothing: share of the target spread over all classes.
         class_weights: weigh each class by the inverse of its number of pictures.
+        grow: learn from smaller pictures at first, see ``schedule.grown_side``.
         l2_sp: lambda of the pull towards the pretrained weights (arXiv 1802.01483); 0 is off.
         seed: of the split, the new head, the order and the augmentation.
     """
@@ -82,6 +83,7 @@ class ClassifierConfig:
     mirror: bool = True
     label_smoothing: float = 0.05
     class_weights: bool = True
+    grow: bool = False
     l2_sp: float = 0.0
     seed: int = 0
 
@@ -99,6 +101,7 @@ class ClassifierConfig:
             ("augment", AUGMENTATIONS),
             ("mirror", (True, False)),
             ("class_weights", (True, False)),
+            ("grow", (True, False)),
         ):
             check_choice(field, getattr(self, field), allowed)
         for field, (low, high) in BOUNDS.items():

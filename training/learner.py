@@ -17,7 +17,7 @@ from training.checkpoint import pack, pack_optimizer, unpack_optimizer
 from training.config import ClassifierConfig
 from training.imageset import ImageSet
 from training.losses import inverse_frequency, l2_sp
-from training.schedule import learning_rate_factor, trained_stages
+from training.schedule import grown_side, learning_rate_factor, trained_stages
 from training.splits import Split
 
 SEED_STEP = 1_000_003  # a prime that keeps the seeds of neighbouring runs apart
@@ -46,14 +46,14 @@ class Learner:
         self.keeps_statistics = config.method in ("lp_ft", "gradual")
         self.optimizer = create_optimizer(config, self.model)
         self.network, self._stepper = fabric.setup(self.model, self.optimizer)
-        self.side = config.side()
+        self.side = self.full_side = config.side()
         self._load_pictures(images, split)
 
     def _load_pictures(self, images: ImageSet, split: Split) -> None:
         device = self.fabric.device
         margin = MARGIN if self.config.augment == "light" else 1.0
-        self.pixels = load_squares(images, split.train, round(self.side * margin), device)
-        self.val_pixels = load_squares(images, split.val, self.side, device)
+        self.pixels = load_squares(images, split.train, round(self.full_side * margin), device)
+        self.val_pixels = load_squares(images, split.val, self.full_side, device)
         self.labels = torch.from_numpy(images.labels[split.train]).to(device)
         self.val_labels = torch.from_numpy(images.labels[split.val]).to(device)
         even = inverse_frequency(self.labels, len(images.class_names))
@@ -73,8 +73,9 @@ class Learner:
         return other
 
     def set_schedule(self, peak: float, progress: float) -> None:
-        """Rates and trained stages for this moment of the run, ``progress`` 0 to 1."""
+        """Rates, trained stages and size for this moment of the run, ``progress`` 0 to 1."""
         config, stages = self.config, len(self.model.stages)
+        self.side = grown_side(self.full_side, progress) if config.grow else self.full_side
         rate = peak * learning_rate_factor(config.schedule, progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * self.layer_decay ** group["depth"]
@@ -87,8 +88,9 @@ class Learner:
         self.model.pool.train()  # its dropout
 
     def set_rate(self, rate: float) -> None:
-        """The same rate for the head, and its share for each stage below."""
+        """The same rate for the head, and its share for each stage below; pictures full size."""
         self.set_schedule(rate / learning_rate_factor(self.config.schedule, 0.5), 0.5)
+        self.side = self.full_side
 
     def rate(self) -> float:
         """The head's learning rate now."""
@@ -113,6 +115,8 @@ class Learner:
         if config.augment == "light":
             generator = torch.Generator().manual_seed(seed)
             x = vary(x, self.side, mirror=config.mirror, generator=generator)
+        elif self.side != self.full_side:
+            x = F.interpolate(x, (self.side, self.side), mode="bilinear", antialias=True)
         scores = self.network(x)
         loss = F.cross_entropy(
             scores, y, weight=self.class_weights, label_smoothing=config.label_smoothing

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from training.config import ClassifierConfig
 from training.events import Event
+from training.schedule import grown_work, growth_slows
 from training.splits import Split
 from training.text import Message, UserError
 
@@ -86,6 +87,8 @@ class Plan:
         """Set the next look, and mend the length where the speed is not what was measured."""
         if config.images is None:
             speed = seen / max(1e-3, seconds - self.begun_seconds)
+            if config.grow:  # what is still to come is dearer
+                speed *= growth_slows(min(1.0, seen / self.total))
             left = config.minutes * 60 - self.reserve - seconds
             fits = min(self.most, seen + max(0, int(left * speed)))
             if abs(fits - self.total) > REPLAN * self.total:
@@ -191,7 +194,8 @@ def make_plan(
         total = config.images
     else:
         left = config.minutes * 60 - seconds_used - reserve
-        total = min(most, int(left * (1 - EVAL_SHARE) * images_per_second))
+        mean_work = grown_work(1.0) if config.grow else 1.0
+        total = min(most, int(left * (1 - EVAL_SHARE) * images_per_second / mean_work))
     total = max(total, config.batch_size)
     eval_every = max(config.batch_size, total // EVALS)
     if config.images is None:  # a reproducible run does not look at the clock

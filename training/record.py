@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
+from models.weights import is_shipped, load_shipped, read_card
 from training import checkpoint as checkpoints
 from training.checkpoint import Checkpoint
 from training.config import ClassifierConfig
@@ -248,16 +251,18 @@ class RunFolder:
 
 
 def load_model(folder: Path) -> Checkpoint:
-    """The finished model of the run in ``folder``.
+    """The finished model of the run in ``folder``, or the shipped model there.
 
     Raises:
         UserError: there is none yet, or it can't be read.
     """
     try:
+        if is_shipped(folder):
+            return Checkpoint(load_shipped(folder), read_card(folder)["model"])
         return checkpoints.load(folder / "model")
     except FileNotFoundError as problem:
         raise UserError("run.no_model", name=folder.name) from problem
-    except checkpoints.CheckpointDamaged as problem:
+    except (checkpoints.CheckpointDamaged, SafetensorError) as problem:
         raise UserError("run.damaged", name=folder.name) from problem
 
 

@@ -18,6 +18,9 @@ DEFAULT_RATES = {
     ("sgd", "gradual"): 1e-2,
     ("sgd", "scratch"): 5e-2,
 }
+# Shares of the side, in equal parts of the run, and px. The last one stays below 1, because crops
+# show things larger than they will be seen (arXiv 1906.06423).
+GROWTH, SMALLEST_SIDE = (1 / 2, 5 / 8, 7 / 8), 32
 START, END = 1 / 25, 1e-3  # first and last rate as shares of the peak
 
 
@@ -28,6 +31,33 @@ def learning_rate_factor(schedule: str, progress: float) -> float:
     if progress < WARM_UP:
         return _cosine(START, 1.0, progress / WARM_UP)
     return _cosine(1.0, END, (progress - WARM_UP) / (1 - WARM_UP))
+
+
+def grown_side(side: int, progress: float) -> int:
+    """The side of the pictures that a run with growing pictures learns from at ``progress``.
+
+    Small pictures cost little and teach the first layers what they need (progressive resizing,
+    arXiv 2104.00298).
+    """
+    part = min(len(GROWTH) - 1, int(progress * len(GROWTH)))
+    return max(SMALLEST_SIDE, round(side * GROWTH[part]))
+
+
+def grown_work(progress: float) -> float:
+    """The work until ``progress``, 1 being a whole run on pictures of full size."""
+    steps = enumerate(GROWTH)
+    return sum(
+        factor**2 * min(1 / len(GROWTH), max(0.0, progress - number / len(GROWTH)))
+        for number, factor in steps
+    )
+
+
+def growth_slows(progress: float) -> float:
+    """The mean speed of the rest of a run, as a share of that until ``progress``."""
+    done, rest = grown_work(progress), grown_work(1.0) - grown_work(progress)
+    if not 0 < progress < 1:
+        return 1.0
+    return done / progress * (1 - progress) / rest
 
 
 def _cosine(start: float, end: float, progress: float) -> float:

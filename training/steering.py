@@ -15,10 +15,11 @@ import torch
 from models.directions import Directions, find_directions
 from models.gans.layers import Generator
 from models.gans.registry import GanShape
+from models.weights import WEIGHTS, is_shipped
 from training import checkpoint as checkpoints
 from training.checkpoint import Checkpoint, CheckpointDamaged, checksums
 from training.config import check_number
-from training.record import RunFolder, write_json
+from training.record import RunFolder, load_model, write_json
 from training.sample import Sampler, generator_from
 from training.text import UserError
 
@@ -31,7 +32,12 @@ FILE = "directions.json"
 
 
 def newest_weights(folder: Path) -> Path | None:
-    """Where the newest weights of a run are: in its model, or in a checkpoint written later."""
+    """Where the newest weights of a run are: in its model, or in a checkpoint written later.
+
+    A shipped model has one file of them.
+    """
+    if is_shipped(folder):
+        return folder / WEIGHTS
     found = [folder / name for name in ("model", "checkpoint") if (folder / name).exists()]
     return max(found, key=_written, default=None)
 
@@ -79,6 +85,8 @@ def _class_names(folder: Path, count: int) -> Sequence[str]:
 
 
 def _read_weights(weights: Path) -> Checkpoint:
+    if weights.name == WEIGHTS:
+        return load_model(weights.parent)
     for last in (False, True):
         try:
             return checkpoints.load(weights)
@@ -92,7 +100,7 @@ def _read_weights(weights: Path) -> Checkpoint:
 
 def _written(folder: Path) -> int:
     """When, in nanoseconds; 0 in the moment between two renames."""
-    state = folder / "state.json"
+    state = folder / "state.json" if folder.is_dir() else folder
     return state.stat().st_mtime_ns if state.exists() else 0
 
 
@@ -130,8 +138,11 @@ def kept_directions(weights: Path, generator: Generator) -> Directions:
     They stay as they are while a run is at work and once one of them has a name; else weights that
     have changed get new ones.
     """
-    path, digest = weights.parent / FILE, checksums(weights)
+    path = weights.parent / FILE
     kept = _read(path)
+    if weights.name == WEIGHTS:  # the project's own, and perhaps not ours to write beside
+        return kept.directions if kept else find_directions(generator, MOST_DIRECTIONS)
+    digest = checksums(weights)
     stays = kept and (kept.weights == digest or kept.names or weights.name == "checkpoint")
     if kept and stays and kept.directions.vectors.shape[1] == generator.latent_size:
         return kept.directions

@@ -8,19 +8,25 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from models.weights import is_shipped
 from training import checkpoint as checkpoints
 from training.checkpoint import Checkpoint
+from training.record import load_model
 from training.text import UserError
 
 
 def load_start(folder: Path) -> Checkpoint:
-    """The weights of the run in ``folder``: its finished model, else its last checkpoint.
+    """The weights of the shipped model or the run in ``folder``: finished, else the last ones.
 
     Has the parts ``generator`` (the average one) and ``discriminator``, and the ``shape``.
 
     Raises:
         UserError: there is no GAN in ``folder``, or it can't be read.
     """
+    if is_shipped(folder):
+        shipped = load_model(folder)
+        if "shape" in shipped.state:
+            return shipped
     for name in ("model", "checkpoint"):
         try:
             saved = checkpoints.load(folder / name)

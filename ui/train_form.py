@@ -73,7 +73,7 @@ class TrainForm(Form):
             ):
                 self.field(name, gr.Dropdown, choices_of("train", name, options), filterable=False)
         with gr.Row():
-            for name in ("mirror", "class_weights"):
+            for name in ("mirror", "class_weights", "grow"):
                 self.field(name, gr.Checkbox)
         for names in (NUMBERS, NUMBERS_LAST):
             with gr.Row():

@@ -58,6 +58,7 @@ CONFIGS = st.builds(
     mirror=st.booleans(),
     label_smoothing=number("label_smoothing"),
     class_weights=st.booleans(),
+    grow=st.booleans(),
     l2_sp=number("l2_sp"),
     seed=whole("seed", 2**31 - 1),
 )

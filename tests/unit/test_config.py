@@ -29,6 +29,7 @@ CHOICES = {
     "augment": AUGMENTATIONS,
     "mirror": (True, False),
     "class_weights": (True, False),
+    "grow": (True, False),
 }
 
 

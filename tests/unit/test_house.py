@@ -116,10 +116,9 @@ def test_only_the_page_knows_gradio() -> None:
 
 
 def test_models_know_torch_and_torchvision_only() -> None:
-    assert {name for path in python_files("models") for name in third_party(path)} <= {
-        "torch",
-        "torchvision",
-    }
+    """And how weights lie in a file."""
+    known = {"torch", "torchvision", "safetensors"}
+    assert {name for path in python_files("models") for name in third_party(path)} <= known
 
 
 def test_tabs_do_not_know_each_other() -> None:

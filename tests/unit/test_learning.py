@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,12 +14,16 @@ from models.frozen import eager_features
 from models.registry import create_model
 from tests.conftest import MakeSet
 from training.batches import batch_rows, stream_squares, to_unit, vary
+from training.config import ClassifierConfig
 from training.features import FeatureStore, extract
 from training.losses import inverse_frequency, l2_sp
 from training.metrics import describe_predictions, wilson_range
+from training.plan import EVAL_SHARE, REPLAN, make_plan
 from training.probe import Probe
 from training.schedule import (
     choose_rate,
+    grown_side,
+    grown_work,
     learning_rate_factor,
     range_test_rates,
     trained_stages,
@@ -194,3 +199,39 @@ def test_more_dimensions_than_pictures_change_nothing() -> None:
     found = (head(unseen)[:, 1] - head(unseen)[:, 0]).detach().numpy()
     expected = reference.decision_function(scaled.transform(unseen.numpy()))
     np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_growing_pictures_grow_to_nearly_their_size() -> None:
+    sides = [grown_side(64, step / 30) for step in range(31)]
+    assert sides == sorted(sides) and sides[0] == 32 and sides[-1] == 56
+    assert len(set(sides)) == 3
+    assert grown_side(32, 0.0) == 32  # networks of five halvings see nothing in less
+
+
+def test_growing_pictures_cost_what_their_area_costs() -> None:
+    works = [grown_work(step / 30) for step in range(31)]
+    assert works == sorted(works) and works[0] == 0
+    areas = [(grown_side(64, (part + 0.5) / 3) / 64) ** 2 for part in range(3)]
+    assert works[-1] == pytest.approx(sum(areas) / 3)
+    assert grown_work(1 / 3) == pytest.approx(areas[0] / 3)
+
+
+@pytest.mark.parametrize("seen_share", [0.1, 1 / 3, 0.5, 0.9])
+def test_a_plan_for_growing_pictures_foresees_that_they_become_dearer(seen_share: float) -> None:
+    config = ClassifierConfig(minutes=10.0, grow=True, batch_size=8)
+    speed = 100.0  # pictures of full size a second
+    counts = {"train_count": 4000, "val_count": 40, "test_count": 40}
+    plan = make_plan(config, **counts, seconds_used=0.0, images_per_second=speed)
+    assert plan.total * grown_work(1.0) / speed == pytest.approx(600 * (1 - EVAL_SHARE), rel=0.02)
+    budget = plan.reserve + plan.total * grown_work(1.0) / speed
+    exact = dataclasses.replace(config, minutes=budget / 60)
+    before, seen = plan.total, int(seen_share * plan.total)
+    plan.after_eval(exact, seen, plan.total * grown_work(seen_share) / speed)
+    assert plan.total == pytest.approx(before, rel=REPLAN)
+
+
+def test_small_pictures_are_averages_and_not_samples() -> None:
+    """Stripes one pixel wide are grey from afar."""
+    stripes = (torch.arange(74) % 2).float().expand(8, 3, 74, 74)
+    small = vary(stripes, 32, mirror=False, generator=torch.Generator().manual_seed(0))
+    assert small.std(dim=(1, 2, 3)).max() < 0.05

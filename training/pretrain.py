@@ -1,0 +1,221 @@
+"""The models that the project comes with: how each is made, and how a finished run becomes one."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from safetensors.torch import save_file
+from torch import Tensor
+
+from models.weights import CARD, SHIPPED, WEIGHTS, read_card
+from training.checkpoint import Checkpoint, pack
+from training.conclude_gan import conclude_gan
+from training.config import ClassifierConfig
+from training.evaluate import conclude_classifier
+from training.events import Event, Finished
+from training.gan_config import GanConfig
+from training.record import RunFolder, load_model, write_json
+from training.text import UserError
+
+FILES = 200_000  # that a data set for pretraining may have; a person's upload has far fewer
+MOST_BYTES = 10_000_000  # of one model's weights
+
+
+@dataclass(frozen=True)
+class PretrainRecipe:
+    """How one of the shipped models is made, and what is to be said of it.
+
+    ``data`` is the name of what it learns from and ``licence`` that of the data; ``use`` and
+    ``limits`` say what the model is good for and what not.
+    """
+
+    config: ClassifierConfig | GanConfig
+    data: str
+    licence: str
+    use: str
+    limits: str
+
+
+RECIPES: Mapping[str, PretrainRecipe] = {
+    "seedling-s": PretrainRecipe(
+        config=ClassifierConfig(
+            backbone="seedling-s",
+            method="scratch",
+            minutes=100.0,
+            batch_size=128,
+            optimizer="sgd",
+            lr=0.1,
+            weight_decay=5e-4,
+            label_smoothing=0.05,
+            class_weights=False,
+            grow=True,
+        ),
+        data="Tiny ImageNet: 400 of the 500 photos of each of its 200 classes, 64x64",
+        licence="ImageNet terms of access: research and education",
+        use="Features of photos of 64 to 96 px: a new head for a small set of pictures, the "
+        "distance between pictures, a teacher for a GAN.",
+        limits="Learned from 200 everyday classes at 64 px: fine print, faces, medical and aerial "
+        "pictures were not among them, and its classes carry the biases of photos from the web.",
+    ),
+}
+
+
+def ship(folder: RunFolder, name: str, out: Path, fabric: Fabric, origin: str) -> Mapping[str, Any]:
+    """Write the finished run in ``folder`` as the shipped model ``name`` to ``out``; its card.
+
+    Matrices are rounded to half precision, and the numbers on the card are measured with these.
+
+    Raises:
+        UserError: the run has no model or checkpoint, or the model is too large.
+    """
+    rounded = {key: half(weight) for key, weight in load_model(folder.path).tensors.items()}
+    last = folder.checkpoint()
+    if last is None:
+        raise UserError("run.no_model", name=folder.path.name)
+    finished = _judge_again(folder, last, rounded, fabric)
+    about = finished.model.state
+    out.mkdir(parents=True, exist_ok=True)
+    save_file({name: weight.contiguous() for name, weight in rounded.items()}, out / WEIGHTS)
+    data = (out / WEIGHTS).read_bytes()
+    if len(data) > MOST_BYTES:
+        raise UserError("pretrain.large", name=name, size=f"{len(data) / 1e6:.1f}")
+    recipe, result = RECIPES[name], finished.result
+    card = {
+        "name": name,
+        "kind": about["kind"],
+        "architecture": about["backbone"] if "backbone" in about else about["shape"],
+        "parameters": result["parameters"],
+        "data": {
+            "name": recipe.data,
+            "licence": recipe.licence,
+            "images": result["train_images"],
+            "classes": len(about["class_names"]),
+        },
+        "origin": origin,
+        "code": code_version(),
+        "recipe": folder.config().to_json(),
+        "images_seen": result["images_seen"],
+        "seconds": result["seconds"],
+        "device": f"{result['device']}, {platform.machine()}, {torch.get_num_threads()} threads",
+        "quality": _quality(result),
+        "use": recipe.use,
+        "limits": recipe.limits,
+        "model": about,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    write_json(out / CARD, card)
+    return card
+
+
+def half(weight: Tensor) -> Tensor:
+    """Matrices in half precision; vectors weigh nothing, and BatchNorm's variances can be tiny."""
+    return weight.half() if weight.is_floating_point() and weight.ndim > 1 else weight
+
+
+def _judge_again(
+    folder: RunFolder, last: Checkpoint, rounded: Mapping[str, Tensor], fabric: Fabric
+) -> Finished:
+    """The judgement of the rounded weights, on the pictures that decided nothing."""
+    config, images = folder.config(), folder.images()
+    weights = Checkpoint({name: weight.float() for name, weight in rounded.items()})
+    events: Iterator[Event]
+    if isinstance(config, ClassifierConfig):
+        best = Checkpoint(pack(best=weights.part("model")), last.state)
+        events = conclude_classifier(config, images, best, fabric=fabric)
+    else:
+        both = pack(best=weights.part("generator"), discriminator=weights.part("discriminator"))
+        events = conclude_gan(config, images, Checkpoint(both, last.state), fabric=fabric)
+    return next(event for event in events if isinstance(event, Finished))
+
+
+def _quality(result: Mapping[str, Any]) -> dict[str, Any]:
+    if result.get("kind") == "gan":
+        meters = result["meters"]
+        names = ("space", "reference", "fd_floor", "variety", "copied_share")
+        figures = {name: result[name] for name in ("fd", "kid", "density", "coverage")}
+        return figures | {name: meters[name] for name in names}
+    names = ("accuracy", "accuracy_range", "count", "macro_recall", "evaluated_on")
+    return {name: result[name] for name in names}
+
+
+def code_version() -> str:
+    """The commit of the code, as git names it; "unknown" outside a clone."""
+    command = ["git", "describe", "--always", "--dirty"]
+    root = Path(__file__).resolve().parent
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def read_cards(root: Path = SHIPPED) -> list[Mapping[str, Any]]:
+    """The cards of all shipped models, in the order of their names."""
+    return [read_card(path.parent) for path in sorted(root.glob(f"*/{CARD}"))]
+
+
+def models_table(root: Path = SHIPPED) -> str:
+    """The text of MODELS.md: a table, and a paragraph for each card in ``root``."""
+    cards = read_cards(root)
+    lines = [
+        "# Models that come with Seedling",
+        "",
+        "Made by `python -m training models` from the cards in `assets/pretrained/`.",
+        "",
+        "| model | what | parameters | file | learned from | measured |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [_row(card) for card in cards]
+    for card in cards:
+        lines += ["", f"## {card['name']}", "", *_paragraphs(card)]
+    return "\n".join(lines) + "\n"
+
+
+def _row(card: Mapping[str, Any]) -> str:
+    what = "classifier" if card["kind"] == "classifier" else "generator"
+    cells = (
+        f"`{card['name']}`",
+        what,
+        f"{card['parameters'] / 1e6:.2f} M",
+        f"{card['bytes'] / 1e6:.1f} MB",
+        f"{card['data']['name']} ({card['data']['images']:,} pictures)",
+        measured(card),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def measured(card: Mapping[str, Any]) -> str:
+    """What a card says of the quality, as a sentence without its full stop."""
+    quality = card["quality"]
+    if card["kind"] == "classifier":
+        low, high = quality["accuracy_range"]
+        return (
+            f"top-1 {quality['accuracy']:.1%} of {quality['count']:,} pictures "
+            f"({low:.1%} to {high:.1%})"
+        )
+    return (
+        f"FD {quality['fd']:.0f}, KID {quality['kid']:.3f}, density {quality['density']:.2f}, "
+        f"coverage {quality['coverage']:.2f} in {quality['space']} features, {quality['reference']}"
+    )
+
+
+def _paragraphs(card: Mapping[str, Any]) -> list[str]:
+    minutes = card["seconds"] / 60
+    return [
+        f"{card['use']} {card['limits']}",
+        "",
+        f"Data: {card['data']['name']}; {card['data']['licence']}.",
+        f"Made in {minutes:.0f} minutes on {card['device']}, with {card['images_seen']:,} pictures "
+        f"seen and the code of {card['code']}, by",
+        "",
+        f"    {card['origin']}",
+    ]
