@@ -44,7 +44,7 @@ def train(
     config: GanConfig, images: ImageSet, device: str, folder: Path | None = None
 ) -> tuple[Figures, Checkpoint]:
     """One run to its end: its result and its model; the last grid goes into ``folder``."""
-    start = load_start(Path(config.start_from)) if config.start_from else None
+    start = load_start(config.start_from) if config.start_from else None
     for event in train_gan(config, images, fabric=create_fabric(device), start=start):
         if isinstance(event, Picture) and folder is not None:
             write_png(folder / f"{event.name}.png", event.pixels)

@@ -131,6 +131,12 @@ def is_shipped(folder: Path) -> bool:
     return (folder / CARD).is_file()
 
 
+def shipped_names(kind: str, root: Path = SHIPPED) -> tuple[str, ...]:
+    """The models that the project comes with: of a ``kind``, "classifier" or "gan"."""
+    folders = sorted(path.parent for path in root.glob(f"*/{CARD}"))
+    return tuple(folder.name for folder in folders if read_card(folder)["kind"] == kind)
+
+
 def shipped_card(name: str, root: Path = SHIPPED) -> ShippedCard | None:
     """The card of a classifier that the project comes with, if it does."""
     folder = root / name

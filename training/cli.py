@@ -25,6 +25,7 @@ from training.losses import OBJECTIVES
 from training.pretrain import FILES as PRETRAIN_FILES
 from training.pretrain import RECIPES
 from training.text import LANGUAGES, UserError
+from training.transfer import SCRATCH
 
 CLASSIFIER_CHOICES = {
     "backbone": list_models(),
@@ -40,7 +41,7 @@ GAN_CHOICES = {
     "penalty_form": gan_config.PENALTY_FORMS,
     "augment": gan_config.AUGMENTATIONS,
     "teacher": gan_config.teachers(),
-    "start_from": ("RUN",),
+    "start_from": ("RUN", SCRATCH),
 }
 DATA_HELP = "a zip, a folder or the name of a data set"
 OTHER_FLAGS = {"start_from": "--from"}

@@ -25,6 +25,7 @@ from training.record import RESUMABLE, About, Config, RunFolder
 from training.report import Report
 from training.splits import check_trainable, split_for_generator
 from training.text import Message, UserError
+from training.transfer import SCRATCH, default_start
 
 AnyConfig = TypeVar("AnyConfig", ClassifierConfig, GanConfig)
 
@@ -48,9 +49,14 @@ def finetune_data(options: argparse.Namespace) -> dict[str, Any]:
 
 def gan_data(options: argparse.Namespace) -> dict[str, Any]:
     """``gan``: take the data in, train a generator, judge."""
-    if options.start_from:
-        options.start_from = str(run_folder(Path(options.start_from)).path.resolve())
+    wanted, options.start_from = options.start_from, None
     config = _given(GAN_TEXTBOOK if options.textbook else GanConfig(), options)
+    if wanted is None and not options.textbook:
+        config = dataclasses.replace(config, start_from=default_start(config))
+    elif wanted not in (None, SCRATCH):
+        folder = run_folder(Path(wanted)).path.resolve()
+        start = folder.name if folder.parent == SHIPPED else str(folder)
+        config = dataclasses.replace(config, start_from=start)
     return _train_new(config, lambda images: split_for_generator(images, config.seed), options)
 
 

@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -62,7 +61,7 @@ def _loop(
         return train_classifier(config, images, fabric=fabric, resume=resume)
     start = None
     if config.start_from and resume is None:
-        start = load_start(Path(config.start_from))
+        start = load_start(config.start_from)
     return train_gan(config, images, fabric=fabric, resume=resume, start=start)
 
 

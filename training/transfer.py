@@ -8,21 +8,38 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.weights import is_shipped
+from models.gans.registry import GanShape
+from models.weights import SHIPPED, is_shipped, read_card, shipped_names
 from training import checkpoint as checkpoints
 from training.checkpoint import Checkpoint
+from training.gan_config import GanConfig
 from training.record import load_model
 from training.text import UserError
 
+SCRATCH = "scratch"  # what a person writes to begin with random networks
 
-def load_start(folder: Path) -> Checkpoint:
-    """The weights of the shipped model or the run in ``folder``: finished, else the last ones.
+
+def default_start(config: GanConfig) -> str:
+    """The name of a shipped model that is built as ``config`` says; empty where there is none."""
+    for name in shipped_names("gan"):
+        shape = GanShape.from_json(read_card(SHIPPED / name)["model"]["shape"])
+        alike = (shape.architecture, shape.resolution) == (config.architecture, config.resolution)
+        if alike and config.width in (None, shape.width):
+            return name
+    return ""
+
+
+def load_start(start_from: str) -> Checkpoint:
+    """The weights of the shipped model of this name, or of the run in this folder.
+
+    Of a run they are the finished model's, else those of the last checkpoint.
 
     Has the parts ``generator`` (the average one) and ``discriminator``, and the ``shape``.
 
     Raises:
-        UserError: there is no GAN in ``folder``, or it can't be read.
+        UserError: there is no GAN there, or it can't be read.
     """
+    folder = SHIPPED / start_from if start_from in shipped_names("gan") else Path(start_from)
     if is_shipped(folder):
         shipped = load_model(folder)
         if "shape" in shipped.state:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
 from models.gans.registry import ARCHITECTURES, WIDTHS, list_architectures
+from models.weights import SHIPPED, read_card, shipped_names
 from training.gan_config import (
     AUGMENTATIONS,
     GAN_TEXTBOOK,
@@ -21,10 +23,12 @@ from training.losses import OBJECTIVES
 from training.snapshot import Snapshot
 from training.splits import split_for_generator
 from training.text import UserError, t
+from training.transfer import SCRATCH, default_start
 from ui.form import Form, backbone_label, choices_of, lined_choices
 from ui.frame import Frame, Updates, Values, Visitor
 from ui.gan_plan import command_line, plan_html
 from ui.session import DataSet, require_run, run_labels
+from ui.text import shipped_label
 from ui.train_plan import run_name
 
 CHOICES = {
@@ -33,6 +37,7 @@ CHOICES = {
     "penalty_form": PENALTY_FORMS,
 }
 # What stands for None, where the planner is to choose: a number field can't be empty.
+FITTING = "fitting"  # the shipped model that is built like this, where there is one
 AUTOMATIC = {"width": 0, "batch_size": 0, "lr": 0, "gamma": -1, "images": 0}
 NUMBERS = (
     ("batch_size", "lr", "d_lr_factor", "gamma"),
@@ -81,7 +86,8 @@ class GanForm(Form):
                 self.field(
                     "start_from",
                     gr.Dropdown,
-                    choices=lambda lang: [(t("gan.from_scratch", lang), "")],
+                    choices=start_choices,
+                    value=FITTING,
                     filterable=False,
                 )
                 self.field("conditional", gr.Checkbox)
@@ -147,17 +153,21 @@ class GanForm(Form):
 
     def _fit_source(self, visitor: Visitor, values: Values) -> Updates:
         """What starts from a network has to be built like it."""
-        source = self._source(visitor, values)
-        if source is None:
+        wanted = values[self.fields["start_from"]]
+        built: Mapping[str, Any]
+        if wanted in shipped_names("gan"):
+            built = read_card(SHIPPED / wanted)["model"]["shape"]
+        elif (source := self._source(visitor, values)) is not None:
+            built = source.about.config
+        else:
             return {}
-        config = source.about.config
-        return {self.fields[name]: config[name] for name in ("architecture", "resolution")}
+        return {self.fields[name]: built[name] for name in ("architecture", "resolution")}
 
     def textbook(self) -> Updates:
         """The textbook recipe, in the person's own time."""
         recipe = GAN_TEXTBOOK.to_json()
         return {
-            component: self._shown(name, recipe[name])
+            component: SCRATCH if name == "start_from" else self._shown(name, recipe[name])
             for name, component in self.fields.items()
             if name != "minutes"
         }
@@ -172,11 +182,10 @@ class GanForm(Form):
     def show_sources(self, mine: Sequence[Snapshot], language: str, forget: bool) -> Updates:
         """The visitor's generators as places to start from; ``forget`` what had been chosen."""
         labels = run_labels(mine)
-        choices = [(t("gan.from_scratch", language), "")]
-        choices += [
+        choices = start_choices(language) + [
             (t("gan.from_run", language, name=labels[run.id]), run.id) for run in self.sources(mine)
         ]
-        dropdown = gr.Dropdown(choices=choices, value="") if forget else gr.Dropdown(choices)
+        dropdown = gr.Dropdown(choices=choices, value=FITTING) if forget else gr.Dropdown(choices)
         return {self.fields["start_from"]: dropdown}
 
     # ---- what the form says
@@ -188,7 +197,7 @@ class GanForm(Form):
             UserError: it is not.
         """
         wanted = values[self.fields["start_from"]]
-        if not wanted:
+        if wanted in (FITTING, SCRATCH):
             return None
         run_id = require_run(self.frame.manager, visitor.owner, wanted)
         run = self.frame.manager.snapshot(run_id)
@@ -202,12 +211,17 @@ class GanForm(Form):
         Raises:
             UserError: a field is empty or out of bounds, or the run to start from is gone.
         """
-        source = self._source(visitor, values)
         data = {name: values[component] for name, component in self.fields.items()}
         data |= {name: None for name, auto in AUTOMATIC.items() if data[name] == auto}
-        data["start_from"] = str(self.frame.manager.folder(source.id).path) if source else ""
+        wanted = data["start_from"]
+        if wanted not in shipped_names("gan"):
+            source = self._source(visitor, values)
+            data["start_from"] = str(self.frame.manager.folder(source.id).path) if source else ""
         try:
-            return GanConfig.from_json(data)
+            config = GanConfig.from_json(data)
+            if wanted == FITTING:
+                return dataclasses.replace(config, start_from=default_start(config))
+            return config
         except UserError as problem:  # called as this form calls it, not as the other one does
             named = dict(problem.what.values)
             if "field" in named:
@@ -236,6 +250,12 @@ def teacher_choices(language: str) -> list[tuple[str, str]]:
     """The pretrained backbones that a discriminator can look through, or none of them."""
     none = (t("gan.no_teacher", language), "")
     return [none, *((backbone_label(name, language), name) for name in teachers())]
+
+
+def start_choices(language: str) -> list[tuple[str, str]]:
+    """What everybody's generator can begin with."""
+    usual = [(t("gan.from_fitting", language), FITTING), (t("gan.from_scratch", language), SCRATCH)]
+    return usual + [(shipped_label(name, language), name) for name in shipped_names("gan")]
 
 
 def width_choices(language: str) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from models.weights import SHIPPED, is_shipped, shipped_names
 from training.recipe import Recipe
 from training.record import RunFolder
 from training.sample import Sampler
@@ -39,8 +40,18 @@ class Now:
 
     @property
     def run(self) -> str:
-        """The run's id."""
+        """The run's id, or the name of a generator that the project comes with."""
         return self.folder.path.name
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it comes with the project."""
+        return is_shipped(self.folder.path)
+
+    @property
+    def name(self) -> str:
+        """What the generator is called."""
+        return self.run if self.shipped else self.folder.about().name
 
 
 Refresh = Callable[[Visitor, Values, Now], Updates]
@@ -57,6 +68,7 @@ class Desk:
         """
         self.frame, self.message = frame, message
         self.passes = Passes(frame.home)
+        self.shipped = shipped_names("gan")
         self.here, self.kept = frame.picture, frame.tray
         self.story = gr.State({})
         self.picker: gr.Dropdown
@@ -87,8 +99,19 @@ class Desk:
         return is_gan(run) and self.frame.manager.folder(run.id).has_weights()
 
     def may_steer(self, visitor: Visitor, run: str) -> bool:
-        """Whether this run's generator is there, and the visitor's or shared with them."""
-        return any(run == each.id for part in self.runs(visitor) for each in part)
+        """Whether this generator is there, and the visitor's, shared with them or everybody's."""
+        return run in self.shipped or any(
+            run == each.id for part in self.runs(visitor) for each in part
+        )
+
+    def let_in(self, run: str, token: object) -> RunFolder | None:
+        """The folder of a generator that everybody may steer, or whoever has this pass."""
+        if run in self.shipped:
+            return RunFolder(SHIPPED / run)
+        manager = self.frame.manager
+        return (
+            manager.folder(run) if self.passes.allows(run, token) and manager.knows(run) else None
+        )
 
     def require(self, visitor: Visitor, run: object) -> tuple[RunFolder, bool]:
         """The run's folder, and whether it is the visitor's.
@@ -97,15 +120,16 @@ class Desk:
             UserError: it is neither theirs nor were they let in.
         """
         manager = self.frame.manager
-        if is_id(run) and manager.knows(str(run)):
-            if is_id(visitor.owner) and manager.owns(visitor.owner, str(run)):
-                return manager.folder(str(run)), True
-            if self.passes.allows(str(run), claims(visitor).get(run)):
-                return manager.folder(str(run)), False
+        if is_id(run) and is_id(visitor.owner) and manager.owns(visitor.owner, str(run)):
+            return manager.folder(str(run)), True
+        if isinstance(run, str) and (folder := self.let_in(run, claims(visitor).get(run))):
+            return folder, False
         raise UserError("page.no_such_run")
 
     def token(self, visitor: Visitor, now: Now) -> str:
         """A pass to the run that is shown: a fresh one of one's own, or the one that came."""
+        if now.shipped:
+            return ""
         return self.passes.make(now.run) if now.mine else str(claims(visitor)[now.run])
 
     # ---- where one is, and how to go elsewhere

@@ -97,7 +97,8 @@ class MinePanel:
 
     def show_note(self, visitor: Visitor, now: Now) -> Updates:
         """What the training pictures are for, or why they are not shown."""
-        key = "latent.real_note" if now.mine else "latent.real_not_yours"
+        key = "latent.real_shipped" if now.shipped else "latent.real_not_yours"
+        key = "latent.real_note" if now.mine else key
         return {self.real_note: _note(key, visitor.language)}
 
     # ---- projection

@@ -129,9 +129,10 @@ class Stage:
         try:
             stage = json.loads(data["stage"])
             run, first = str(stage["run"]), int(stage["first"])
-            if not (self.desk.passes.allows(run, stage["token"]) and self.frame.manager.knows(run)):
+            folder = self.desk.let_in(run, stage["token"])
+            if folder is None:
                 return {}
-            sampler = load_sampler(self.frame.manager.folder(run).path)
+            sampler = load_sampler(folder.path)
             within = self.desk.controls.within
             moves = {str(name): within(str(name), value) for name, value in data["moves"].items()}
             recipe = move(Recipe.from_text(stage["recipe"]), moves, sampler, first)

@@ -21,7 +21,7 @@ from ui.latent_stage import Stage
 from ui.latent_tray import TrayPanel
 from ui.links import Link
 from ui.session import choose_run, run_labels
-from ui.text import problem_html
+from ui.text import problem_html, shipped_label
 
 PANELS = ("near", "map", "tray", "mine", "real")
 Seen = Mapping[str, Hashable]
@@ -173,7 +173,7 @@ class LatentTab:
         here: Updates = {self.frame.steps: gr.Tabs(selected="latent")}
         try:
             link = Link.from_text(text)
-            shared = {**claims(visitor), link.run: link.token}
+            shared = {**claims(visitor), **({link.run: link.token} if link.token else {})}
             guest = replace(visitor, run=link.run, shared=shared)
             if not self.desk.may_steer(guest, link.run):
                 raise UserError("latent.no_link")
@@ -191,42 +191,44 @@ class LatentTab:
     def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
         """What has changed since ``seen``, and what has then been seen."""
         mine, others = self.desk.runs(visitor)
-        run = choose_run(visitor.run, [*mine, *others])
-        version = _written(self, run)
-        key = (visitor.language, tuple(each.id for each in (*mine, *others)), run and run.id)
+        run: Snapshot | None = None
+        if visitor.run not in self.desk.shipped:
+            run = choose_run(visitor.run, [*mine, *others])
+        chosen = run.id if run else self._shipped(visitor.run)
+        key = (visitor.language, tuple(each.id for each in (*mine, *others)), chosen)
+        version = self._written(run)
         if seen.get("latent") == (key, version):
             return {}, seen
         before = seen.get("latent")
         updates = self.stage.learning(run, visitor.language)
         if not isinstance(before, tuple) or before[0] != key:
-            updates |= self._show(run, mine, others, visitor)
+            updates |= self._show(chosen, mine, others, visitor.language)
         return updates, {**seen, "latent": (key, version)}
 
+    def _shipped(self, wanted: object) -> str | None:
+        """The generator of the project's own that is wanted, else the first there is."""
+        names = self.desk.shipped
+        return str(wanted) if wanted in names else next(iter(names), None)
+
+    def _written(self, run: Snapshot | None) -> float:
+        """When the newest weights of a run were written; 0 for those that nobody trains."""
+        newest = newest_weights(self.frame.manager.folder(run.id).path) if run else None
+        return newest.stat().st_mtime if newest else 0.0
+
     def _show(
-        self,
-        run: Snapshot | None,
-        mine: list[Snapshot],
-        others: list[Snapshot],
-        visitor: Visitor,
+        self, chosen: str | None, mine: list[Snapshot], others: list[Snapshot], language: str
     ) -> Updates:
-        language = visitor.language
         hint = t("latent.empty", language), t("latent.empty_hint", language)
-        updates = self.opening.show(run is not None, *hint)
-        if run is None:
+        updates = self.opening.show(chosen is not None, *hint)
+        if chosen is None:
             return updates
         labels = run_labels([*mine, *others])
-        choices = [(labels[each.id], each.id) for each in mine] + [
+        choices = [(labels[each.id], each.id) for each in mine]
+        choices += [
             (t("latent.shared", language, name=labels[each.id]), each.id) for each in others
         ]
-        return {**updates, self.picker: gr.Dropdown(choices=choices, value=run.id)}
-
-
-def _written(tab: LatentTab, run: Snapshot | None) -> float:
-    """When the newest weights were written."""
-    if run is None:
-        return 0.0
-    newest = newest_weights(tab.frame.manager.folder(run.id).path)
-    return newest.stat().st_mtime if newest else 0.0
+        choices += [(shipped_label(name, language), name) for name in self.desk.shipped]
+        return {**updates, self.picker: gr.Dropdown(choices=choices, value=chosen)}
 
 
 def _panel_choices(language: str) -> list[tuple[str, str]]:

@@ -288,7 +288,7 @@ class TrayPanel:
             path,
             {
                 "run": now.run,
-                "name": now.folder.about().name,
+                "name": now.name,
                 "resolution": now.sampler.resolution,
                 "space": "w" if now.sampler.space.parts else "z",
                 "point": point.tolist(),

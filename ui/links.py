@@ -1,7 +1,8 @@
 """Links that bring back a picture, in any browser, for a while. Pure.
 
 A link carries a run, a pass and a recipe. The pass lets whoever has it steer that run's generator
-until it expires; it shows no training pictures, and changes nothing.
+until it expires; it shows no training pictures, and changes nothing. The generators that come with
+the project need none.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from training.text import UserError
 PARAMETER = "picture"
 VALID_DAYS = 30
 TOKEN = r"[0-9a-f]{8,12}-[0-9a-f]{32}"  # seconds since 1970, and the signature
-FORM = re.compile(rf"([0-9a-f]{{32}})\.({TOKEN})\.([A-Za-z0-9_-]+)")
+FORM = re.compile(rf"([0-9a-f]{{32}}|[a-z][a-z0-9-]{{0,30}})\.({TOKEN}|)\.([A-Za-z0-9_-]+)")
 
 
 @dataclass(frozen=True)

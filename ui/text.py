@@ -119,6 +119,11 @@ def duration(seconds: float, language: str) -> str:
     return t("page.hours", language, count=f"{whole / 3600:.1f}")
 
 
+def shipped_label(name: str, language: str) -> str:
+    """What a model that the project comes with is called."""
+    return t(f"model.{name.replace('-', '_')}", language)
+
+
 def percent(share: float) -> str:
     """``0.927`` as ``93 %``, never broken over two lines."""
     return f"{share * 100:.0f}\N{NO-BREAK SPACE}%"

@@ -402,7 +402,7 @@ def test_transfer_starts_with_the_weights_of_another_run(make_set: MakeSet, tmp_
     source = make_set({"red": 30, "green": 30})
     model = finished(run(TINY, source)).model
     save(tmp_path / "run" / "model", model)
-    start = load_start(tmp_path / "run")
+    start = load_start(str(tmp_path / "run"))
     config = dataclasses.replace(TINY, start_from=str(tmp_path / "run"), width=None, freeze_d=2)
     target = make_set({"blue": 60})  # one class
     events = run(config, target, start=start)
@@ -425,7 +425,7 @@ def test_what_can_not_be_carried_over_is_listed_and_never_frozen(
     larger = dataclasses.replace(
         TINY, start_from=str(tmp_path / "run"), resolution=64, freeze_d=2, images=16
     )
-    events = run(larger, images, start=load_start(tmp_path / "run"))
+    events = run(larger, images, start=load_start(str(tmp_path / "run")))
     said = {e.message.key: e.message.text() for e in events if isinstance(e, Notice)}
     assert "to_rgb" in said["notice.gan_carried_not"]
     assert "Only 0 of the 2" in said["notice.gan_freeze_less"]  # the pixels' stage is a new one
@@ -451,12 +451,14 @@ def test_all_is_carried_over_between_equal_networks(make_set: MakeSet, tmp_path:
     images = make_set({"red": 60})
     save(tmp_path / "run" / "model", finished(run(TINY, images)).model)
     config = dataclasses.replace(TINY, start_from=str(tmp_path / "run"))
-    assert "notice.gan_carried" in notices(run(config, images, start=load_start(tmp_path / "run")))
+    assert "notice.gan_carried" in notices(
+        run(config, images, start=load_start(str(tmp_path / "run")))
+    )
 
 
 def test_a_start_without_a_generator_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no generator"):
-        load_start(tmp_path)
+        load_start(str(tmp_path))
 
 
 def test_samples_depend_on_their_seed_alone(make_set: MakeSet, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from training.runs import RunManager
 from training.text import LANGUAGES, UserError, t
 from ui import gan_view as view
 from ui.frame import Visitor
-from ui.gan_form import GanForm
+from ui.gan_form import FITTING, GanForm, start_choices
 from ui.page import LIVE, Page
 from ui.session import DataSet
 from ui.watch_view import runs_html
@@ -191,13 +191,14 @@ def test_only_ones_own_generators_can_be_started_from(page: Page) -> None:
 def test_a_source_that_is_deleted_is_no_longer_chosen(page: Page) -> None:
     tab, start = page.tabs["train"], form_of(page).fields["start_from"]
     updates, seen = tab.live(visitor(page), {})
-    assert len(updates[start].choices) == 2
+    everybodys = start_choices("en")
+    assert [value for _, value in updates[start].choices[len(everybodys) :]] == [run_of(page)]
     assert "value" not in updates[start].constructor_args
     who = visitor(page)
     page.frame.manager.delete(run_of(page))
     updates, seen = tab.live(who, seen)
-    assert updates[start].choices == [(t("gan.from_scratch"), "")]
-    assert updates[start].value == ""
+    assert updates[start].choices == everybodys
+    assert updates[start].value == FITTING
     assert tab.live(who, seen) == ({}, seen)
 
 
