@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.frozen import frozen_backbone
+from models.weights import ShippedCard, WeightsUnavailable
 from training.home import Home
 from training.imageset import GIVEN_SPLITS, ImageSet, ImageSetWriter
+from training.perceptual import _pretrained
 from training.runs import RunManager
 
 PictureBytes = Callable[..., bytes]
@@ -125,3 +128,31 @@ def manager(tmp_path: Path) -> Iterator[RunManager]:
     manager = RunManager(Home(tmp_path / "home"), devices=("cpu",))
     yield manager
     manager.close()
+
+
+@pytest.fixture
+def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No pretrained weights: neither the project's own nor any in the cache or in memory."""
+    monkeypatch.setattr(ShippedCard, "is_here", lambda card: False)
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    yield from _forgotten()
+
+
+@pytest.fixture
+def damaged_weights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The project's own weights can't be read."""
+
+    def refuse(card: ShippedCard) -> None:
+        raise WeightsUnavailable(card, OSError("bad sector"))
+
+    monkeypatch.setattr(ShippedCard, "load", refuse)
+    yield from _forgotten()
+
+
+def _forgotten() -> Iterator[None]:
+    """What networks are kept in memory is forgotten before and after."""
+    for kept in (frozen_backbone, _pretrained):
+        kept.cache_clear()
+    yield
+    for kept in (frozen_backbone, _pretrained):
+        kept.cache_clear()

@@ -165,8 +165,8 @@ def check_fields(config: type, data: Mapping[str, Any]) -> None:
 def default_config(backbone: str | None = None, method: str | None = None) -> ClassifierConfig:
     """The settings to begin with, given what the person has chosen already and what is here.
 
-    Without a choice: the first pretrained backbone whose weights are on this machine, with the
-    ``quick`` method; without any such, the project's own network from scratch.
+    Without a choice: the best pretrained backbone whose weights are on this machine, with the
+    ``quick`` method; the project comes with one, and without any, its smallest from scratch.
     """
     here = [name for name, entry in BACKBONES.items() if entry.card and entry.card.is_here()]
     here.sort(key=_PREFERRED.index)
@@ -189,6 +189,7 @@ _PREFERRED = (
     "mobilenet_v3_small",
     "resnet50",
     "convnext_tiny",
+    "seedling-s",
     "squeezenet1_1",
 )
 

@@ -60,10 +60,7 @@ class PerceptualSpace:
 
 
 def choose_perceptual_space() -> PerceptualSpace:
-    """That of a pretrained network where its weights are here, else of a random one.
-
-    Nothing is ever downloaded for this.
-    """
+    """That of the network that the project comes with; of a random one without its weights."""
     card = BACKBONES[BACKBONE].card
     if card is not None and card.is_here():
         try:

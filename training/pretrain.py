@@ -23,6 +23,8 @@ from training.evaluate import conclude_classifier
 from training.events import Event, Finished
 from training.gan_config import GanConfig
 from training.record import RunFolder, load_model, write_json
+from training.steering import FILE as DIRECTIONS
+from training.steering import keep_directions
 from training.text import UserError
 
 FILES = 200_000  # that a data set for pretraining may have; a person's upload has far fewer
@@ -65,6 +67,32 @@ RECIPES: Mapping[str, PretrainRecipe] = {
         limits="Learned from 200 everyday classes at 64 px: fine print, faces, medical and aerial "
         "pictures were not among them, and its classes carry the biases of photos from the web.",
     ),
+    "garments-32": PretrainRecipe(
+        config=GanConfig(resolution=32, width=32, minutes=100.0, ema_half_life=50_000),
+        data="Fashion-MNIST, 28x28 in grey, 10 classes",
+        licence="MIT",
+        use="Sliding through pictures of garments without any training, and a start for generators "
+        "of 32 px.",
+        limits="It knows ten kinds of garments as grey drawings on black, and nothing else.",
+    ),
+    "clothes-64": PretrainRecipe(
+        config=GanConfig(resolution=64, width=32, minutes=120.0, mirror=True, ema_half_life=50_000),
+        data="Clothing dataset (full, high resolution), 3,781 photos in 10 classes",
+        licence="CC0 1.0",
+        use="Sliding through pictures in colour, and a start for generators of 64 px.",
+        limits="Few photos, taken at home by volunteers: shapes and colours of clothes on plain "
+        "ground; no people, and no detail.",
+    ),
+    "emoji-64": PretrainRecipe(
+        config=GanConfig(
+            resolution=64, width=32, minutes=120.0, conditional=False, ema_half_life=50_000
+        ),
+        data="Noto Emoji, 3,583 pictures on white",
+        licence="Apache-2.0",
+        use="Sliding through drawn pictures in colour, and a start for generators of 64 px.",
+        limits="Shapes and colours in the manner of one font; faces come out best, letters and "
+        "flags not at all.",
+    ),
 }
 
 
@@ -92,7 +120,11 @@ def ship(folder: RunFolder, name: str, out: Path, fabric: Fabric, origin: str) -
         "name": name,
         "kind": about["kind"],
         "architecture": about["backbone"] if "backbone" in about else about["shape"],
-        "parameters": result["parameters"],
+        "parameters": sum(
+            weight.numel()
+            for name, weight in rounded.items()
+            if weight.is_floating_point() and "running_" not in name
+        ),
         "data": {
             "name": recipe.data,
             "licence": recipe.licence,
@@ -113,6 +145,9 @@ def ship(folder: RunFolder, name: str, out: Path, fabric: Fabric, origin: str) -
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     write_json(out / CARD, card)
+    (out / DIRECTIONS).unlink(missing_ok=True)  # names of other weights' directions
+    if about["kind"] == GanConfig.kind:
+        keep_directions(out)
     return card
 
 

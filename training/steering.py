@@ -15,7 +15,7 @@ import torch
 from models.directions import Directions, find_directions
 from models.gans.layers import Generator
 from models.gans.registry import GanShape
-from models.weights import WEIGHTS, is_shipped
+from models.weights import WEIGHTS, is_shipped, read_card
 from training import checkpoint as checkpoints
 from training.checkpoint import Checkpoint, CheckpointDamaged, checksums
 from training.config import check_number
@@ -109,10 +109,13 @@ def _written(folder: Path) -> int:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What ``directions.json`` holds. ``weights`` is the digest of those they were found in."""
+    """What ``directions.json`` holds. ``weights`` is the digest of those they were found in.
+
+    The names are what a person wrote, or, of shipped models, by language.
+    """
 
     weights: str
-    names: Mapping[int, str]
+    names: Mapping[int, str | Mapping[str, str]]
     directions: Directions
 
     @classmethod
@@ -120,7 +123,9 @@ class _Kept:
         vectors, shares = torch.tensor(data["vectors"]), torch.tensor(data["shares"])
         if vectors.ndim != 2 or shares.shape != vectors.shape[:1] or not len(shares):
             raise ValueError(f"shapes {tuple(vectors.shape)} and {tuple(shares.shape)}")
-        names = {int(index): str(name) for index, name in data["names"].items()}
+        names = {int(index): name for index, name in data["names"].items()}
+        if not all(isinstance(name, (str, dict)) for name in names.values()):
+            raise ValueError("names that are none")
         return cls(str(data["weights"]), names, Directions(vectors, shares))
 
     def to_json(self) -> dict[str, Any]:
@@ -151,10 +156,20 @@ def kept_directions(weights: Path, generator: Generator) -> Directions:
     return found
 
 
-def direction_names(folder: Path) -> Mapping[int, str]:
-    """What the run's directions are called, those that have a name."""
+def keep_directions(folder: Path) -> None:
+    """Write down the directions of the shipped model in ``folder``, for somebody to name them."""
+    _load.cache_clear()  # the weights may have been written a moment ago
+    found, card = load_sampler(folder).directions, read_card(folder)
+    write_json(folder / FILE, _Kept(card["sha256"], {}, found).to_json())
+
+
+def direction_names(folder: Path, language: str = "en") -> Mapping[int, str]:
+    """What the directions of a run or a shipped model are called, those that have a name."""
     kept = _read(folder / FILE)
-    return kept.names if kept else {}
+    return {
+        index: name if isinstance(name, str) else name.get(language, "")
+        for index, name in (kept.names if kept else {}).items()
+    }
 
 
 def name_direction(folder: Path, index: int, name: str) -> None:

@@ -56,7 +56,7 @@ class Names:
 
     def fit(self, now: Now, language: str) -> Updates:
         """Show what this model has, and call it what it is called."""
-        names = direction_names(now.folder.path)
+        names = direction_names(now.folder.path, language)
         choices = _name_choices(now.sampler, names, language)
         return {
             **self.desk.controls.fit(now.sampler, names, language),
@@ -69,7 +69,7 @@ class Names:
         if not now.mine:
             raise UserError("page.no_such_run")
         name_direction(now.folder.path, int(values[self.named] or 0), str(values[self.name] or ""))
-        names = direction_names(now.folder.path)
+        names = direction_names(now.folder.path, visitor.language)
         choices = _name_choices(now.sampler, names, visitor.language)
         return {
             **{

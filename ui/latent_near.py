@@ -146,7 +146,7 @@ class NearPanel:
         scale = max(1, -(-PAD_SIDE // (PAD_COLUMNS * now.sampler.resolution)))
         sheet = picture_grid(pictures, PAD_COLUMNS, gap=0, scale=scale)
         at = (now.recipe.steps.get(across, 0.0), now.recipe.steps.get(up, 0.0))
-        names = direction_names(now.folder.path)
+        names = direction_names(now.folder.path, visitor.language)
         said = [direction_label(axis, names, visitor.language) for axis in (across, up)]
         label = t("latent.pad", visitor.language, across=said[0], up=said[1])
         return pad_html(sheet, (across, up), at, label)

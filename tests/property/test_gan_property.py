@@ -85,10 +85,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    hub = tmp_path_factory.mktemp("hub")
+def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("torch.hub.get_dir", lambda: str(hub))
         patch.setattr("training.gan_view.LOOK_SAMPLES", 8)
         patch.setattr("training.conclude_gan.JUDGED", 8)
         yield

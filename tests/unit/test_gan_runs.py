@@ -27,8 +27,7 @@ LONG = dataclasses.replace(SHORT, images=40_000)
 
 
 @pytest.fixture(autouse=True)
-def quick_looks_and_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "no-hub"))
+def quick_looks_and_saves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.gan_view.LOOK_SAMPLES", 16)
     monkeypatch.setattr("training.gan_view.GRID_SOONEST", 0.2)
     monkeypatch.setattr("training.gan_view.SAVE_SECONDS", 0.1)

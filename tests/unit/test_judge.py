@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import torch
-import torchvision
 from torch import Tensor
 
-from models.frozen import frozen_backbone
 from training.feature_space import FeatureSpace, choose_feature_space
 from training.fidelity import frechet_distance, kernel_distance
 from training.judge import Judge, Meters, Suspect, collapse_sign, is_copying
@@ -50,24 +47,6 @@ def looked(judge: Judge, samples: Tensor, labels: Tensor | None = None, **about:
     return finish(judge.look(samples, labels, **about))[1]
 
 
-@pytest.fixture
-def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty cache of weights, in the folder and in memory."""
-    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
-    frozen_backbone.cache_clear()
-    yield tmp_path
-    frozen_backbone.cache_clear()
-
-
-@pytest.fixture
-def weights_here(no_weights: Path) -> Path:
-    """The file that ImageNet weights would be in, with random ones."""
-    file = no_weights / "checkpoints" / "mobilenet_v2-b0353104.pth"
-    file.parent.mkdir()
-    torch.save(torchvision.models.mobilenet_v2(weights=None).state_dict(), file)
-    return file
-
-
 @pytest.mark.usefixtures("no_weights")
 def test_without_weights_the_features_are_random_and_always_the_same() -> None:
     first, second = choose_feature_space(CPU), choose_feature_space(CPU)
@@ -81,24 +60,23 @@ def test_without_weights_the_features_are_random_and_always_the_same() -> None:
     assert frechet_distance(a, b) > 3 * frechet_distance(a[:150], a[150:])
 
 
-@pytest.mark.usefixtures("weights_here")
-def test_weights_that_are_here_are_used() -> None:
+def test_the_projects_own_weights_are_used() -> None:
     space = choose_feature_space(CPU)
-    assert space.name == "mobilenet_v2-96"
-    assert space(pictures(3, 0)).shape == (3, 1280)
+    assert space.name == "seedling-s-64"
+    assert space(pictures(3, 0)).shape == (3, 256)
 
 
-def test_damaged_weights_are_done_without(weights_here: Path) -> None:
-    weights_here.write_bytes(b"no weights")
+def test_damaged_weights_are_done_without(damaged_weights: None) -> None:
     assert choose_feature_space(CPU).name == "random-64"
 
 
-@pytest.mark.parametrize("weights", ["no_weights", "weights_here"])
+@pytest.mark.parametrize("weights", ["no_weights", ""])
 def test_choosing_a_space_draws_no_random_numbers(
     weights: str, request: pytest.FixtureRequest
 ) -> None:
     """Else a run would go another way when it is the first of the process."""
-    request.getfixturevalue(weights)
+    if weights:
+        request.getfixturevalue(weights)
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)

@@ -23,11 +23,6 @@ from training.text import UserError
 MakeRun = Callable[[ImageSet], Path]
 
 
-@pytest.fixture(autouse=True)
-def random_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
-
-
 @pytest.fixture
 def images(make_set: MakeSet) -> ImageSet:
     return make_set({"red": 40, "green": 40})

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-import torchvision
 from PIL import Image
 from torch import Tensor
 
@@ -28,15 +26,6 @@ from training.sample import Sampler
 from training.text import UserError
 
 OWN = 123_456  # the seed of the picture that is to be found again
-
-
-@pytest.fixture(autouse=True)
-def random_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty cache of weights, in the folder and in memory."""
-    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
-    _pretrained.cache_clear()
-    yield
-    _pretrained.cache_clear()
 
 
 def sampler(family: str, classes: int = 0) -> Sampler:
@@ -128,9 +117,12 @@ def test_pictures_are_cut_and_scaled() -> None:
     assert square.flatten(1).float().mean(1).tolist() == [0, 0, 255]
 
 
-def test_distances_go_by_what_is_seen() -> None:
+@pytest.mark.parametrize("weights", ["no_weights", ""])
+def test_distances_go_by_what_is_seen(weights: str, request: pytest.FixtureRequest) -> None:
+    if weights:
+        request.getfixturevalue(weights)
     space = choose_perceptual_space()
-    assert space.name.startswith("random")
+    assert space.name.startswith("random" if weights else "seedling-s")
     picture, other = (square_picture(scene(seed), 64) for seed in (1, 2))
     moved = picture.roll(2, dims=2)
     darker = (picture.float() * 0.9).byte()
@@ -139,19 +131,18 @@ def test_distances_go_by_what_is_seen() -> None:
     assert 0 < apart(space, picture, darker) < apart(space, picture, other) / 3
 
 
-def test_weights_that_are_here_are_used_unless_they_are_damaged(tmp_path: Path) -> None:
-    file = tmp_path / "checkpoints" / "mobilenet_v2-b0353104.pth"
-    file.parent.mkdir()
-    torch.save(torchvision.models.mobilenet_v2(weights=None).state_dict(), file)
+def test_choosing_a_space_draws_no_random_numbers() -> None:
+    _pretrained.cache_clear()
     state = torch.random.get_rng_state()
     space = choose_perceptual_space()
-    assert space.name.startswith("mobilenet_v2")
+    assert space.name == "seedling-s-64"
     assert torch.equal(torch.random.get_rng_state(), state)
     painter = sampler("mlp")
     found = list(project(painter, painter([OWN])[0], steps=10))[-1]
     assert found.distance < found.start_distance and found.space == space.name
-    _pretrained.cache_clear()
-    file.write_bytes(b"no weights")
+
+
+def test_damaged_weights_are_done_without(damaged_weights: None) -> None:
     assert choose_perceptual_space().name.startswith("random")
 
 
@@ -185,7 +176,7 @@ def test_the_command_writes_both_beside_each_other(
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert answer["files"] == [str(out)]
     assert answer["distance"] == answer["curve"][-1] < answer["start_distance"]
-    assert 0 < answer["closeness"] < 1 and answer["space"].startswith("random")
+    assert 0 < answer["closeness"] < 1 and answer["space"] == "seedling-s-64"
     assert Recipe.from_json(answer["recipe"]).w and answer["seconds"] >= 1
     with Image.open(out) as both:
         assert both.width > 2 * both.height * 0.9
@@ -195,7 +186,7 @@ def test_the_command_writes_both_beside_each_other(
     assert "mine.png" in capsys.readouterr().err and not out.exists()
 
 
-@pytest.mark.parametrize("space", ["random-64", "mobilenet_v2-64"])
+@pytest.mark.parametrize("space", ["random-64", "seedling-s-64"])
 def test_verdicts_are_in_the_order_of_closeness(space: str) -> None:
     base = Progress(1.0, 0.0, 0.5, 1.0, Recipe(), space)
     said = [replace(base, distance=number / 100).verdict for number in range(130)]
