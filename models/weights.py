@@ -131,15 +131,20 @@ def is_shipped(folder: Path) -> bool:
     return (folder / CARD).is_file()
 
 
-def shipped_names(kind: str, root: Path = SHIPPED) -> tuple[str, ...]:
-    """The models that the project comes with: of a ``kind``, "classifier" or "gan"."""
-    folders = sorted(path.parent for path in root.glob(f"*/{CARD}"))
-    return tuple(folder.name for folder in folders if read_card(folder)["kind"] == kind)
+def shipped_folder(name: str) -> Path:
+    """Where the model of this name is, or would be."""
+    return SHIPPED / name
 
 
-def shipped_card(name: str, root: Path = SHIPPED) -> ShippedCard | None:
+def shipped_names(kind: str = "") -> tuple[str, ...]:
+    """The models that the project comes with: all, or those of a kind, "classifier" or "gan"."""
+    names = sorted(path.parent.name for path in SHIPPED.glob(f"*/{CARD}"))
+    return tuple(name for name in names if kind in ("", read_card(shipped_folder(name))["kind"]))
+
+
+def shipped_card(name: str) -> ShippedCard | None:
     """The card of a classifier that the project comes with, if it does."""
-    folder = root / name
+    folder = shipped_folder(name)
     if not is_shipped(folder):
         return None
     card = read_card(folder)

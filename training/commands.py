@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from models.weights import SHIPPED, is_shipped
+from models.weights import is_shipped, shipped_folder
 from training import config as configs
 from training.config import ClassifierConfig
 from training.gan_config import GAN_TEXTBOOK, GanConfig
@@ -55,7 +55,7 @@ def gan_data(options: argparse.Namespace) -> dict[str, Any]:
         config = dataclasses.replace(config, start_from=default_start(config))
     elif wanted not in (None, SCRATCH):
         folder = run_folder(Path(wanted)).path.resolve()
-        start = folder.name if folder.parent == SHIPPED else str(folder)
+        start = folder.name if folder == shipped_folder(folder.name) else str(folder)
         config = dataclasses.replace(config, start_from=start)
     return _train_new(config, lambda images: split_for_generator(images, config.seed), options)
 
@@ -68,7 +68,7 @@ def pretrain_model(options: argparse.Namespace) -> dict[str, Any]:
     given = {name: getattr(options, name) for name in ("minutes", "images")}
     given = {name: value for name, value in given.items() if value is not None}
     config = dataclasses.replace(RECIPES[options.name].config, **given)
-    out = options.out or SHIPPED / options.name
+    out = options.out or shipped_folder(options.name)
     options.out = options.run or default_home().path / "pretraining" / options.name
     folder = RunFolder(options.out)
     if not (folder.path / "run.json").is_file():
@@ -233,8 +233,9 @@ def run_folder(path: Path) -> RunFolder:
     """
     if is_shipped(path):
         return RunFolder(path)
-    if not path.exists() and is_shipped(SHIPPED / path.name):
-        return RunFolder(SHIPPED / path.name)
+    shipped = shipped_folder(path.name)
+    if not path.exists() and is_shipped(shipped):
+        return RunFolder(shipped)
     if not (path / "run.json").is_file():
         raise UserError("run.missing", path=path)
     return RunFolder(path)

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.weights import CARD, SHIPPED, WEIGHTS, read_card
+from models.weights import CARD, WEIGHTS, read_card, shipped_folder, shipped_names
 from training.checkpoint import Checkpoint, pack
 from training.conclude_gan import conclude_gan
 from training.config import ClassifierConfig
@@ -193,14 +193,14 @@ def code_version() -> str:
     return done.stdout.strip()
 
 
-def read_cards(root: Path = SHIPPED) -> list[Mapping[str, Any]]:
+def read_cards() -> list[Mapping[str, Any]]:
     """The cards of all shipped models, in the order of their names."""
-    return [read_card(path.parent) for path in sorted(root.glob(f"*/{CARD}"))]
+    return [read_card(shipped_folder(name)) for name in shipped_names()]
 
 
-def models_table(root: Path = SHIPPED) -> str:
-    """The text of MODELS.md: a table, and a paragraph for each card in ``root``."""
-    cards = read_cards(root)
+def models_table() -> str:
+    """The text of MODELS.md: a table, and a paragraph for each card."""
+    cards = read_cards()
     lines = [
         "# Models that come with Seedling",
         "",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.gans.registry import GanShape
-from models.weights import SHIPPED, is_shipped, read_card, shipped_names
+from models.weights import is_shipped, read_card, shipped_folder, shipped_names
 from training import checkpoint as checkpoints
 from training.checkpoint import Checkpoint
 from training.gan_config import GanConfig
@@ -22,7 +22,7 @@ SCRATCH = "scratch"  # what a person writes to begin with random networks
 def default_start(config: GanConfig) -> str:
     """The name of a shipped model that is built as ``config`` says; empty where there is none."""
     for name in shipped_names("gan"):
-        shape = GanShape.from_json(read_card(SHIPPED / name)["model"]["shape"])
+        shape = GanShape.from_json(read_card(shipped_folder(name))["model"]["shape"])
         alike = (shape.architecture, shape.resolution) == (config.architecture, config.resolution)
         if alike and config.width in (None, shape.width):
             return name
@@ -39,7 +39,9 @@ def load_start(start_from: str) -> Checkpoint:
     Raises:
         UserError: there is no GAN there, or it can't be read.
     """
-    folder = SHIPPED / start_from if start_from in shipped_names("gan") else Path(start_from)
+    folder = Path(start_from)
+    if start_from in shipped_names("gan"):
+        folder = shipped_folder(start_from)
     if is_shipped(folder):
         shipped = load_model(folder)
         if "shape" in shipped.state:

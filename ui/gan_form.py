@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from models.gans.registry import ARCHITECTURES, WIDTHS, list_architectures
-from models.weights import SHIPPED, read_card, shipped_names
+from models.weights import read_card, shipped_folder, shipped_names
 from training.gan_config import (
     AUGMENTATIONS,
     GAN_TEXTBOOK,
@@ -156,7 +156,7 @@ class GanForm(Form):
         wanted = values[self.fields["start_from"]]
         built: Mapping[str, Any]
         if wanted in shipped_names("gan"):
-            built = read_card(SHIPPED / wanted)["model"]["shape"]
+            built = read_card(shipped_folder(wanted))["model"]["shape"]
         elif (source := self._source(visitor, values)) is not None:
             built = source.about.config
         else:

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from models.weights import SHIPPED, is_shipped, shipped_names
+from models.weights import is_shipped, shipped_folder, shipped_names
 from training.recipe import Recipe
 from training.record import RunFolder
 from training.sample import Sampler
@@ -107,7 +107,7 @@ class Desk:
     def let_in(self, run: str, token: object) -> RunFolder | None:
         """The folder of a generator that everybody may steer, or whoever has this pass."""
         if run in self.shipped:
-            return RunFolder(SHIPPED / run)
+            return RunFolder(shipped_folder(run))
         manager = self.frame.manager
         return (
             manager.folder(run) if self.passes.allows(run, token) and manager.knows(run) else None

@@ -26,6 +26,7 @@ def step(page: Page, number: int) -> None:
 def start(page: Page, minutes: str, name: str) -> None:
     """Train from scratch with the form of step 2."""
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+    page.get_by_role("radio", name=re.compile("^From scratch")).check()
     page.get_by_label("Minutes", exact=True).fill(minutes)
     page.get_by_role("button", name="More settings").click()
     page.get_by_label("Name of this training").fill(name)
@@ -107,6 +108,25 @@ def test_from_a_zip_to_a_model(
     broken.write_bytes(b"no picture")
     panel.locator("input[type=file]").set_input_files(broken)
     expect(panel.get_by_role("alert")).to_contain_text("broken.png")
+
+
+def test_a_pretrained_network_is_there_from_the_first_minute(
+    open_page: OpenPage, shapes_zip: Path
+) -> None:
+    """Nothing is downloaded, and nothing is chosen: the usual settings will do."""
+    page = open_page()
+    upload(page, shapes_zip)
+    page.get_by_role("button", name="Next: train").click()
+    expect(page.get_by_label("Starting point").filter(visible=True)).to_have_value(
+        re.compile("^seedling-s")
+    )
+    expect(page.get_by_text("is downloaded first")).to_be_hidden()
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_role("button", name="See the result").click(timeout=LONG)
+    right = page.get_by_text(re.compile(r"\d+ of \d+ right; on new pictures expect"))
+    expect(right).to_be_visible()
+    found = re.match(r"(\d+) of (\d+)", right.inner_text())
+    assert found is not None and int(found[1]) >= 0.8 * int(found[2])
 
 
 def test_an_example_in_chinese(open_page: OpenPage) -> None:

@@ -15,7 +15,14 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from models.registry import create_model
-from models.weights import CARD, SHIPPED, WEIGHTS, WeightsUnavailable, shipped_card
+from models.weights import (
+    CARD,
+    WEIGHTS,
+    WeightsUnavailable,
+    shipped_card,
+    shipped_folder,
+    shipped_names,
+)
 from tests.conftest import MakeFolder, PictureBytes
 from training.cli import main
 from training.events import Event, Saved
@@ -82,7 +89,9 @@ def test_a_model_is_made_stopped_gone_on_with_and_shipped(
     assert card["data"]["classes"] == classes and 0 < card["data"]["images"] <= 60
     assert card["recipe"] == RunFolder(run).config().to_json()
     assert RECIPES[name].licence == card["data"]["licence"]
-    assert f"| `{name}` |" in models_table(tmp_path)
+    (tmp_path / "out").rename(tmp_path / name)
+    monkeypatch.setattr("models.weights.SHIPPED", tmp_path)
+    assert shipped_names() == (name,) and f"| `{name}` |" in models_table()
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +128,11 @@ def test_what_is_shipped_is_what_was_measured(
     assert right > 0.9 and card["quality"]["accuracy"] > 0.9
 
 
-def test_a_classifier_begins_with_shipped_weights_and_a_head_of_its_own(made: Path) -> None:
-    card = shipped_card(made.name, made.parent)
+def test_a_classifier_begins_with_shipped_weights_and_a_head_of_its_own(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.weights.SHIPPED", made.parent)
+    card = shipped_card(made.name)
     assert card is not None and card.is_here() and card.licence == RECIPES["seedling-s"].licence
     weights = card.load()
     model = create_model("seedling-s", 7)
@@ -136,7 +148,7 @@ def test_a_classifier_begins_with_shipped_weights_and_a_head_of_its_own(made: Pa
             card.load()
     finally:
         (made / "hidden").replace(made / WEIGHTS)
-    assert shipped_card("nobody", made.parent) is None
+    assert shipped_card("nobody") is None
 
 
 # ---- what the project comes with
@@ -153,7 +165,7 @@ def test_the_table_of_models_says_what_the_cards_say() -> None:
 def test_every_card_is_of_the_file_beside_it_and_all_are_small() -> None:
     sizes = []
     for card in cards():
-        data = (SHIPPED / card["name"] / WEIGHTS).read_bytes()
+        data = (shipped_folder(card["name"]) / WEIGHTS).read_bytes()
         assert card["sha256"] == hashlib.sha256(data).hexdigest()
         assert card["bytes"] == len(data) < MOST_BYTES
         assert card["name"] in RECIPES
