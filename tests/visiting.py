@@ -29,13 +29,16 @@ from training.conclude_gan import model_checkpoint
 from training.gan_config import GanConfig
 from training.home import Home, new_id
 from training.imageset import GIVEN_SPLITS, ImageSet, ImageSetWriter
+from training.limits import Limits
 from training.record import About, RunFolder
+from training.runs import RunManager
 from ui.frame import Updates, Visitor
 from ui.latent_desk import Now
 from ui.latent_tab import LatentTab
 from ui.page import Page
 
 SIDE, LATENT = 32, 16
+EVIL = '"><img src=x onerror=alert(1)>'
 network = cache(lively_generator)
 
 
@@ -76,6 +79,36 @@ def generator_run(
     model = model_checkpoint(images, shape, generator.state_dict(), {})
     checkpoints.save(folder.path / "model", model)
     return about.id
+
+
+def named_runs(home: Home, owner: str) -> dict[str, str]:
+    """Generators by name; the last two are going to be deleted."""
+    images = tiny_set(home.path / "set", ["cats", "dogs", "emus"])
+    return {
+        "plain": generator_run(home, images, "dcgan", owner, classes=False),
+        "classes": generator_run(home, images, "dcgan", owner),
+        "style": generator_run(home, images, "stylegan2", owner),
+        **{
+            name: generator_run(home, images, "dcgan", owner, classes=False)
+            for name in ("doomed", "doomed too")
+        },
+    }
+
+
+def page_of_two(folder: Path, owner: str) -> Page:
+    """A page with a plain generator, and a style network of classes of which one looks evil."""
+    home, images = Home(folder / "home"), tiny_set(folder / "set", [EVIL, "dogs", "emus"])
+    generator_run(home, images, "dcgan", owner, classes=False)
+    generator_run(home, images, "stylegan2", owner)
+    return Page(home, RunManager(home, ("cpu",)), Limits())
+
+
+def person_at(page: Page, owner: str, family: str) -> Person:
+    """The owner before the picture of one of these generators."""
+    person = Person(page, owner)
+    (run,) = [run for run in page.frame.manager.runs(owner) if run.about.name == family]
+    person.open(run.id)
+    return person
 
 
 class Person:

@@ -12,49 +12,34 @@ from tests.visiting import (
     SIDE,
     Person,
     attributes,
-    generator_run,
+    page_of_two,
+    person_at,
     pictures_in,
     prop_in,
-    tiny_set,
 )
-from training.home import Home, new_id
-from training.limits import Limits
+from training.home import new_id
 from training.recipe import Recipe, half_exact
-from training.runs import RunManager
 from training.text import t
 from ui.latent_near import CHILDREN
 from ui.latent_view import PAD_COLUMNS
 from ui.page import Page
 
 ANNA = new_id()
-EVIL = '"><img src=x onerror=alert(1)>'
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
-    folder = tmp_path_factory.mktemp("latent")
-    home, images = Home(folder / "home"), tiny_set(folder / "set", [EVIL, "dogs", "emus"])
-    generator_run(home, images, "dcgan", ANNA, classes=False)
-    generator_run(home, images, "stylegan2", ANNA)
-    return Page(home, RunManager(home, ("cpu",)), Limits())
-
-
-def person(page: Page, family: str) -> Person:
-    """Anna before the picture of one of her generators."""
-    anna = Person(page, ANNA)
-    (run,) = [run for run in page.frame.manager.runs(ANNA) if run.about.name == family]
-    anna.open(run.id)
-    return anna
+    return page_of_two(tmp_path_factory.mktemp("latent"), ANNA)
 
 
 @pytest.fixture
 def plain(page: Page) -> Person:
-    return person(page, "dcgan")
+    return person_at(page, ANNA, "dcgan")
 
 
 @pytest.fixture
 def style(page: Page) -> Person:
-    return person(page, "stylegan2")
+    return person_at(page, ANNA, "stylegan2")
 
 
 def story(person: Person, part: str) -> int:
@@ -186,7 +171,7 @@ def vectors(person: Person) -> list[tuple[float, ...]]:
 
 @pytest.mark.parametrize("family", ["dcgan", "stylegan2"])
 def test_neighbours_stay_the_same_until_others_are_wanted(page: Page, family: str) -> None:
-    anna = person(page, family)
+    anna = person_at(page, ANNA, family)
     first = vectors(anna)
     assert len(first) == CHILDREN
     near = anna.tab.near
@@ -204,7 +189,7 @@ def test_neighbours_stay_the_same_until_others_are_wanted(page: Page, family: st
 def test_a_neighbour_that_is_pressed_is_shown_and_has_children_of_its_own(
     page: Page, family: str
 ) -> None:
-    anna = person(page, family)
+    anna = person_at(page, ANNA, family)
     if family == "stylegan2":  # as after a search
         w = half_exact(anna.now().sampler.point(Recipe(seed=99))[0, 0])
         anna.values[anna.tab.mine.best] = Recipe(w=w, classes={0: 1.0}).to_text()

@@ -14,54 +14,40 @@ import torch
 from PIL import Image
 
 from tests.visiting import (
+    EVIL,
     LATENT,
     SIDE,
     Person,
     attributes,
-    generator_run,
+    page_of_two,
+    person_at,
     pictures_in,
     prop_in,
-    tiny_set,
     value_in,
 )
-from training.home import Home, new_id
-from training.limits import Limits
+from training.home import new_id
 from training.recipe import Recipe
-from training.runs import RunManager
 from training.text import t
 from ui.latent_tray import MOST_KEPT
 from ui.latent_view import Tile, data_uri, pad_html, picture_html, tiles_html
 from ui.page import Page
 
 ANNA = new_id()
-EVIL = '"><img src=x onerror=alert(1)>'
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
-    folder = tmp_path_factory.mktemp("latent")
-    home, images = Home(folder / "home"), tiny_set(folder / "set", [EVIL, "dogs", "emus"])
-    generator_run(home, images, "dcgan", ANNA, classes=False)
-    generator_run(home, images, "stylegan2", ANNA)
-    return Page(home, RunManager(home, ("cpu",)), Limits())
-
-
-def person(page: Page, family: str) -> Person:
-    """Anna before the picture of one of her generators."""
-    anna = Person(page, ANNA)
-    (run,) = [run for run in page.frame.manager.runs(ANNA) if run.about.name == family]
-    anna.open(run.id)
-    return anna
+    return page_of_two(tmp_path_factory.mktemp("latent"), ANNA)
 
 
 @pytest.fixture
 def plain(page: Page) -> Person:
-    return person(page, "dcgan")
+    return person_at(page, ANNA, "dcgan")
 
 
 @pytest.fixture
 def style(page: Page) -> Person:
-    return person(page, "stylegan2")
+    return person_at(page, ANNA, "stylegan2")
 
 
 def problem(person: Person) -> str:

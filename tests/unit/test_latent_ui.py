@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.visiting import LATENT, Person, generator_run, pictures_in, prop_in, tiny_set
+from tests.visiting import LATENT, Person, named_runs, pictures_in, prop_in
 from training.home import Home, new_id
 from training.limits import Limits
 from training.recipe import Recipe
@@ -27,17 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="module")
 def runs(home: Home) -> dict[str, str]:
-    """Anna's generators by name; one of them is going to be deleted."""
-    images = tiny_set(home.path / "set", ["cats", "dogs", "emus"])
-    return {
-        "plain": generator_run(home, images, "dcgan", ANNA, classes=False),
-        "classes": generator_run(home, images, "dcgan", ANNA),
-        "style": generator_run(home, images, "stylegan2", ANNA),
-        **{
-            name: generator_run(home, images, "dcgan", ANNA, classes=False)
-            for name in ("doomed", "doomed too")
-        },
-    }
+    return named_runs(home, ANNA)
 
 
 @pytest.fixture(scope="module")
