@@ -25,7 +25,7 @@ from training.record import RESUMABLE, About, Config, RunFolder
 from training.report import Report
 from training.splits import check_trainable, split_for_generator
 from training.text import Message, UserError
-from training.transfer import SCRATCH, default_start
+from training.transfer import SCRATCH, choose_teacher, default_start
 
 AnyConfig = TypeVar("AnyConfig", ClassifierConfig, GanConfig)
 
@@ -57,6 +57,7 @@ def gan_data(options: argparse.Namespace) -> dict[str, Any]:
         folder = run_folder(Path(wanted)).path.resolve()
         start = folder.name if folder == shipped_folder(folder.name) else str(folder)
         config = dataclasses.replace(config, start_from=start)
+    config = choose_teacher(config)
     return _train_new(config, lambda images: split_for_generator(images, config.seed), options)
 
 

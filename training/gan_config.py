@@ -69,8 +69,9 @@ class GanConfig:
             random start.
         freeze_d: how many of the discriminator's lowest stages to keep as they came
             (FreezeD, arXiv 2002.10964).
-        teacher: a pretrained backbone whose features the discriminator looks at instead of
-            pixels (projected GAN, arXiv 2111.01007); empty is off.
+        teacher: a pretrained backbone whose features the discriminator looks at beside the
+            pixels (projected GAN, arXiv 2111.01007); empty is off, and ``None`` leaves the choice
+            to ``training.transfer.choose_teacher``.
         seed: of the weights, the order, the latents and the augmentation.
     """
 
@@ -96,7 +97,7 @@ class GanConfig:
     ema_half_life: int = 20_000
     start_from: str = ""
     freeze_d: int = 0
-    teacher: str = ""
+    teacher: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -113,9 +114,10 @@ class GanConfig:
             ("augment", AUGMENTATIONS),
             ("conditional", (True, False)),
             ("mirror", (True, False)),
-            ("teacher", ("", *teachers())),
         ):
             check_choice(field, getattr(self, field), allowed)
+        if self.teacher is not None:
+            check_choice("teacher", self.teacher, ("", *teachers()))
         sides = ARCHITECTURES[self.architecture].resolutions
         check_choice("resolution", self.resolution, sides)
         for field, (low, high) in BOUNDS.items():
@@ -192,4 +194,5 @@ GAN_TEXTBOOK = GanConfig(
     lr=3e-4,
     schedule="constant",
     augment="none",
+    teacher="",
 )

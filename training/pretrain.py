@@ -76,7 +76,14 @@ RECIPES: Mapping[str, PretrainRecipe] = {
         limits="It knows ten kinds of garments as grey drawings on black, and nothing else.",
     ),
     "clothes-64": PretrainRecipe(
-        config=GanConfig(resolution=64, width=32, minutes=120.0, mirror=True, ema_half_life=50_000),
+        config=GanConfig(
+            resolution=64,
+            width=32,
+            minutes=120.0,
+            mirror=True,
+            ema_half_life=50_000,
+            teacher="seedling-s",
+        ),
         data="Clothing dataset (full, high resolution), 3,781 photos in 10 classes",
         licence="CC0 1.0",
         use="Sliding through pictures in colour, and a start for generators of 64 px.",
@@ -85,7 +92,12 @@ RECIPES: Mapping[str, PretrainRecipe] = {
     ),
     "emoji-64": PretrainRecipe(
         config=GanConfig(
-            resolution=64, width=32, minutes=120.0, conditional=False, ema_half_life=50_000
+            resolution=64,
+            width=32,
+            minutes=100.0,
+            conditional=False,
+            ema_half_life=50_000,
+            teacher="seedling-s",
         ),
         data="Noto Emoji, 3,583 pictures on white",
         licence="Apache-2.0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from models.weights import is_shipped, read_card, shipped_folder, shipped_names
 from training import checkpoint as checkpoints
 from training.checkpoint import Checkpoint
 from training.gan_config import GanConfig
-from training.record import load_model
+from training.record import RunFolder, load_model
 from training.text import UserError
 
 SCRATCH = "scratch"  # what a person writes to begin with random networks
@@ -27,6 +28,28 @@ def default_start(config: GanConfig) -> str:
         if alike and config.width in (None, shape.width):
             return name
     return ""
+
+
+def choose_teacher(config: GanConfig) -> GanConfig:
+    """``config`` with a teacher, or none, where it leaves that open.
+
+    Who starts from a generator goes on with the teacher that it learned from, so that its
+    discriminator can be carried over, too.
+    """
+    if config.teacher is not None:
+        return config
+    teacher = _teacher_of(config.start_from) if config.start_from else ""
+    return dataclasses.replace(config, teacher=teacher)
+
+
+def _teacher_of(start_from: str) -> str:
+    """What the discriminator of a shipped model or a run looks through; empty for pixels alone."""
+    folder = Path(start_from)
+    if start_from in shipped_names("gan"):
+        recipe = read_card(shipped_folder(start_from))["recipe"]
+        return str(recipe["teacher"] or "")
+    config = RunFolder(folder).config()
+    return config.teacher or "" if isinstance(config, GanConfig) else ""
 
 
 def load_start(start_from: str) -> Checkpoint:

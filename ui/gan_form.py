@@ -23,7 +23,7 @@ from training.losses import OBJECTIVES
 from training.snapshot import Snapshot
 from training.splits import split_for_generator
 from training.text import UserError, t
-from training.transfer import SCRATCH, default_start
+from training.transfer import SCRATCH, choose_teacher, default_start
 from ui.form import Form, backbone_label, choices_of, lined_choices
 from ui.frame import Frame, Updates, Values, Visitor
 from ui.gan_plan import command_line, plan_html
@@ -37,8 +37,17 @@ CHOICES = {
     "penalty_form": PENALTY_FORMS,
 }
 # What stands for None, where the planner is to choose: a number field can't be empty.
-FITTING = "fitting"  # the shipped model that is built like this, where there is one
-AUTOMATIC = {"width": 0, "batch_size": 0, "lr": 0, "gamma": -1, "images": 0}
+FITTING = (
+    "fitting"  # the shipped model that is built like this; the teacher of what one starts from
+)
+AUTOMATIC: Mapping[str, Any] = {
+    "width": 0,
+    "batch_size": 0,
+    "lr": 0,
+    "gamma": -1,
+    "images": 0,
+    "teacher": FITTING,
+}
 NUMBERS = (
     ("batch_size", "lr", "d_lr_factor", "gamma"),
     ("augment_strength", "ema_half_life", "path_length", "freeze_d"),
@@ -102,7 +111,8 @@ class GanForm(Form):
             for name, options in CHOICES.items():
                 self.field(name, gr.Dropdown, choices_of("gan", name, options), filterable=False)
         with gr.Row():
-            self.field("teacher", gr.Dropdown, teacher_choices, filterable=False)
+            teacher = self._shown("teacher", self.usual.teacher)
+            self.field("teacher", gr.Dropdown, teacher_choices, value=teacher, filterable=False)
             self.field("mirror", gr.Checkbox)
         for names in NUMBERS:
             with gr.Row():
@@ -220,8 +230,8 @@ class GanForm(Form):
         try:
             config = GanConfig.from_json(data)
             if wanted == FITTING:
-                return dataclasses.replace(config, start_from=default_start(config))
-            return config
+                config = dataclasses.replace(config, start_from=default_start(config))
+            return choose_teacher(config)
         except UserError as problem:  # called as this form calls it, not as the other one does
             named = dict(problem.what.values)
             if "field" in named:
@@ -246,10 +256,11 @@ class GanForm(Form):
         return run_name(dataset, t(f"gan.arch_{config.architecture}", language), language)
 
 
-def teacher_choices(language: str) -> list[tuple[str, str]]:
+def teacher_choices(language: str) -> list[tuple[str, Any]]:
     """The pretrained backbones that a discriminator can look through, or none of them."""
+    fitting = (t("gan.teacher_fitting", language), AUTOMATIC["teacher"])
     none = (t("gan.no_teacher", language), "")
-    return [none, *((backbone_label(name, language), name) for name in teachers())]
+    return [fitting, none, *((backbone_label(name, language), name) for name in teachers())]
 
 
 def start_choices(language: str) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from training.gan_setup import class_count
 from training.imageset import ImageSet
 from training.splits import GAN_LEAST, GAN_PLENTY, Split
 from training.text import t
-from training.transfer import SCRATCH, default_start
+from training.transfer import SCRATCH, choose_teacher, default_start
 from ui.session import DataSet, config_changes
 from ui.text import box, duration, say
 from ui.train_plan import command
@@ -107,7 +107,8 @@ def _advice(config: GanConfig, split: Split, language: str) -> list[str]:
 
 def command_line(config: GanConfig, dataset: DataSet) -> str:
     """The same training from a terminal."""
-    usual = GanConfig(start_from=default_start(config))
+    usual = choose_teacher(GanConfig(start_from=config.start_from))
+    usual = dataclasses.replace(usual, start_from=default_start(config))
     changed = config_changes(config.to_json(), usual.to_json())
     if "start_from" in changed and not config.start_from:
         changed["start_from"] = SCRATCH

