@@ -58,11 +58,20 @@ def tiny_set(folder: Path, class_names: Sequence[str]) -> ImageSet:
 
 
 def generator_run(
-    home: Home, images: ImageSet, family: str, owner: str, *, classes: bool = True
+    home: Home,
+    images: ImageSet,
+    family: str,
+    owner: str,
+    *,
+    classes: bool = True,
+    teacher: str = "",
 ) -> str:
     """A finished run of a small generator that paints at random; gives its id."""
     count = len(images.class_names) if classes else 0
     generator: Generator = network(family, count, latent_size=LATENT)
+    config = GanConfig(
+        architecture=family, resolution=SIDE, conditional=classes, teacher=teacher
+    ).to_json()
     about = About(
         id=new_id(),
         owner=owner,
@@ -71,7 +80,7 @@ def generator_run(
         created=1.0,
         data=str(images.folder),
         edits={},
-        config=GanConfig(architecture=family, resolution=SIDE, conditional=classes).to_json(),
+        config=config,
         status="stopped",
     )
     folder = RunFolder.create(home.runs / about.id, about)

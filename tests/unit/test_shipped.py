@@ -28,7 +28,7 @@ from training.runs import RunManager
 from training.sample import Sampler
 from training.steering import direction_names, keep_directions, load_sampler
 from training.text import UserError, t
-from training.transfer import default_start, load_start
+from training.transfer import choose_teacher, default_start, load_start
 from ui.gan_form import FITTING
 from ui.links import Link
 from ui.page import Page
@@ -50,7 +50,8 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         {name: half(weight).contiguous() for name, weight in tensors.items()}, folder / WEIGHTS
     )
     model = {"kind": "gan", "shape": SHAPE.to_json(), "class_names": CLASSES}
-    write_json(folder / CARD, {"name": NAME, "kind": "gan", "model": model, "sha256": "0"})
+    card = {"name": NAME, "kind": "gan", "model": model, "sha256": "0"}
+    write_json(folder / CARD, {**card, "recipe": {"teacher": None}})
     monkeypatch.setattr("models.weights.SHIPPED", folder.parent)
     monkeypatch.setenv("SEEDLING_HOME", str(tmp_path / "home"))
     return folder
@@ -138,6 +139,26 @@ def test_other_sizes_start_from_scratch(shipped: Path) -> None:
     assert default_start(GanConfig(architecture="stylegan2")) == ""
 
 
+def taught_by(folder: Path, teacher: str) -> None:
+    """Let the card say that the model's discriminator looked through ``teacher``."""
+    card = json.loads((folder / CARD).read_text("utf-8"))
+    write_json(folder / CARD, {**card, "recipe": {"teacher": teacher}})
+
+
+def test_who_starts_from_it_keeps_its_teacher(shipped: Path, tmp_path: Path) -> None:
+    def teacher(**given: Any) -> str | None:
+        return choose_teacher(GanConfig(**given)).teacher
+
+    assert teacher(start_from=NAME) == teacher() == ""
+    taught_by(shipped, "seedling-s")
+    assert teacher(start_from=NAME) == "seedling-s"
+    assert teacher(start_from=NAME, teacher="") == "" == teacher()
+    assert teacher(start_from=NAME, teacher="mobilenet_v2") == "mobilenet_v2"
+    home, images = Home(tmp_path / "home"), tiny_set(tmp_path / "set", ["cats", "dogs"])
+    run = generator_run(home, images, "dcgan", ANNA, teacher="squeezenet1_1")
+    assert teacher(start_from=str(home.runs / run)) == "squeezenet1_1"
+
+
 # ---- the page
 
 
@@ -219,7 +240,7 @@ def test_names_are_said_in_the_readers_language(shipped: Path) -> None:
 # ---- the form
 
 
-def test_the_form_starts_from_what_fits(page: Page) -> None:
+def test_the_form_starts_from_what_fits(page: Page, shipped: Path) -> None:
     form = page.tabs["train"].forms[GanConfig.kind]
     anna = Person(page, ANNA)
     values = {**anna.values, **{form.fields[name]: 32 for name in ("resolution",)}}
@@ -235,5 +256,10 @@ def test_the_form_starts_from_what_fits(page: Page) -> None:
     assert start(resolution=64) == ""
     assert start(start_from="scratch") == ""
     assert start(start_from=NAME) == NAME
+    taught_by(shipped, "seedling-s")
+    config = form.config(anna.visitor, values)
+    assert isinstance(config, GanConfig) and config.teacher == "seedling-s"
+    config = form.config(anna.visitor, {**values, form.fields["teacher"]: ""})
+    assert isinstance(config, GanConfig) and config.teacher == ""
     built = form._fit_source(anna.visitor, {**values, form.fields["start_from"]: NAME})
     assert built == {form.fields["architecture"]: "dcgan", form.fields["resolution"]: 32}
