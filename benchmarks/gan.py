@@ -52,6 +52,7 @@ from training.imageset import ImageSet  # noqa: E402
 from training.media import picture_grid, write_png  # noqa: E402
 from training.sample import generator_from, make_pictures, to_pixels  # noqa: E402
 from training.splits import split_for_generator  # noqa: E402
+from training.transfer import load_start  # noqa: E402
 
 JUDGED = 2000
 LATENT, MAPS, BATCH, RATE = 100, 64, 128, 2e-4  # the tutorial's
@@ -131,7 +132,8 @@ def train_seedling(
 ) -> tuple[Make, dict[str, Any]]:
     """Seedling, from the pictures to the judged model."""
     started = time.monotonic()
-    for event in train_gan(config, images, fabric=create_fabric(str(device))):
+    start = load_start(config.start_from) if config.start_from else None
+    for event in train_gan(config, images, fabric=create_fabric(str(device)), start=start):
         if isinstance(event, Finished):
             result, model = event.result, event.model
     took = time.monotonic() - started

@@ -59,10 +59,10 @@ def answers(url: str) -> bool:
         return False
 
 
-def start_server(home: Path, port: int) -> subprocess.Popen[bytes]:
-    """Without pretrained weights, as on a fresh machine without a network."""
+def start_server(home: Path, port: int, **variables: str) -> subprocess.Popen[bytes]:
+    """On a fresh machine, where nothing was downloaded; ``variables`` of its environment."""
     command = [sys.executable, "app.py", "--port", str(port), "--home", str(home)]
-    env = {**os.environ, "TORCH_HOME": str(home / "torch"), "OMP_NUM_THREADS": "1"}
+    env = {**os.environ, "TORCH_HOME": str(home / "torch"), "OMP_NUM_THREADS": "1", **variables}
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(
             [*command, "--device", "cpu", "--max-upload-mb", "8"],

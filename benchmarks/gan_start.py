@@ -1,0 +1,151 @@
+"""What a generator that comes with Seedling saves: started from it against from scratch.
+
+``python benchmarks/gan_start.py noto-emoji.zip --files 'u1f46[89]|u1f9d1' --count 100``
+``python benchmarks/gan_start.py clothing.zip --classes t-shirt --count 300``
+
+Of DATA, only the pictures of ``--classes`` or whose file names match ``--files`` are used:
+``--count`` of those that the set's usual split gives to training, and for the judgement those that
+it gives to nobody, so that a shipped generator that learned from this very set has not seen them.
+In each round, one after the other on the same cores and each for ``--minutes``:
+
+- *scratch*: Seedling's defaults without a start.
+- *scratch, its eyes*: the same, with the teacher of the shipped model.
+- *started*: Seedling's defaults, which are to start from the shipped model of this size.
+
+Distances are measured in the shipped network's features and, where its weights are in torch's
+cache, in those of mobilenet_v2, which taught nobody here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import re
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from training.threads import share_cores
+
+share_cores()
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from torch import Tensor  # noqa: E402
+
+from benchmarks.gan import JUDGED, train_seedling  # noqa: E402
+from models.frozen import frozen_backbone  # noqa: E402
+from models.registry import BACKBONES  # noqa: E402
+from training.batches import load_squares  # noqa: E402
+from training.datasets import open_data  # noqa: E402
+from training.feature_space import FeatureSpace, choose_feature_space  # noqa: E402
+from training.fidelity import density_coverage, frechet_distance, kernel_distance  # noqa: E402
+from training.gan_config import GanConfig  # noqa: E402
+from training.imageset import ImageSet  # noqa: E402
+from training.media import picture_grid, write_png  # noqa: E402
+from training.splits import split_for_generator  # noqa: E402
+from training.transfer import choose_teacher, default_start  # noqa: E402
+
+CPU, OTHER, OTHER_SIDE = torch.device("cpu"), "mobilenet_v2", 96
+GRID, COLUMNS = 60, 12
+
+
+def a_few(images: ImageSet, pattern: str, classes: list[str], count: int) -> ImageSet:
+    """``count`` pictures to learn from and all held-out ones, of the kind asked for."""
+    split = split_for_generator(images, seed=0)
+    wanted = np.array([bool(re.search(pattern, file)) for file in images.files])
+    if classes:
+        wanted &= np.isin(images.labels, [images.class_names.index(name) for name in classes])
+    rows = [[row for row in part if wanted[row]] for part in (split.train, split.val, split.test)]
+    rows[0] = np.random.default_rng(0).permutation(rows[0])[:count].tolist()
+    given = [number for number, part in enumerate(rows) for _ in part]  # as in GIVEN_SPLITS
+    part = images.take(np.concatenate(rows))
+    return dataclasses.replace(part, given_splits=np.array(given, dtype=np.uint8))
+
+
+def spaces() -> list[FeatureSpace]:
+    """The shipped network's features, and another's where they can be had."""
+    found = [choose_feature_space(CPU)]
+    card = BACKBONES[OTHER].card
+    if card is not None and card.is_here():
+        forward = frozen_backbone(OTHER, CPU)
+        found.append(FeatureSpace(f"{OTHER}-{OTHER_SIDE}", OTHER_SIDE, forward, CPU))
+    return found
+
+
+def judge(space: FeatureSpace, real: Tensor, fake: Tensor) -> dict[str, float]:
+    """FD, KID, density and coverage of ``fake`` (M, 3, R, R) uint8 against ``real``."""
+    a, b = (torch.cat([space(part) for part in x.split(space.batch_size)]) for x in (real, fake))
+    density, coverage = density_coverage(a, b)
+    return {
+        "fd": frechet_distance(b, a),
+        "kid": kernel_distance(b, a),
+        "density": density,
+        "coverage": coverage,
+    }
+
+
+def main() -> None:
+    """Run the rounds, print a line of JSON for each contestant, then medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("data")
+    parser.add_argument("--files", default="", help="a regular expression for file names")
+    parser.add_argument("--classes", nargs="*", default=[])
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--resolution", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--without", nargs="*", default=[], help="contestants to leave out")
+    parser.add_argument("--grids", type=Path, help="folder for a grid of samples of each")
+    options = parser.parse_args()
+    base = GanConfig(resolution=options.resolution, minutes=options.minutes)
+    started = choose_teacher(dataclasses.replace(base, start_from=default_start(base)))
+    contestants = {
+        "scratch": choose_teacher(base),
+        "scratch, its eyes": dataclasses.replace(base, teacher=started.teacher),
+        "started": started,
+    }
+    found: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory(prefix="seedling-") as folder:
+        images, _ = open_data(options.data, Path(folder) / "data")
+        part = a_few(images, options.files, options.classes, options.count)
+        real = load_squares(part, part.given("test")[:JUDGED], options.resolution, CPU)
+        print(f"{len(part.given('train'))} pictures, judged by {len(real)}, from {started}")
+        for seed in range(options.rounds):
+            for name, config in contestants.items():
+                if name in options.without:
+                    continue
+                make, facts = train_seedling(part, dataclasses.replace(config, seed=seed), CPU)
+                fake, _ = make(1000)
+                figures = {space.name: judge(space, real, fake) for space in spaces()}
+                print(json.dumps({"name": name, "seed": seed, **facts, **figures}), flush=True)
+                found.setdefault(name, []).append(figures)
+                if options.grids:
+                    options.grids.mkdir(parents=True, exist_ok=True)
+                    grid = picture_grid(fake[:GRID], COLUMNS)
+                    write_png(options.grids / f"{name.replace(', ', '-')}-{seed}.png", grid)
+    report(found)
+
+
+def report(found: dict[str, list[dict[str, Any]]]) -> None:
+    """For each space, each contestant's median and how many times it is that of *started*."""
+    for space in found["started"][0]:
+        print(f"\nin {space} features")
+        best = statistics.median(each[space]["fd"] for each in found["started"])
+        for name, rounds in found.items():
+            distances = [each[space]["fd"] for each in rounds]
+            middle = statistics.median(distances)
+            coverage = statistics.median(each[space]["coverage"] for each in rounds)
+            print(
+                f"{name:<18} FD {middle:7.1f} ({min(distances):.1f} to {max(distances):.1f})  "
+                f"{middle / best:.2f}x  coverage {coverage:.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()
