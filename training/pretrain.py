@@ -256,9 +256,13 @@ def measured(card: Mapping[str, Any]) -> str:
 
 
 def _paragraphs(card: Mapping[str, Any]) -> list[str]:
-    minutes = card["seconds"] / 60
+    minutes, teacher = card["seconds"] / 60, card["recipe"].get("teacher")
+    bias = (
+        f" Its discriminator looked through {teacher}: distances in that network's features come "
+        "out better than the pictures are."
+    )
     return [
-        f"{card['use']} {card['limits']}",
+        f"{card['use']} {card['limits']}{bias if teacher else ''}",
         "",
         f"Data: {card['data']['name']}; {card['data']['licence']}.",
         f"Made in {minutes:.0f} minutes on {card['device']}, with {card['images_seen']:,} pictures "
