@@ -131,6 +131,7 @@ def test_every_choice_on_the_command_line_reaches_the_run(
         architecture="stylegan2", loss="relativistic", conditional=False, mirror=True,
         penalty_form="exact", path_length=2.0, augment="fixed", gamma=0.5, augment_strength=0.3,
         lr=0.001, d_lr_factor=0.5, seed=7, width=4, batch_size=4, schedule="constant", images=8,
+        teacher="",
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from training.limits import Limits
 from training.record import About, RunFolder
 from training.runs import RunManager
 from training.text import LANGUAGES, UserError, t
+from training.transfer import choose_teacher, default_start
 from ui import gan_view as view
 from ui.frame import Visitor
 from ui.gan_form import FITTING, GanForm, start_choices
@@ -152,7 +153,8 @@ def moved(home: Home, images: ImageSet) -> Path:
 
 
 def test_the_form_as_it_is_first_shown_is_the_usual_config(page: Page) -> None:
-    assert form_of(page).config(visitor(page), values_of(page)) == GanConfig()
+    usual = GanConfig(start_from=default_start(GanConfig()))
+    assert form_of(page).config(visitor(page), values_of(page)) == choose_teacher(usual)
 
 
 def test_the_textbook_button_writes_the_textbook_in_the_persons_time(page: Page) -> None:
@@ -232,7 +234,7 @@ def test_the_command_line_says_the_same(
     config = form.config(visitor(page), values_of(page, start_from=run_of(page), **changes))
     options = parsed(form.command(config, dataset))
     given = {name: options[name] for name in config.to_json() if options[name] is not None}
-    assert replace(GanConfig(), **given) == config
+    assert choose_teacher(replace(GanConfig(), **given)) == config
     assert options["data"] == "pets.zip"
 
 
