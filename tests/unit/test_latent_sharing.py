@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.weights import shipped_names
 from tests.visiting import Person, named_runs, prop_in
 from training.home import Home, new_id
 from training.limits import Limits
@@ -15,6 +16,7 @@ from ui.links import Link
 from ui.page import Page
 
 ANNA, BEN = new_id(), new_id()
+EVERYBODYS = shipped_names("gan")[0]
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +46,11 @@ def problem(person: Person) -> str:
 # ---- whose it is
 
 
-def test_a_stranger_sees_nothing(page: Page, anna: Person, runs: dict[str, str]) -> None:
+def test_a_stranger_sees_what_is_everybodys(page: Page, anna: Person, runs: dict[str, str]) -> None:
     anna.open(runs["plain"])
     ben = Person(page, BEN)
     ben.arrive()
-    assert ben.values[ben.tab.picker] is None
+    assert ben.values[ben.tab.picker] == EVERYBODYS
     refusal = t("error.page.no_such_run.what")
     picture = ben.values[ben.tab.stage.picture]
     for claim in (runs["plain"], "../../etc", ["x"], new_id()):
@@ -128,7 +130,8 @@ def test_a_link_that_is_no_good_says_so(
     ben.arrive(link[:-9] if why == "damaged" else link)
     error = "latent.no_recipe" if why == "damaged" else "latent.no_link"
     assert t(f"error.{error}.what") in ben.values[ben.tab.link_message]
-    assert not ben.values[page.frame.shared] and not ben.values[ben.tab.stage.picture]
+    assert not ben.values[page.frame.shared] and ben.values[ben.tab.picker] == EVERYBODYS
+    assert np.array_equal(ben.shown(), ben.painted())
 
 
 def test_ones_own_old_link_still_leads_there(anna: Person, runs: dict[str, str]) -> None:
