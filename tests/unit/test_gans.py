@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.gans.dcgan import DcganUp
 from models.gans.equalised import (
     DownConv,
     MinibatchStd,
@@ -668,3 +669,22 @@ def test_r3gan_starts_as_the_identity_and_knows_no_normalisation() -> None:
         assert block.mix.in_channels == 2 * block.expand.in_channels
     kinds = {type(m).__name__ for part in (net, judge) for m in part.modules()}
     assert not any("Norm" in kind for kind in kinds)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("smooth", [True, False])
+def test_dots_are_taken_out_of_large_pictures(smooth: bool) -> None:
+    """What changes its sign from pixel to pixel is what a transposed convolution adds by itself."""
+    torch.manual_seed(0)
+    block = DcganUp(4, 4, 0, smooth=smooth).eval()
+    block.norm.norm.bias.fill_(100.0)  # far above zero the ReLU changes nothing
+    y = block(torch.randn(8, 4, 32, 32), None)[:, :, 2:-2, 2:-2] - 100
+    sign = (-1.0) ** torch.arange(y.shape[-1])
+    dots = (y * sign).mean((2, 3)).abs().max() / y.std()
+    assert (dots < 1e-2) == smooth
+
+
+def test_who_paints_64_px_is_smooth_in_the_last_layer_alone() -> None:
+    generator = create_generator(GanShape("dcgan", 64, 0, 8, 16))
+    blocks = [block for block in generator.modules() if isinstance(block, DcganUp)]
+    assert [block.smooth for block in blocks] == [False, False, False, True]

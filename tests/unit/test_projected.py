@@ -184,6 +184,17 @@ def test_stages_run_from_fine_to_coarse(name: str) -> None:
 
 
 @some
+def test_colour_is_seen_by_who_looks_away_from_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backbone that finds all pictures alike leaves the pixels to judge by."""
+    net, x = create(name).eval(), pictures(side=64)
+    alike = [maps.detach() for maps in net.backbone(x)]
+    monkeypatch.setattr(net.backbone, "forward", lambda _: alike)
+    assert not torch.allclose(net(x), net(x.flip(1)))  # red for blue
+
+
+@some
 def test_a_coarse_scale_changes_what_finer_ones_see(name: str) -> None:
     mixing = create(name).mixing
     maps = [x.clone() for x in create(name).backbone(pictures(side=64))]
