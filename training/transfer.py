@@ -35,6 +35,9 @@ def choose_teacher(config: GanConfig) -> GanConfig:
 
     Who starts from a generator goes on with the teacher that it learned from, so that its
     discriminator can be carried over, too.
+
+    Raises:
+        UserError: there is no run to start from.
     """
     if config.teacher is not None:
         return config
@@ -48,7 +51,10 @@ def _teacher_of(start_from: str) -> str:
     if start_from in shipped_names("gan"):
         recipe = read_card(shipped_folder(start_from))["recipe"]
         return str(recipe["teacher"] or "")
-    config = RunFolder(folder).config()
+    try:
+        config = RunFolder(folder).config()
+    except (OSError, ValueError, TypeError, KeyError) as problem:  # no run, or a damaged one
+        raise UserError("gan.no_start", name=folder.name) from problem
     return config.teacher or "" if isinstance(config, GanConfig) else ""
 
 
