@@ -30,9 +30,8 @@ from models.registry import create_model
 # work; a CPU has no time for that, so pictures of 64 px and more are looked at as they are.
 LEAST_SIDE = 64  # px
 STRIDES = (4, 8, 16, 32)  # of the maps that are looked at, where a backbone has them
-# The scale that sees the pictures themselves. Measured on 2,903 emoji with seedling-s and the hinge
-# loss, 4 minutes on one core: Fréchet distance 82 without it and 69 with it in seedling-s's
-# features, 1786 and 1789 in mobilenet_v2's (1643 with pictures of 32 px here).
+# The scale of the pictures themselves. Measured on 2,903 emoji, hinge loss, 4 minutes on one core:
+# FD 82 without it and 69 with it in seedling-s's features, 1786 and 1789 in mobilenet_v2's.
 PIXELS, PIXEL_SIDE = "pixels", 64  # px
 RANDOM_SEED = 0  # of a backbone without pretrained weights
 PROBES, PROBE_SIDE = 8, 8  # pictures, and how many pixels their sides have before enlarging
