@@ -169,8 +169,14 @@ def test_the_time_budget_is_kept(make_set: MakeSet) -> None:
     config = dataclasses.replace(SCRATCH, images=None, lr=None, minutes=0.1)
     events = run(config, images)
     assert finished(events).result["seconds"] < 9  # of 6, on a machine that may be busy
-    assert any(isinstance(event, Preview) and event.name == "lr_range" for event in events)
     assert any(isinstance(event, Notice) for event in events)
+
+
+def test_without_a_rate_the_range_test_finds_one_between_its_ends(make_set: MakeSet) -> None:
+    events = run(dataclasses.replace(SCRATCH, lr=None), make_set({"red": 30, "green": 30}))
+    (ranges,) = (e.data for e in events if isinstance(e, Preview) and e.name == "lr_range")
+    assert min(ranges["rates"]) <= ranges["chosen"] <= max(ranges["rates"])
+    assert len(ranges["losses"]) == len(ranges["rates"])
 
 
 def test_a_budget_too_short_for_all_features_takes_an_even_share(make_set: MakeSet) -> None:

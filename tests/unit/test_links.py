@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import stat
 import tempfile
 from pathlib import Path
@@ -121,6 +122,7 @@ def test_other_texts_are_no_links(text: str) -> None:
     cut=st.integers(0, 200),
     put=st.text(max_size=3) | st.sampled_from(("\n", ".", "%", "..", "\x00", "\ud800", "٣", "é")),
 )
+@example(cut=1, put="")
 def test_a_damaged_link_is_refused_or_still_a_link(cut: int, put: str) -> None:
     text = Link(RUN, "00ffffffff-" + "0" * 32, RECIPE).to_text()
     damaged = text[:cut] + put + text[cut + 1 :]
@@ -128,7 +130,8 @@ def test_a_damaged_link_is_refused_or_still_a_link(cut: int, put: str) -> None:
         link = Link.from_text(damaged)
     except UserError:
         return
-    assert len(link.run) == 32 and isinstance(link.recipe, Recipe)
+    # a digit less, and it may be the name of a generator that came with the project
+    assert re.fullmatch("[a-z0-9-]{1,32}", link.run) and isinstance(link.recipe, Recipe)
 
 
 def test_what_stands_around_a_link_does_not_belong_to_it(passes: Passes) -> None:
