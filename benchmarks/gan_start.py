@@ -104,16 +104,17 @@ def main() -> None:
     parser.add_argument("--grids", type=Path, help="folder for a grid of samples of each")
     options = parser.parse_args()
     base = GanConfig(resolution=options.resolution, minutes=options.minutes)
-    started = choose_teacher(dataclasses.replace(base, start_from=default_start(base)))
-    contestants = {
-        "scratch": choose_teacher(base),
-        "scratch, its eyes": dataclasses.replace(base, teacher=started.teacher),
-        "started": started,
-    }
     found: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory(prefix="seedling-") as folder:
         images, _ = open_data(options.data, Path(folder) / "data")
         part = a_few(images, options.files, options.classes, options.count)
+        start = default_start(base, part.take(part.given("train")))
+        started = choose_teacher(dataclasses.replace(base, start_from=start))
+        contestants = {
+            "scratch": choose_teacher(base),
+            "scratch, its eyes": dataclasses.replace(base, teacher=started.teacher),
+            "started": started,
+        }
         real = load_squares(part, part.given("test")[:JUDGED], options.resolution, CPU)
         print(f"{len(part.given('train'))} pictures, judged by {len(real)}, from {started}")
         for seed in range(options.rounds):

@@ -44,21 +44,29 @@ def finetune_data(options: argparse.Namespace) -> dict[str, Any]:
     """``finetune``: take the data in, train a classifier, judge."""
     base = configs.default_config(options.backbone, options.method)
     config = _given(configs.TEXTBOOK if options.textbook else base, options)
-    return _train_new(config, check_trainable, options)
+
+    def fit(images: ImageSet) -> ClassifierConfig:
+        check_trainable(images)
+        return config
+
+    return _train_new(fit, options)
 
 
 def gan_data(options: argparse.Namespace) -> dict[str, Any]:
     """``gan``: take the data in, train a generator, judge."""
     wanted, options.start_from = options.start_from, None
-    config = _given(GAN_TEXTBOOK if options.textbook else GanConfig(), options)
-    if wanted is None and not options.textbook:
-        config = dataclasses.replace(config, start_from=default_start(config))
-    elif wanted not in (None, SCRATCH):
+    given = _given(GAN_TEXTBOOK if options.textbook else GanConfig(), options)
+    start = ""
+    if wanted not in (None, SCRATCH):
         folder = run_folder(Path(wanted)).path.resolve()
         start = folder.name if folder == shipped_folder(folder.name) else str(folder)
-        config = dataclasses.replace(config, start_from=start)
-    config = choose_teacher(config)
-    return _train_new(config, lambda images: split_for_generator(images, config.seed), options)
+
+    def fit(images: ImageSet) -> GanConfig:
+        split_for_generator(images, given.seed)
+        usual = default_start(given, images) if wanted is None and not options.textbook else ""
+        return choose_teacher(dataclasses.replace(given, start_from=start or usual))
+
+    return _train_new(fit, options)
 
 
 def pretrain_model(options: argparse.Namespace) -> dict[str, Any]:
@@ -73,7 +81,7 @@ def pretrain_model(options: argparse.Namespace) -> dict[str, Any]:
     options.out = options.run or default_home().path / "pretraining" / options.name
     folder = RunFolder(options.out)
     if not (folder.path / "run.json").is_file():
-        _train_new(config, lambda images: None, options)
+        _train_new(lambda images: config, options)
     elif folder.result() is None:
         _train(folder, options)
     shown = [str(value) for name in given for value in (f"--{name}", given[name])]
@@ -101,30 +109,26 @@ def _given(base: AnyConfig, options: argparse.Namespace) -> AnyConfig:
     return dataclasses.replace(base, **given)
 
 
-def _train_new(
-    config: Config,
-    check: Callable[[ImageSet], object],
-    options: argparse.Namespace,
-) -> dict[str, Any]:
-    """Make a run's folder, with its own copy of the pictures, and train."""
+def _train_new(fit: Callable[[ImageSet], Config], options: argparse.Namespace) -> dict[str, Any]:
+    """Make a run's folder, with its own copy of the pictures, and train as they ask for."""
     run_id = new_id()
     path = options.out or default_home().runs / run_id
     if path.exists() and any(path.iterdir()):
         raise UserError("run.exists", path=path)
     made, was_there = _first_missing(path), path.exists()
-    about = About(
-        id=run_id,
-        owner="",
-        kind=config.kind,
-        name=Path(options.data).stem,
-        created=time.time(),
-        data="data",
-        edits={},
-        config=config.to_json(),
-    )
     try:
         images, _ = _open_data(options, path / "data")
-        check(images)
+        config = fit(images)
+        about = About(
+            id=run_id,
+            owner="",
+            kind=config.kind,
+            name=Path(options.data).stem,
+            created=time.time(),
+            data="data",
+            edits={},
+            config=config.to_json(),
+        )
         return _train(RunFolder.create(path, about), options)
     except UserError:
         if RunFolder(path).checkpoint() is None:  # nothing worth keeping was made

@@ -66,6 +66,8 @@ def _train(
     if fabric.is_global_zero:
         yield from view.draw(progress)
         yield from view.prepare(progress)
+        if resume is None and start is not None and (yield from view.look(progress)):
+            best = learner.weights()  # until training has made something better of the start
 
     # ---- train
     meter, saved_at = GanMeter(clock, progress.seen), -math.inf  # the first report is kept

@@ -15,7 +15,7 @@ import torch
 from models.directions import Directions, find_directions
 from models.gans.layers import Generator
 from models.gans.registry import GanShape
-from models.weights import WEIGHTS, is_shipped, read_card
+from models.weights import WEIGHTS, is_shipped, read_card, shipped_folder, shipped_names
 from training import checkpoint as checkpoints
 from training.checkpoint import Checkpoint, CheckpointDamaged, checksums
 from training.config import check_number
@@ -170,6 +170,14 @@ def direction_names(folder: Path, language: str = "en") -> Mapping[int, str]:
         index: name if isinstance(name, str) else name.get(language, "")
         for index, name in (kept.names if kept else {}).items()
     }
+
+
+def first_seed(run: str) -> int:
+    """The seed of the picture that a run, or the shipped model of this name, is opened with."""
+    if run not in shipped_names("gan"):
+        return 0
+    seed: int = read_card(shipped_folder(run)).get("first_seed", 0)
+    return seed
 
 
 def name_direction(folder: Path, index: int, name: str) -> None:

@@ -4,30 +4,65 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from models.gans.registry import GanShape
 from models.weights import is_shipped, read_card, shipped_folder, shipped_names
 from training import checkpoint as checkpoints
+from training.batches import load_squares
 from training.checkpoint import Checkpoint
+from training.feature_space import SIDE, choose_feature_space
 from training.gan_config import GanConfig
+from training.imageset import ImageSet
 from training.record import RunFolder, load_model
+from training.steering import load_sampler
 from training.text import UserError
 
 SCRATCH = "scratch"  # what a person writes to begin with random networks
+CPU = torch.device("cpu")
+COMPARED, SETS_IN_MEMORY = 64, 256  # pictures that tell how alike two sets are; sets
 
 
-def default_start(config: GanConfig) -> str:
-    """The name of a shipped model that is built as ``config`` says; empty where there is none."""
+def default_start(config: GanConfig, images: ImageSet | None = None) -> str:
+    """The name of a shipped model that is built as ``config`` says; empty where there is none.
+
+    Of several it is the one that paints what is most like ``images``.
+    """
+    fitting = []
     for name in shipped_names("gan"):
         shape = GanShape.from_json(read_card(shipped_folder(name))["model"]["shape"])
         alike = (shape.architecture, shape.resolution) == (config.architecture, config.resolution)
         if alike and config.width in (None, shape.width):
-            return name
-    return ""
+            fitting.append(name)
+    if len(fitting) < 2 or images is None or not len(images):
+        return fitting[0] if fitting else ""
+    rows = np.linspace(0, len(images) - 1, min(COMPARED, len(images))).astype(int)
+    wanted = _look_of_pictures(images.folder, tuple(images.offsets[rows].tolist()))
+    looks = {name: _look_of_model(shipped_folder(name)) for name in fitting}
+    return min(fitting, key=lambda name: float((looks[name] - wanted).norm()))
+
+
+@lru_cache(maxsize=SETS_IN_MEMORY)  # the page asks at every change of its form
+def _look_of_pictures(folder: Path, offsets: tuple[int, ...]) -> Tensor:
+    """The mean features of a set's pictures that begin at these ``offsets``."""
+    images = ImageSet.open(folder)
+    rows = np.flatnonzero(np.isin(images.offsets, offsets))
+    return _mean_features(load_squares(images, rows, SIDE, CPU))
+
+
+@lru_cache
+def _look_of_model(folder: Path) -> Tensor:
+    return _mean_features(load_sampler(folder)(range(COMPARED)))
+
+
+def _mean_features(pixels: Tensor) -> Tensor:
+    space = choose_feature_space(CPU)
+    return torch.cat([space(part) for part in pixels.split(space.batch_size)]).mean(dim=0)
 
 
 def choose_teacher(config: GanConfig) -> GanConfig:

@@ -230,7 +230,9 @@ class GanForm(Form):
         try:
             config = GanConfig.from_json(data)
             if wanted == FITTING:
-                config = dataclasses.replace(config, start_from=default_start(config))
+                dataset = self.frame.shelf.find(visitor.owner, visitor.dataset)
+                images = dataset.images() if dataset else None
+                config = dataclasses.replace(config, start_from=default_start(config, images))
             return choose_teacher(config)
         except UserError as problem:  # called as this form calls it, not as the other one does
             named = dict(problem.what.values)

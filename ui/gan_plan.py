@@ -108,7 +108,7 @@ def _advice(config: GanConfig, split: Split, language: str) -> list[str]:
 def command_line(config: GanConfig, dataset: DataSet) -> str:
     """The same training from a terminal."""
     usual = choose_teacher(GanConfig(start_from=config.start_from))
-    usual = dataclasses.replace(usual, start_from=default_start(config))
+    usual = dataclasses.replace(usual, start_from=default_start(config, dataset.images()))
     changed = config_changes(config.to_json(), usual.to_json())
     if "start_from" in changed and not config.start_from:
         changed["start_from"] = SCRATCH

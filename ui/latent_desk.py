@@ -15,7 +15,7 @@ from training.recipe import Recipe
 from training.record import RunFolder
 from training.sample import Sampler
 from training.snapshot import Snapshot
-from training.steering import load_sampler
+from training.steering import first_seed, load_sampler
 from training.text import UserError
 from ui.frame import Frame, Updates, Values, Visitor
 from ui.gan_view import is_gan
@@ -146,14 +146,14 @@ class Desk:
         return Now(folder, sampler, self.controls.read(values, base, sampler), mine)
 
     def left(self, values: Values, run: str, sampler: Sampler) -> Recipe:
-        """The picture of this run that the browser remembers; seed 0 if it remembers none."""
+        """The picture of this run that the browser remembers, else the one to open it with."""
         here = values[self.here]
         if isinstance(here, Mapping) and here.get("run") == run:
             try:
                 return fitted(Recipe.from_text(str(here.get("recipe"))), sampler)
             except UserError:  # of a model that has changed since, another version's, or forged
                 log.info("The picture last shown of run %s can't be shown any more.", run)
-        return fitted(Recipe(), sampler)
+        return fitted(Recipe(seed=first_seed(run)), sampler)
 
     def note(self, values: Values, now: Now) -> Updates:
         """Remember ``now`` as a step that can be undone, if it is one."""

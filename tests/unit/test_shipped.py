@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from models.gans.registry import GanShape, create_gan
 from models.weights import CARD, WEIGHTS
-from tests.conftest import MakeFolder, PictureBytes
+from tests.conftest import MakeFolder, MakeSet, PictureBytes
 from tests.generators import lively_generator
 from tests.visiting import Person, generator_run, prop_in, tiny_set
 from training.checkpoint import pack
@@ -33,7 +34,7 @@ from ui.gan_form import FITTING
 from ui.links import Link
 from ui.page import Page
 
-NAME, ANNA = "garments-32", new_id()
+NAME, ANNA, FIRST = "garments-32", new_id(), 7
 SHAPE = GanShape("dcgan", 32, 3, 8, 16)
 CLASSES = ["boots", "coats", "hats"]
 
@@ -51,7 +52,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     model = {"kind": "gan", "shape": SHAPE.to_json(), "class_names": CLASSES}
     card = {"name": NAME, "kind": "gan", "model": model, "sha256": "0"}
-    write_json(folder / CARD, {**card, "recipe": {"teacher": None}})
+    write_json(folder / CARD, {**card, "recipe": {"teacher": None}, "first_seed": FIRST})
     monkeypatch.setattr("models.weights.SHIPPED", folder.parent)
     monkeypatch.setenv("SEEDLING_HOME", str(tmp_path / "home"))
     return folder
@@ -139,6 +140,21 @@ def test_other_sizes_start_from_scratch(shipped: Path) -> None:
     assert default_start(GanConfig(architecture="stylegan2")) == ""
 
 
+def test_of_several_the_one_that_paints_alike_is_the_start(
+    shipped: Path, make_set: MakeSet
+) -> None:
+    for name, red in (("blues-32", -0.5), ("reds-32", 0.5)):
+        shutil.copytree(shipped, shipped.with_name(name))
+        tensors = load_file(shipped / WEIGHTS)
+        tensors["generator/to_rgb.32.bias"] = torch.tensor([red, -0.5, -red])
+        save_file(tensors, shipped.with_name(name) / WEIGHTS)
+    shutil.rmtree(shipped)
+    whole = make_set({"red": 9, "green": 0, "blue": 9})
+    for name, rows in (("reds-32", range(9)), ("blues-32", range(9, 18))):
+        assert default_start(GanConfig(), whole.take(rows)) == name
+    assert default_start(GanConfig()) == "blues-32"  # nothing to compare with: by name
+
+
 def taught_by(folder: Path, teacher: str) -> None:
     """Let the card say that the model's discriminator looked through ``teacher``."""
     card = json.loads((folder / CARD).read_text("utf-8"))
@@ -173,6 +189,7 @@ def test_who_has_trained_nothing_yet_can_slide(page: Page) -> None:
     opened = anna.arrive()
     tab = anna.tab
     assert anna.values[tab.picker] == NAME and anna.values[tab.message] == ""
+    assert anna.values[tab.stage.seed] == FIRST
     assert np.array_equal(anna.shown(), anna.painted())
     assert anna.steer(anna.stage(), psi=0.5)["source"]
     for part in (tab.names.body, tab.mine.real_btn):
