@@ -454,21 +454,15 @@ def test_all_is_carried_over_between_equal_networks(make_set: MakeSet, tmp_path:
     )
 
 
-def test_a_start_is_judged_as_it_came_and_kept_while_nothing_is_better(
-    make_set: MakeSet, tmp_path: Path
-) -> None:
+def test_a_start_is_judged_as_it_came(make_set: MakeSet, tmp_path: Path) -> None:
     images = make_set({"red": 60})
-    model = finished(run(TINY, images)).model
-    save(tmp_path / "run" / "model", model)
+    save(tmp_path / "run" / "model", finished(run(TINY, images)).model)
     config = dataclasses.replace(TINY, start_from=str(tmp_path / "run"), lr=0.1, images=32)
     events = run(config, images, start=load_start(config.start_from))
     looks = [e.data for e in events if isinstance(e, Preview) and e.name == "meters"]
     assert [look["images_seen"] for look in looks[:1]] == [0] and looks[0]["best"]
-    assert min(looks[1:], key=lambda look: look["kid"])["kid"] > looks[0]["kid"]
-    assert finished(events).result["best_seen"] == 0
-    kept = finished(events).model.part("generator")
-    for name, weight in model.part("generator").items():
-        assert torch.equal(kept[name], weight)
+    best = min(looks, key=lambda look: float(look["kid"]))
+    assert finished(events).result["best_seen"] == best["images_seen"]
     fresh = run(dataclasses.replace(TINY, images=16), images)
     first = next(e.data for e in fresh if isinstance(e, Preview) and e.name == "meters")
     assert first["images_seen"] > 0
