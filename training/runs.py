@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import shutil
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
-from lightning_fabric import Fabric
 
-from training.device import create_fabric, list_devices
+from training.device import list_devices
 from training.events import Event, Finished
 from training.gate import Gate
 from training.home import Home, new_id
 from training.live import LiveRun
 from training.record import ACTIVE, RESUMABLE, About, Config, History, RunFolder
-from training.runner import conclude_run, open_run
+from training.sharing import Line, Sharing
 from training.snapshot import Snapshot, seconds_left
 from training.text import Message, UserError
+from training.turn import STANDING, Turn
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +36,20 @@ log = logging.getLogger(__name__)
 class RunManager:
     """Starts, watches, pauses, resumes, stops and deletes runs."""
 
-    def __init__(self, home: Home, devices: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, home: Home, devices: tuple[str, ...] = (), sharing: Sharing | None = None
+    ) -> None:
         """Adopt the runs that ``home`` holds; no thread starts before the first run does.
 
         ``devices`` are torch device names; none means all that this machine has.
         """
         self.home = home
+        self.sharing = sharing or Sharing()
         self.devices = devices or list_devices()
         self._lock = threading.RLock()
         self._work = threading.Condition(self._lock)
         self.gate = Gate()
-        self._queue: list[str] = []
+        self._line = Line()
         self._closing = False
         self._threads: list[threading.Thread] = []
         self._runs: dict[str, LiveRun] = {}
@@ -61,7 +66,11 @@ class RunManager:
         name: str,
         edits: Mapping[str, str | None] | None = None,
     ) -> str:
-        """Queue a new run on the picture set in ``data``; gives its id."""
+        """Queue a new run on the picture set in ``data``; gives its id.
+
+        Raises:
+            UserError: too many runs of this owner wait already.
+        """
         about = About(
             id=new_id(),
             owner=owner,
@@ -72,8 +81,9 @@ class RunManager:
             edits=dict(edits or {}),
             config=config.to_json(),
         )
-        folder = RunFolder.create(self.home.runs / about.id, about)
         with self._lock:
+            self._require_place(owner)
+            folder = RunFolder.create(self.home.runs / about.id, about)
             self._runs[about.id] = LiveRun(folder, about, History())
             self._enqueue(about.id)
         return about.id
@@ -86,12 +96,12 @@ class RunManager:
                 run.wanted = "stop"
             elif run.about.status in ("queued", "paused"):
                 if run.about.status == "queued":
-                    self._queue.remove(run_id)
+                    self._line.remove(run_id)
                 if run.events is None and not (run.folder.path / "checkpoint").exists():
                     self._set(run, status="stopped")  # there is nothing to judge
                 else:
                     run.wanted = "stop"  # the worker closes the loop and judges what there is
-                    self._enqueue(run_id, first=True)
+                    self._enqueue(run_id, urgent=True)
             run.changed()
 
     def pause(self, run_id: str) -> None:
@@ -101,15 +111,20 @@ class RunManager:
             if run.about.status == "running":
                 run.wanted = "pause"
             elif run.about.status == "queued":
-                self._queue.remove(run_id)
+                self._line.remove(run_id)
                 self._set(run, status="paused")
             run.changed()
 
     def resume(self, run_id: str) -> None:
-        """Queue a paused, stopped, failed or interrupted run to go on where it was."""
+        """Queue a paused, stopped, failed or interrupted run to go on where it was.
+
+        Raises:
+            UserError: too many runs of its owner wait already.
+        """
         with self._lock:
             run = self._runs[run_id]
             if run.about.status in RESUMABLE:
+                self._require_place(run.about.owner)
                 run.wanted = ""
                 self._enqueue(run_id)
 
@@ -175,76 +190,41 @@ class RunManager:
     def _loop(self, device: str) -> None:
         while True:
             with self._work:
-                self._work.wait_for(lambda: bool(self._queue) or self._closing)
-                if self._closing:
+                self._work.wait_for(lambda: self._closing or self._next() is not None)
+                if self._closing or (run_id := self._next()) is None:
                     return
-                run = self._runs[self._queue.pop(0)]
+                self._line.remove(run_id)
+                run = self._runs[run_id]
                 self._set(run, status="running", device=device, error=())
-                for run_id in self._queue:
-                    self._runs[run_id].changed()
+                self._line_moved()
             error: tuple[Message, ...] = ()
             try:
                 with self.gate.training():
-                    status = self._train(run, device)
+                    asked = partial(self._asked, run, time.monotonic())
+                    status = Turn(run, device, self.gate, self._keep, asked).take()
             except UserError as problem:
                 status, error = "failed", (problem.what, problem.fix)
             except Exception:
                 log.exception("Run %s failed.", run.about.id)
                 status, error = "failed", (Message("error.bug.what"), Message("error.bug.fix"))
-            with self._lock:
-                stop = status == "paused" and run.wanted == "stop"  # asked for in the meantime
-                run.wanted = "stop" if stop else ""
-                self._set(run, status=status, error=error)
-                if stop:
-                    self._enqueue(run.about.id, first=True)
+            with self._work:
+                wanted, run.wanted = run.wanted, ""
+                if status in STANDING and wanted == "stop":  # asked for in the meantime
+                    run.wanted = "stop"
+                    self._enqueue(run_id, urgent=True)
+                elif status == "queued" and wanted != "pause":
+                    self._enqueue(run_id)
+                else:
+                    self._set(run, status="paused" if status == "queued" else status, error=error)
+                self._work.notify_all()  # who was busy with it may have another one
 
-    def _train(self, run: LiveRun, device: str) -> str:
-        """Iterate one run's loop until it ends or the person wants something else."""
-        fabric = create_fabric(device)
-        status = "" if run.wanted == "stop" else self._iterate(run, device, fabric)
-        if not status:
-            run.close()
-            self._conclude(run, fabric)
-        return status or "stopped"
-
-    def _iterate(self, run: LiveRun, device: str, fabric: Fabric) -> str:
-        """Go through the loop; gives the run's new status, or nothing if it is to be stopped."""
-        if run.events_device != device:
-            run.close()
-        run.events = run.events or open_run(run.folder, fabric)
-        run.events_device = device
-        paused = False
-        try:
-            for event in run.events:
-                self._keep(run, event)
-                self.gate.hold_back()
-                if run.wanted == "pause":
-                    paused = True
-                    return "paused"
-                if run.wanted == "stop":
-                    return ""
-                if self._closing:
-                    return "interrupted"
-            return "finished"
-        except UserError:
-            self._rescue(run, fabric)
-            raise
-        finally:
-            if not paused:
-                run.close()
-
-    def _conclude(self, run: LiveRun, fabric: Fabric) -> None:
-        for event in conclude_run(run.folder, fabric):
-            self._keep(run, event)
-            self.gate.hold_back()
-
-    def _rescue(self, run: LiveRun, fabric: Fabric) -> None:
-        """Keep the best model of a run that failed; why it failed is what will be said."""
-        try:
-            if (run.folder.path / "checkpoint").exists():
-                self._conclude(run, fabric)
-        except Exception:
-            log.exception("Nothing could be kept of run %s.", run.about.id)
+    def _asked(self, run: LiveRun, began: float) -> str:
+        """What a running run shall become between two of its events."""
+        if run.wanted:
+            return "paused" if run.wanted == "pause" else "stopped"
+        if self._closing:
+            return "interrupted"
+        return "queued" if self._turn_is_over(run, began) else ""
 
     def _keep(self, run: LiveRun, event: Event) -> None:
         line = run.folder.record(event)
@@ -275,16 +255,37 @@ class RunManager:
             if about.status in ACTIVE:
                 self._set(run, status="interrupted")
 
-    def _enqueue(self, run_id: str, *, first: bool = False) -> None:
-        self._set(self._runs[run_id], status="queued", error=())
-        self._queue.insert(0 if first else len(self._queue), run_id)
+    def _require_place(self, owner: str) -> None:
+        most = self.sharing.waiting
+        if most and self._line.count(owner) >= most:
+            raise UserError("run.too_many", count=most)
+
+    def _next(self) -> str | None:
+        at_work = {r.about.owner for r in self._runs.values() if r.about.status == "running"}
+        return self._line.next(at_work)
+
+    def _turn_is_over(self, run: LiveRun, began: float) -> bool:
+        turn = self.sharing.turn_minutes * 60
+        if not turn or time.monotonic() - began < turn:
+            return False
+        with self._lock:
+            return self._line.others(run.about.owner)
+
+    def _line_moved(self) -> None:
+        for run_id in self._line:
+            self._runs[run_id].changed()
+
+    def _enqueue(self, run_id: str, *, urgent: bool = False) -> None:
+        run = self._runs[run_id]
+        self._set(run, status="queued", error=())
+        self._line.add(run_id, run.about.owner, urgent=urgent)
         if not self._threads:
             for device in self.devices:
                 name = f"worker {device}"
                 thread = threading.Thread(target=self._loop, args=(device,), name=name, daemon=True)
                 self._threads.append(thread)
                 thread.start()
-        self._work.notify()
+        self._work.notify_all()
 
     def _set(self, run: LiveRun, **changes: Any) -> None:
         run.about = dataclasses.replace(run.about, **changes)
@@ -296,21 +297,22 @@ class RunManager:
 
     def _describe(self, run: LiveRun) -> Snapshot:
         running = run.about.status == "running"
-        place = self._queue.index(run.about.id) + 1 if run.about.id in self._queue else 0
+        ahead = self._line.ahead(run.about.id) if run.about.id in self._line else None
         return Snapshot(
             version=run.version,
             about=run.about,
             history=run.history,
-            place=place,
+            place=0 if ahead is None else len(ahead) + 1,
             seconds_left=seconds_left(run.history) if running else None,
-            wait_seconds=self._wait(place) if place else None,
+            wait_seconds=None if ahead is None else self._wait(ahead),
             memory_mb=psutil.Process().memory_info().rss / 2**20,
             result=run.result,
         )
 
-    def _wait(self, place: int) -> float:
-        """Seconds until the queue's ``place``-th run starts: the budgets ahead, shared out."""
+    def _wait(self, ahead: list[str]) -> float:
+        """Seconds until the run behind those starts: what is left ahead, shared out."""
         running = [run for run in self._runs.values() if run.about.status == "running"]
-        ahead = sum(seconds_left(run.history) or run.budget() for run in running)
-        ahead += sum(self._runs[run_id].budget() for run_id in self._queue[: place - 1])
-        return ahead / len(self.devices)
+        left = [seconds_left(run.history) or run.budget() for run in running]
+        left += [self._runs[run_id].budget() for run_id in ahead]
+        turn = self.sharing.turn_minutes * 60 or math.inf
+        return sum(min(turn, each) for each in left) / len(self.devices)

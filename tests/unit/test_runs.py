@@ -94,7 +94,7 @@ def test_what_a_person_can_mend_is_said_and_a_bug_is_not_shown(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr("training.runs.open_run", broken)
+    monkeypatch.setattr("training.turn.open_run", broken)
     bug = manager.start("ann", SHORT, make_set({"red": 8, "blue": 8}).folder, name="x")
     failed = wait(manager, bug, is_("failed"))
     assert failed.about.error[0].key == "error.bug.what"
@@ -230,7 +230,7 @@ def test_the_person_at_the_slider_comes_first(
         time.sleep(seconds)
         return steps - before
 
-    monkeypatch.setattr("training.runs.open_run", count_steps)
+    monkeypatch.setattr("training.turn.open_run", count_steps)
     run_id = manager.start("ann", LONG, make_set({"red": 8, "green": 8}).folder, name="x")
     wait(manager, run_id, is_("running"))
     with manager.gate.foreground():
