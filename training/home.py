@@ -25,6 +25,16 @@ class Home:
         return self.path / "datasets"
 
     @property
+    def collected(self) -> Path:
+        """One folder per owner of pictures taken one by one."""
+        return self.path / "collected"
+
+    @property
+    def visits(self) -> Path:
+        """One empty file per owner, as old as their last visit."""
+        return self.path / "visits"
+
+    @property
     def temp(self) -> Path:
         """Uploads on their way in; may be emptied whenever the app is not running."""
         return self.path / "temp"

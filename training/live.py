@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 from training.events import Event
 from training.record import About, History, RunFolder
 from training.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
 
 
 class LiveRun:
@@ -37,3 +41,17 @@ class LiveRun:
     def budget(self) -> float:
         """The time that the person gave, in seconds."""
         return float(self.about.config["minutes"]) * 60
+
+
+def adopted(runs: Path) -> Iterator[LiveRun]:
+    """The runs that an earlier server left in the folder ``runs``."""
+    for path in sorted(runs.glob("*/run.json")):
+        folder = RunFolder(path.parent)
+        try:
+            about = folder.about()
+            run = LiveRun(folder, about, folder.history())
+        except (ValueError, KeyError, TypeError, OSError) as problem:
+            log.warning("%s is damaged and was left out: %s", path, problem)
+            continue
+        if about.owner:  # else made on the command line, and perhaps still running there
+            yield run

@@ -12,7 +12,7 @@ import math
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from training.device import list_devices
 from training.events import Event, Finished
 from training.gate import Gate
 from training.home import Home, new_id
-from training.live import LiveRun
+from training.live import LiveRun, adopted
 from training.record import ACTIVE, RESUMABLE, About, Config, History, RunFolder
 from training.sharing import Line, Sharing
 from training.snapshot import Snapshot, seconds_left
@@ -52,6 +52,7 @@ class RunManager:
         self._line = Line()
         self._closing = False
         self._threads: list[threading.Thread] = []
+        self._others: list[threading.Thread] = []
         self._runs: dict[str, LiveRun] = {}
         self._adopt()
 
@@ -146,10 +147,17 @@ class RunManager:
 
     def runs(self, owner: str) -> tuple[Snapshot, ...]:
         """All runs of one owner, the newest first."""
+        return self._newest_first(lambda run: run.about.owner == owner)
+
+    def all_runs(self) -> tuple[Snapshot, ...]:
+        """Everybody's runs, the newest first."""
+        return self._newest_first(lambda run: True)
+
+    def _newest_first(self, wanted: Callable[[LiveRun], bool]) -> tuple[Snapshot, ...]:
         with self._lock:
-            mine = [run for run in self._runs.values() if run.about.owner == owner]
-            mine.sort(key=lambda run: run.about.created, reverse=True)
-            return tuple(self.snapshot(run.about.id) for run in mine)
+            runs = [run for run in self._runs.values() if wanted(run)]
+            runs.sort(key=lambda run: run.about.created, reverse=True)
+            return tuple(self.snapshot(run.about.id) for run in runs)
 
     def owns(self, owner: str, run_id: str) -> bool:
         """Whether ``run_id`` is a run of ``owner``; false for ids that do not exist."""
@@ -177,12 +185,29 @@ class RunManager:
                 run.snapshot = self._describe(run)
             return run.snapshot
 
+    def repeat(self, seconds: float, work: Callable[[], object], name: str) -> None:
+        """Call ``work`` every so many ``seconds``, in a thread of its own, until ``close``."""
+
+        def loop() -> None:
+            while True:
+                with self._work:
+                    if self._work.wait_for(lambda: self._closing, seconds):
+                        return
+                try:
+                    work()
+                except Exception:
+                    log.exception("The %s failed, and will be tried again.", name)
+
+        thread = threading.Thread(target=loop, name=name, daemon=True)
+        self._others.append(thread)
+        thread.start()
+
     def close(self) -> None:
         """End the worker threads between two steps; what ran is interrupted and can be resumed."""
         with self._work:
             self._closing = True
             self._work.notify_all()
-        for thread in self._threads:
+        for thread in (*self._threads, *self._others):
             thread.join()
 
     # ---- the worker
@@ -196,7 +221,8 @@ class RunManager:
                 self._line.remove(run_id)
                 run = self._runs[run_id]
                 self._set(run, status="running", device=device, error=())
-                self._line_moved()
+                for waiting in self._line:  # one place further
+                    self._runs[waiting].changed()
             error: tuple[Message, ...] = ()
             try:
                 with self.gate.training():
@@ -224,7 +250,11 @@ class RunManager:
             return "paused" if run.wanted == "pause" else "stopped"
         if self._closing:
             return "interrupted"
-        return "queued" if self._turn_is_over(run, began) else ""
+        turn = self.sharing.turn_minutes * 60
+        if not turn or time.monotonic() - began < turn:
+            return ""
+        with self._lock:
+            return "queued" if self._line.others(run.about.owner) else ""
 
     def _keep(self, run: LiveRun, event: Event) -> None:
         line = run.folder.record(event)
@@ -241,18 +271,9 @@ class RunManager:
 
     def _adopt(self) -> None:
         """Take over what an earlier server left; what it was doing then is now interrupted."""
-        for path in sorted(self.home.runs.glob("*/run.json")):
-            folder = RunFolder(path.parent)
-            try:
-                about = folder.about()
-                run = LiveRun(folder, about, folder.history())
-            except (ValueError, KeyError, TypeError, OSError) as problem:
-                log.warning("%s is damaged and was left out: %s", path, problem)
-                continue
-            if not about.owner:  # made on the command line, and perhaps still running there
-                continue
-            self._runs[about.id] = run
-            if about.status in ACTIVE:
+        for run in adopted(self.home.runs):
+            self._runs[run.about.id] = run
+            if run.about.status in ACTIVE:
                 self._set(run, status="interrupted")
 
     def _require_place(self, owner: str) -> None:
@@ -263,17 +284,6 @@ class RunManager:
     def _next(self) -> str | None:
         at_work = {r.about.owner for r in self._runs.values() if r.about.status == "running"}
         return self._line.next(at_work)
-
-    def _turn_is_over(self, run: LiveRun, began: float) -> bool:
-        turn = self.sharing.turn_minutes * 60
-        if not turn or time.monotonic() - began < turn:
-            return False
-        with self._lock:
-            return self._line.others(run.about.owner)
-
-    def _line_moved(self) -> None:
-        for run_id in self._line:
-            self._runs[run_id].changed()
 
     def _enqueue(self, run_id: str, *, urgent: bool = False) -> None:
         run = self._runs[run_id]

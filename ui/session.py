@@ -133,7 +133,7 @@ class Collection:
         """``owner`` must be an id; nothing is made before the first picture."""
         if not is_id(owner):
             raise ValueError("an owner's id has 32 hexadecimal digits")
-        self.folder = home.path / "collected" / owner
+        self.folder = home.collected / owner
 
     def pictures(self) -> list[tuple[Path, str]]:
         """Every (picture, class), oldest first."""
