@@ -144,7 +144,9 @@ class Person:
 
     def arrive(self, link: str = "") -> Updates:
         """Load the page, perhaps by a link, and open what the latent page then shows."""
-        request: Any = SimpleNamespace(query_params={"picture": link} if link else {})
+        request: Any = SimpleNamespace(
+            query_params={"picture": link} if link else {}, username=None
+        )
         answer = self.page._arrive(self.values, request)
         self.take(answer)
         return {**answer, **self.do(self.tab.picker, "change")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,8 @@ class DataWays:
         self, visitor: Visitor, values: Values, bar: gr.Progress, sent: Mapping[str, Any]
     ) -> Updates:
         progress, limits = _progress(bar, visitor.language), self.frame.limits
-        dataset = take_upload(self.frame.shelf, visitor.owner, sent, limits, progress)
+        room = partial(self.frame.keeper.make_room, visitor.owner, visitor.dataset)
+        dataset = take_upload(self.frame.shelf, visitor.owner, sent, limits, progress, room)
         return self.arrived(visitor, dataset)
 
     def _opener(self, name: str) -> Any:
@@ -169,6 +171,7 @@ class DataWays:
     ) -> Updates:
         if name not in self.sources:  # else a browser could name any file of this machine
             raise UserError("data.none")
+        self.frame.keeper.make_room(visitor.owner, visitor.dataset)
         shelf, home = self.frame.shelf, self.frame.home
         folder = shelf.folder_for_new()
         open_data(
@@ -185,6 +188,7 @@ class DataWays:
         path = picture_path(values[self.shot])
         if path is None:
             raise UserError("data.no_shot")
+        self.frame.keeper.make_room(visitor.owner, visitor.dataset)
         picture = read_picture(path)
         Collection(self.frame.home, visitor.owner).add(picture, values[self.class_name])
         return {self.shot: None, **self._show_collected(visitor)}
@@ -198,6 +202,7 @@ class DataWays:
         pictures = collection.pictures()
         if not pictures:
             raise UserError("data.no_shot")
+        self.frame.keeper.make_room(visitor.owner, visitor.dataset)
         folder, name = shelf.folder_for_new(), t("data.own_name", visitor.language)
         progress = _progress(bar, visitor.language)
         take_in_labelled(pictures, folder, limits=self.frame.limits, name=name, progress=progress)

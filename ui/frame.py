@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from training.home import Home
+from training.keeper import Keeper
 from training.limits import Limits
 from training.runs import RunManager
 from training.text import UserError
@@ -34,6 +35,7 @@ class Visitor:
 
 
 Handler = Callable[..., Any]
+Asker = gr.Request | None  # whose browser it is, as far as gradio knows
 PROGRESS = gr.Progress()  # only a mark; gradio makes one for each call
 
 
@@ -50,6 +52,7 @@ class Frame:
     manager: RunManager
     shelf: Shelf
     limits: Limits
+    keeper: Keeper
     words: Words
     owner: gr.BrowserState
     language: gr.BrowserState
@@ -71,6 +74,12 @@ class Frame:
         """What the browser claims, with the parts that can be checked checked."""
         known = str(owner) if is_id(owner) else ""
         return Visitor(known, speakable(language, self.words.language), dataset, run, shared)
+
+    def who(self, values: Values, request: gr.Request | None = None) -> Visitor:
+        """Who calls. Somebody who has signed in is who they are, whatever the browser claims."""
+        visitor = self.visitor(*(values[state] for state in self.states))
+        name = getattr(request, "username", None)
+        return replace(visitor, owner=self.shelf.account(name)) if name else visitor
 
     def on(
         self,
@@ -125,24 +134,29 @@ class Frame:
     ) -> Callable[..., Any]:
         """What gradio calls; it tells from the signature what to pass."""
 
-        def call(values: dict[Any, Any]) -> Any:
-            return self._answer(handler, message, values)
+        def call(values: dict[Any, Any], request: Asker = None) -> Any:
+            return self._answer(handler, message, values, request)
 
-        def call_slowly(values: dict[Any, Any], progress: gr.Progress = PROGRESS) -> Any:
-            return self._answer(handler, message, values, progress)
+        def call_slowly(
+            values: dict[Any, Any], request: Asker = None, progress: gr.Progress = PROGRESS
+        ) -> Any:
+            return self._answer(handler, message, values, request, progress)
 
         def call_with_data(
-            values: dict[Any, Any], event: gr.EventData, progress: gr.Progress = PROGRESS
+            values: dict[Any, Any],
+            event: gr.EventData,
+            request: Asker = None,
+            progress: gr.Progress = PROGRESS,
         ) -> Any:
-            return self._answer(handler, message, values, progress, event._data or {})
+            return self._answer(handler, message, values, request, progress, event._data or {})
 
         return call_with_data if event_data else call_slowly if slow else call
 
     def _streamer(self, handler: Handler, message: gr.HTML) -> Callable[..., Any]:
         """What gradio calls for a handler whose updates come one after the other."""
 
-        def stream(values: dict[Any, Any]) -> Iterator[Any]:
-            visitor = self.visitor(*(values[state] for state in self.states))
+        def stream(values: dict[Any, Any], request: Asker = None) -> Iterator[Any]:
+            visitor = self.who(values, request)
             said: Updates = {message: ""}
             try:
                 if not visitor.owner:
@@ -157,9 +171,14 @@ class Frame:
         return stream
 
     def _answer(
-        self, handler: Handler, message: gr.HTML | None, values: dict[Any, Any], *more: Any
+        self,
+        handler: Handler,
+        message: gr.HTML | None,
+        values: dict[Any, Any],
+        request: gr.Request | None,
+        *more: Any,
     ) -> Any:
-        visitor = self.visitor(*(values[state] for state in self.states))
+        visitor = self.who(values, request)
         if message is None:
             return handler(visitor, values, *more) or gr.skip()
         try:

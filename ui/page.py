@@ -10,17 +10,21 @@ from typing import Any
 import gradio as gr
 
 from training.home import Home
+from training.keeper import Keeper
 from training.limits import Limits
 from training.record import ACTIVE
 from training.runs import RunManager
 from training.text import LANGUAGES, t
+from ui.accounts import Doorkeeper, People
 from ui.data_tab import DataTab
-from ui.frame import Frame, Updates, Visitor, merged
+from ui.frame import Asker, Frame, Updates, Visitor, merged
 from ui.latent_tab import LatentTab
 from ui.links import PARAMETER
 from ui.result_tab import ResultTab
 from ui.session import Shelf, owner_from
-from ui.text import Words
+from ui.teacher_tab import NAME as TEACHER
+from ui.teacher_tab import TeacherTab
+from ui.text import Words, duration
 from ui.train_tab import TrainTab
 from ui.try_tab import TryTab
 from ui.watch_tab import WatchTab
@@ -31,6 +35,8 @@ STEPS = ("data", "train", "watch", "result", "try", "latent")
 LIVE = ("watch", "train", "result", "try", "latent")  # what is looked at on every tick
 TICK = 1.0  # s between two looks at what has changed
 KEEP_UPLOADS = 24 * 3600  # s; pictures that were tried and files made for downloads
+# Of the home folder all but what is on its way to or from a browser.
+PRIVATE = ("runs", "datasets", "collected", "downloads", "visits", "secret", "link-secret")
 LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 # Gradio's own words (webcam, drag and drop) follow the browser; this makes them follow the page.
 SET_LANGUAGE = """async (language) => {
@@ -62,10 +68,15 @@ class Page:
     """The whole page. ``blocks`` is what gets launched."""
 
     def __init__(
-        self, home: Home, manager: RunManager, limits: Limits, language: str = "en"
+        self,
+        home: Home,
+        manager: RunManager,
+        limits: Limits,
+        language: str = "en",
+        people: People | None = None,
     ) -> None:
         """Build it; nothing runs before it is launched."""
-        words = Words(language)
+        words, self.people = Words(language), people or People()
         with gr.Blocks(
             title="Seedling",
             analytics_enabled=False,
@@ -79,14 +90,36 @@ class Page:
             self._build_header(words)
             self.timer = gr.Timer(TICK)
             with gr.Tabs(elem_classes="steps", selected="data", overflow_behavior="wrap") as steps:
-                self.frame = Frame(home, manager, Shelf(home), limits, words, **states, steps=steps)
+                shelf, keeper = Shelf(home), Keeper(home, manager)
+                self.frame = Frame(
+                    home, manager, shelf, limits, keeper, words, **states, steps=steps
+                )
                 self.tabs: dict[str, Any] = {}
                 kinds = (DataTab, TrainTab, WatchTab, ResultTab, TryTab, LatentTab)
                 for number, (step, kind) in enumerate(zip(STEPS, kinds, strict=True), 1):
                     label = _numbered(number, step)
                     with words.make(gr.Tab, {"label": label}, id=step, render_children=True):
                         self.tabs[step] = kind(self.frame)
+                if self.people.password:
+                    self._build_teachers()
+            words.make(gr.HTML, {"value": self._foot}, elem_classes="foot")
             self._wire()
+
+    def launch_options(self) -> dict[str, Any]:
+        """How the page looks, whom it lets in, and what of gradio is left out."""
+        home, opens = self.frame.home.path, Doorkeeper(self.people.passwords)
+        return {
+            "auth": opens if self.people.passwords else None,
+            "max_file_size": f"{self.frame.limits.upload_mb}mb",
+            "allowed_paths": [],  # nothing but what handlers hand out
+            "blocked_paths": [str(home / name) for name in PRIVATE],
+            "theme": _theme(),
+            "css_paths": [str(ASSETS / "style.css")],
+            "footer_links": [],
+            "run_history": False,
+            "show_error": False,
+            "ssr_mode": False,
+        }
 
     def _build_header(self, words: Words) -> None:
         with gr.Row(elem_classes="header"):
@@ -103,6 +136,26 @@ class Page:
                 elem_id="language",
             )
 
+    def _build_teachers(self) -> None:
+        names = {self.frame.shelf.account(name): name for name in self.people.passwords}
+        label: dict[str, Any] = {"label": "page.step_teacher"}
+        with self.frame.words.make(
+            gr.Tab, label, id=TEACHER, visible=False, render_children=True
+        ) as self.teachers_door:
+            self.tabs[TEACHER] = TeacherTab(self.frame, self.people.password, names)
+
+    def _foot(self, language: str) -> str:
+        """What everybody should know before they count on this place."""
+        hours, says = self.frame.manager.sharing.keep_hours, []
+        if hours:
+            time = duration(hours * 3600, language)
+            says.append(f"<p>{t('page.kept_for', language, time=time)}</p>")
+        if self.people.forgets:
+            says.append(f"<p>{t('page.not_kept', language)}</p>")
+        if self.people.passwords:
+            says.append(f'<p><a href="logout">{t("page.sign_out", language)}</a></p>')
+        return "".join(says)
+
     def _wire(self) -> None:
         frame, reads = self.frame, self.tabs["train"].reads
         quick: dict[str, Any] = {
@@ -118,8 +171,9 @@ class Page:
                     self.language_radio,
                     self.seen,
                     *frame.words.components,
+                    *([self.teachers_door] if TEACHER in self.tabs else []),
                     *(tab.message for tab in self.tabs.values()),
-                    *(output for tab in self.tabs.values() for output in tab.outputs),
+                    *(output for step in STEPS for output in self.tabs[step].outputs),
                 ]
             )
         )
@@ -150,10 +204,11 @@ class Page:
         Somebody with a link to a picture is led there.
         """
         frame = self.frame
-        claims = [values[state] for state in frame.states]
-        visitor = frame.visitor(owner_from(claims[0]), *claims[1:])
+        visitor = frame.who({**values, frame.owner: owner_from(values[frame.owner])}, request)
+        frame.keeper.seen(visitor.owner)
         runs = frame.manager.runs(visitor.owner)
         at_work = any(run.status in (*ACTIVE, "interrupted") for run in runs)
+        teaches = TEACHER in self.tabs and TEACHER in request.query_params
         link, led = request.query_params.get(PARAMETER), dict[Any, Any]()
         if link:
             visitor, led = self.tabs["latent"].follow(visitor, link)
@@ -163,13 +218,18 @@ class Page:
             frame.language: visitor.language,
             self.language_radio: visitor.language,
             **({frame.steps: gr.Tabs(selected="watch")} if at_work else {}),
+            **(self._open_door() if teaches else {}),
             **led,
         }
 
-    def _speak(self, values: Mapping[Any, Any]) -> Updates:
+    def _open_door(self) -> Updates:
+        label = gr.Tab(visible=True)
+        return {self.teachers_door: label, self.frame.steps: gr.Tabs(selected=TEACHER)}
+
+    def _speak(self, values: Mapping[Any, Any], request: Asker = None) -> Updates:
         """The whole page in the language that was picked."""
-        claims = [values[state] for state in self.frame.states]
-        visitor = self.frame.visitor(claims[0], values[self.language_radio], *claims[2:])
+        frame = self.frame
+        visitor = frame.who({**values, frame.language: values[self.language_radio]}, request)
         return {**self._all(visitor, values), self.frame.language: visitor.language}
 
     def _all(
@@ -190,12 +250,13 @@ class Page:
             self.seen: seen,
         }
 
-    def _tick(self, values: Mapping[Any, Any]) -> Any:
+    def _tick(self, values: Mapping[Any, Any], request: Asker = None) -> Any:
         """What has changed in the last second; nothing, most of the time."""
-        visitor = self.frame.visitor(*(values[state] for state in self.frame.states))
+        visitor = self.frame.who(values, request)
         before = values[self.seen] or {}
         if not visitor.owner:
             return gr.skip()
+        self.frame.keeper.seen(visitor.owner)
         updates: Updates = {}
         seen = before
         for name in LIVE:
@@ -219,8 +280,7 @@ def _brand(language: str) -> str:
     return f"<h1>Seedling</h1><p>{t('page.tagline', language)}</p>{style}"
 
 
-def launch_options() -> dict[str, Any]:
-    """How the page looks, and what of gradio is left out."""
+def _theme() -> gr.themes.Base:
     fonts = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
     theme = gr.themes.Base(
         primary_hue=LEAF,
@@ -255,11 +315,4 @@ def launch_options() -> dict[str, Any]:
         block_info_text_color="*neutral_500",
         loader_color="*primary_600",
     )
-    return {
-        "theme": theme,
-        "css_paths": [str(ASSETS / "style.css")],
-        "footer_links": [],
-        "run_history": False,
-        "show_error": False,
-        "ssr_mode": False,
-    }
+    return theme

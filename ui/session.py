@@ -6,6 +6,8 @@ A browser keeps one unguessable id. Data sets carry their owner's id beside them
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
 import shutil
@@ -69,6 +71,11 @@ class Shelf:
     def __init__(self, home: Home) -> None:
         """Nothing is made before it is needed."""
         self.home = home
+
+    def account(self, name: str) -> str:
+        """The id of somebody who has signed in by this name, in whatever browser."""
+        key = self.home.secret("link-secret").encode()
+        return hmac.new(key, f"account {name}".encode(), hashlib.sha256).hexdigest()[:32]
 
     def folder_for_new(self) -> Path:
         """Where a new data set may be written; it is nobody's until ``keep``."""

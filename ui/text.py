@@ -116,7 +116,7 @@ def duration(seconds: float, language: str) -> str:
         return t("page.seconds", language, count=whole)
     if whole < 90 * 60:
         return t("page.minutes", language, count=round(whole / 60))
-    return t("page.hours", language, count=f"{whole / 3600:.1f}")
+    return t("page.hours", language, count=f"{whole / 3600:.1f}".removesuffix(".0"))
 
 
 def shipped_label(name: str, language: str) -> str:

@@ -133,6 +133,7 @@ class TrainTab:
         form, language = self.forms[values[self.kind]], visitor.language
         config = form.config(visitor, values)
         form.plan(config, dataset, language)  # says now what the run would say later
+        self.frame.keeper.make_room(visitor.owner, dataset.id)
         run_id = self.frame.manager.start(
             visitor.owner,
             config,

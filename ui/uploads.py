@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,21 @@ from ui.session import DataSet, Shelf, safe_parts
 
 
 def take_upload(
-    shelf: Shelf, owner: str, sent: Mapping[str, Any], limits: Limits, progress: Progress
+    shelf: Shelf,
+    owner: str,
+    sent: Mapping[str, Any],
+    limits: Limits,
+    progress: Progress,
+    make_room: Callable[[], None],
 ) -> DataSet:
     """Make a data set of uploaded files and remove them, whatever comes of it.
 
     ``sent`` is what the drop zone says: ``files``, each with the ``path`` where the server put
     it and the ``name`` it had in its folder, and ``failed``, why nothing could be sent.
+    ``make_room`` may refuse them.
 
     Raises:
-        UserError: nothing arrived, or ``training.intake`` refuses it.
+        UserError: nothing arrived, or ``training.intake`` or ``make_room`` refuses it.
     """
     failed = sent.get("failed")
     if failed == "too_big":
@@ -36,6 +42,7 @@ def take_upload(
     room = shelf.home.temp / new_id()
     try:
         files = _unpack_names(sent["files"], shelf.home.temp, room)
+        make_room()
         if sum(path.stat().st_size for path in files) > limits.upload_bytes:
             raise UserError("intake.upload_too_big", limit=limits.upload_mb)
         source, name = _source(files, room)

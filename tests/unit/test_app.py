@@ -9,6 +9,9 @@ import pytest
 
 import app
 from training.limits import Limits
+from training.sharing import Sharing
+from ui.accounts import People
+from ui.flags import PASSWORD, read_flags
 
 
 def test_a_taken_port_is_said_and_another_one_named(
@@ -32,7 +35,35 @@ def test_a_limit_that_makes_no_sense_is_said(
     assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_the_flags_have_the_defaults_of_one_person_on_one_machine() -> None:
-    flags = app.parse_flags([])
-    assert (flags.host, flags.port, flags.share) == ("127.0.0.1", 7860, False)
-    assert app.read_limits(flags) == Limits()
+def test_the_flags_have_the_defaults_of_one_person_on_one_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(PASSWORD, raising=False)
+    monkeypatch.delenv("GRADIO_SERVER_NAME", raising=False)
+    settings = read_flags([])
+    assert (settings.host, settings.port, settings.share) == ("127.0.0.1", 7860, False)
+    assert settings.limits == Limits() and settings.people == People()
+    assert settings.sharing == Sharing() and not settings.sharing.keep_hours
+
+
+def test_a_classroom_has_its_own_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "users.csv").write_text("name,password\nann,apple\n", encoding="utf-8")
+    monkeypatch.setenv(PASSWORD, "from outside")
+    bounds = {"waiting": 1, "minutes": 5}
+    flags = [f"--max-{name}={value}" for name, value in bounds.items()]
+    flags += ["--keep-hours=24", "--person-mb=300", "--all-mb=4000"]
+    settings = read_flags([*flags, "--auth", str(tmp_path / "users.csv")])
+    assert settings.sharing == Sharing(1, 5.0, 24.0, 300, 4000)
+    assert settings.people == People("from outside", {"ann": "apple"})
+    assert read_flags(["--admin-password", "given"]).people.password == "given"
+
+
+@pytest.mark.parametrize(
+    "flags", ["--keep-hours -1", "--max-waiting -2", "--auth nowhere.csv", "--max-minutes nan"]
+)
+def test_a_bound_that_makes_no_sense_is_said(
+    flags: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.main([*flags.split(), "--home", str(tmp_path / "home")]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    assert not (tmp_path / "home").exists()

@@ -23,7 +23,7 @@ class Desk:
     """A page of one message and one picture, and what is heard of a handler."""
 
     def __init__(self) -> None:
-        parts: Any = dict.fromkeys(("home", "manager", "shelf", "limits", "steps"))
+        parts: Any = dict.fromkeys(("home", "manager", "shelf", "limits", "keeper", "steps"))
         with gr.Blocks() as self.blocks:
             names = ("owner", "language", "dataset", "run", "shared", "picture", "tray")
             states: Any = {name: gr.BrowserState("") for name in names}

@@ -156,9 +156,13 @@ def nothing(done: int, total: int) -> None:
     """A progress bar that nobody watches."""
 
 
+def enough() -> None:
+    """Room for whatever comes."""
+
+
 def test_a_folder_keeps_its_classes(shelf: Shelf, cats_and_dogs: dict[str, bytes]) -> None:
     files = {f"pets/{name}": data for name, data in cats_and_dogs.items()}
-    dataset = take_upload(shelf, ANNA, sent(shelf, files), Limits(), nothing)
+    dataset = take_upload(shelf, ANNA, sent(shelf, files), Limits(), nothing, enough)
     assert dataset.images().counts() == {"cats": 5, "dogs": 5}
     assert dataset.images().name == "pets"
     assert not list(shelf.home.temp.rglob("*.png"))
@@ -172,13 +176,13 @@ def test_a_zip_is_called_as_its_owner_calls_it(
         for name, data in cats_and_dogs.items():
             archive.writestr(name, data)
     uploaded = sent(shelf, {"My pets.zip": path.read_bytes()})
-    assert take_upload(shelf, ANNA, uploaded, Limits(), nothing).source == "My pets.zip"
+    assert take_upload(shelf, ANNA, uploaded, Limits(), nothing, enough).source == "My pets.zip"
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x03\x04 broken"])
 def test_what_is_refused_leaves_nothing_behind(shelf: Shelf, data: bytes) -> None:
     with pytest.raises(UserError):
-        take_upload(shelf, ANNA, sent(shelf, {"bad.zip": data}), Limits(), nothing)
+        take_upload(shelf, ANNA, sent(shelf, {"bad.zip": data}), Limits(), nothing, enough)
     assert left(shelf) == []
 
 
@@ -189,20 +193,20 @@ def test_a_path_outside_the_uploads_is_not_touched(shelf: Shelf, tmp_path: Path)
     for path in (secret, shelf.home.temp / ".." / ".." / "secret.png"):
         with pytest.raises(UserError):
             said = {"files": [{"path": str(path), "name": "a.png"}], "failed": ""}
-            take_upload(shelf, ANNA, said, Limits(), nothing)
+            take_upload(shelf, ANNA, said, Limits(), nothing, enough)
     assert secret.read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("said", [{}, {"files": []}, {"files": [], "failed": "network"}])
 def test_nothing_sent_is_said(shelf: Shelf, said: dict[str, object]) -> None:
     with pytest.raises(UserError):
-        take_upload(shelf, ANNA, said, Limits(), nothing)
+        take_upload(shelf, ANNA, said, Limits(), nothing, enough)
 
 
 def test_all_files_together_have_a_limit(shelf: Shelf) -> None:
     files = {f"{number}.png": b"x" * 600_000 for number in range(2)}
     with pytest.raises(UserError, match="1 MB"):
-        take_upload(shelf, ANNA, sent(shelf, files), Limits(upload_mb=1), nothing)
+        take_upload(shelf, ANNA, sent(shelf, files), Limits(upload_mb=1), nothing, enough)
 
 
 def test_the_list_of_what_was_left_out_is_harmless_in_a_spreadsheet(
@@ -214,3 +218,20 @@ def test_the_list_of_what_was_left_out_is_harmless_in_a_spreadsheet(
     text = path.read_text(encoding="utf-8-sig")
     assert text.splitlines()[0] == "File,Reason"
     assert len(text.splitlines()) == 2
+
+
+def test_without_room_an_upload_is_refused_and_gone(shelf: Shelf) -> None:
+    def full() -> None:
+        raise UserError("keeper.all_full", most=1)
+
+    said = sent(shelf, {"a.png": b"a picture"})
+    with pytest.raises(UserError, match="1 MB"):
+        take_upload(shelf, ANNA, said, Limits(), nothing, full)
+    assert not any(path.is_file() for path in shelf.home.temp.rglob("*"))
+    assert not shelf.home.datasets.exists()
+
+
+def test_an_account_is_the_same_in_every_browser_and_nobody_elses(shelf: Shelf) -> None:
+    assert shelf.account("Ann") == shelf.account("Ann") != shelf.account("ann")
+    assert session.is_id(shelf.account("Ann"))
+    assert Shelf(Home(shelf.home.path / "other")).account("Ann") != shelf.account("Ann")

@@ -127,7 +127,8 @@ def test_an_unknown_language_is_the_usual_one(language: object) -> None:
         (60, "1 minute"),
         (89, "89 seconds"),
         (180, "3 minutes"),
-        (7200, "2.0 hours"),
+        (7200, "2 hours"),
+        (5400, "1.5 hours"),
     ],
 )
 def test_times_are_said_as_people_say_them(seconds: float, said: str) -> None:

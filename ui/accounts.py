@@ -1,0 +1,82 @@
+"""Who may come in: the names and passwords of a closed classroom, and the teacher's password."""
+
+from __future__ import annotations
+
+import csv
+import hmac
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MOST_TRIES, TRY_SECONDS = 10, 60.0  # wrong passwords for one name, and until they are forgotten
+DELIMITERS = ",;\t"  # what spreadsheets of different countries write
+
+
+@dataclass(frozen=True)
+class People:
+    """Who uses this server, and what they have to know.
+
+    ``password`` opens the teacher's view, ``passwords`` are those of a closed classroom by name;
+    a place that ``forgets`` loses everything when it restarts.
+    """
+
+    password: str = ""
+    passwords: Mapping[str, str] = field(default_factory=dict)
+    forgets: bool = False
+
+
+class Doorkeeper:
+    """Compares passwords, and lets nobody guess them by the thousand."""
+
+    def __init__(self, passwords: Mapping[str, str]) -> None:
+        """``passwords`` by name."""
+        self._passwords = dict(passwords)
+        self._wrong: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._lock = threading.Lock()
+
+    def __call__(self, name: object, password: object) -> bool:
+        """Whether they fit together; never, for a while, after many wrong ones."""
+        known = self._passwords.get(name) if isinstance(name, str) else None
+        given = password if isinstance(password, str) else ""
+        right = hmac.compare_digest((known or "").encode(), given.encode(errors="replace"))
+        if known is None:
+            return False
+        with self._lock:
+            wrong, now = self._wrong[str(name)], time.monotonic()
+            while wrong and now - wrong[0] > TRY_SECONDS:
+                wrong.popleft()
+            if len(wrong) >= MOST_TRIES:
+                return False
+            if not right:
+                wrong.append(now)
+        return right
+
+
+def read_users(path: Path) -> dict[str, str]:
+    """The names and passwords of a CSV file: two columns, and a first line "name,password" if any.
+
+    Raises:
+        ValueError: it can't be read, or a line is no pair; the message says which and why.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ValueError(f"{path} can't be read as a UTF-8 text: {problem}.") from problem
+    first = text.split("\n", 1)[0]
+    delimiter = max(DELIMITERS, key=first.count)
+    users: dict[str, str] = {}
+    for number, row in enumerate(csv.reader(text.splitlines(), delimiter=delimiter), 1):
+        cells = [cell.strip() for cell in row]
+        if not any(cells) or (number == 1 and [c.lower() for c in cells] == ["name", "password"]):
+            continue
+        if len(cells) != 2 or not all(cells):
+            raise ValueError(f"{path}, line {number}: write a name, a comma and a password.")
+        if cells[0] in users:
+            raise ValueError(f"{path}, line {number}: {cells[0]!r} is there twice.")
+        users[cells[0]] = cells[1]
+    if not users:
+        raise ValueError(f"{path} names nobody: write a name, a comma and a password on each line.")
+    return users

@@ -1,0 +1,114 @@
+"""The command line of ``app.py``: defaults are for one person on one machine; no gradio here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.home import Home, default_home
+from training.limits import Limits
+from training.sharing import Sharing
+from training.text import LANGUAGES
+from ui.accounts import People, read_users
+
+PASSWORD = "SEEDLING_ADMIN_PASSWORD"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the flags add up to."""
+
+    host: str
+    port: int
+    home: Home
+    devices: tuple[str, ...]
+    share: bool
+    language: str
+    limits: Limits
+    sharing: Sharing
+    people: People
+
+
+def read_flags(arguments: list[str] | None = None) -> Settings:
+    """The command line and the environment.
+
+    Raises:
+        ValueError: a flag makes no sense; the message says which and why.
+        SystemExit: a flag is unknown or no number, or help was asked for.
+    """
+    flags = _parser().parse_args(arguments)
+    limits = Limits(
+        upload_mb=flags.max_upload_mb,
+        unpacked_mb=flags.max_unpacked_mb,
+        files=flags.max_files,
+        megapixels=flags.max_megapixels,
+        ratio=flags.max_ratio,
+    )
+    sharing = Sharing(
+        waiting=flags.max_waiting,
+        turn_minutes=flags.max_minutes,
+        keep_hours=flags.keep_hours,
+        person_mb=flags.person_mb,
+        all_mb=flags.all_mb,
+    )
+    people = People(
+        password=flags.admin_password or os.environ.get(PASSWORD, ""),
+        passwords=read_users(flags.auth) if flags.auth else {},
+    )
+    return Settings(
+        host=flags.host,
+        port=flags.port,
+        home=Home(flags.home.expanduser().resolve()) if flags.home else default_home(),
+        devices=(flags.device,) if flags.device else (),
+        share=flags.share,
+        language=flags.language,
+        limits=limits,
+        sharing=sharing,
+        people=people,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="app.py",
+        description="Seedling: grow an image model from a handful of pictures, in the browser.",
+    )
+    host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # hosted Spaces set it
+    parser.add_argument("--host", default=host, help="0.0.0.0 lets others on the network in")
+    parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument("--home", type=Path, help="where runs are kept (default: ~/.seedling)")
+    parser.add_argument("--device", default="", help="cpu, cuda:0, mps (default: all there are)")
+    parser.add_argument("--share", action="store_true", help="make a public link through Gradio")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="at the first visit")
+    limits, sharing = Limits(), Sharing()
+    upload = parser.add_argument_group("one upload")
+    upload.add_argument("--max-upload-mb", type=int, default=limits.upload_mb)
+    upload.add_argument("--max-unpacked-mb", type=int, default=limits.unpacked_mb)
+    upload.add_argument("--max-files", type=int, default=limits.files)
+    upload.add_argument("--max-megapixels", type=int, default=limits.megapixels, help="a picture")
+    upload.add_argument("--max-ratio", type=int, default=limits.ratio, help="unpacked to packed")
+    many = parser.add_argument_group("many people on one machine (0: no bound)")
+    many.add_argument(
+        "--max-waiting", type=int, default=sharing.waiting, help="runs of a person in the queue"
+    )
+    many.add_argument(
+        "--max-minutes",
+        type=float,
+        default=sharing.turn_minutes,
+        help="after so long a run lets others go first, and goes on after them",
+    )
+    many.add_argument(
+        "--keep-hours",
+        type=float,
+        default=sharing.keep_hours,
+        help="delete what belongs to those who have not come back for so long",
+    )
+    many.add_argument("--person-mb", type=int, default=sharing.person_mb, help="disk for each")
+    many.add_argument("--all-mb", type=int, default=sharing.all_mb, help="disk for everybody")
+    many.add_argument("--auth", type=Path, help="a CSV file of names and passwords: nobody else")
+    many.add_argument(
+        "--admin-password", default="", help=f"opens the teacher's view; or the variable {PASSWORD}"
+    )
+    return parser
