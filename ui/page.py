@@ -117,6 +117,7 @@ class Page:
             "css_paths": [str(ASSETS / "style.css")],
             "footer_links": [],
             "run_history": False,
+            "enable_monitoring": False,  # the teacher's view says what may be said
             "show_error": False,
             "ssr_mode": False,
         }
