@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
-from ui.accounts import MOST_TRIES, TRY_SECONDS, Doorkeeper, read_users
+from training.home import Home, new_id
+from training.limits import Limits
+from training.runs import RunManager
+from ui.accounts import MOST_TRIES, TRY_SECONDS, Doorkeeper, People, read_users
+from ui.page import Page
 
 
 @pytest.mark.parametrize(
@@ -65,3 +70,38 @@ def test_who_guesses_has_to_wait_and_nobody_else(monkeypatch: pytest.MonkeyPatch
     for number in range(1000):  # names that nobody has cost no memory
         opens(f"eve {number}", "x")
     assert len(opens._wrong) <= 2
+
+
+def test_a_closed_classroom_is_closed_and_knows_people_by_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "home" / "temp"))
+    home, people = Home(tmp_path / "home"), People(passwords={"ann": "apple", "bob": "pear"})
+    page = Page(home, RunManager(home, ("cpu",)), Limits(), people=people)
+    options = page.launch_options()
+    _, url, _ = page.blocks.launch(
+        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **options
+    )
+    try:
+        load = next(f for f in page.blocks.fns.values() if f.targets[0][1] == "load")
+        owner = page.frame.owner._id
+        data = [new_id() if each._id == owner else each.value for each in load.inputs]  # type: ignore[attr-defined]
+        body = {"data": data, "fn_index": load._id, "session_hash": "x"}
+        with httpx.Client(base_url=url, timeout=60) as client:
+            for path in ("config", "gradio_api/info", "gradio_api/queue/data?session_hash=x"):
+                assert client.get(path).status_code == 401, path
+            assert client.post("gradio_api/run/predict", json=body).status_code == 401
+            assert client.post("gradio_api/upload", files={"files": b"x"}).status_code == 401
+            wrong = {"username": "ann", "password": "pear"}
+            assert client.post("login", data=wrong).status_code == 400
+        seen = []
+        for name, password in people.passwords.items():
+            with httpx.Client(base_url=url, timeout=60) as client:
+                right = {"username": name, "password": password}
+                assert client.post("login", data=right).status_code == 200
+                said = client.post("gradio_api/run/predict", json=body).json()["data"]
+                place = [each._id for each in load.outputs].index(owner)
+                seen.append(said[place])
+        assert seen == [page.frame.shelf.account(name) for name in people.passwords]
+    finally:
+        page.blocks.close()
