@@ -7,6 +7,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+LASTING = Path("/data")  # where a Space mounts storage that outlives it, if it has any
+
 
 @dataclass(frozen=True)
 class Home:
@@ -61,8 +63,23 @@ class Home:
 
 
 def default_home() -> Home:
-    """``$SEEDLING_HOME``, or ``.seedling`` in the person's home folder."""
-    return Home(Path(os.environ.get("SEEDLING_HOME") or Path.home() / ".seedling"))
+    """``$SEEDLING_HOME``, a Space's lasting storage, or ``.seedling`` in one's home folder."""
+    if given := os.environ.get("SEEDLING_HOME"):
+        return Home(Path(given))
+    return Home(
+        LASTING / "seedling" if on_space() and LASTING.is_mount() else Path.home() / ".seedling"
+    )
+
+
+def on_space() -> bool:
+    """Whether this is a hosted Space, whose disk is new with every restart."""
+    return "SPACE_ID" in os.environ
+
+
+def is_forgotten(home: Home) -> bool:
+    """Whether what is kept there is lost when the server restarts."""
+    lasting = LASTING.is_mount() and home.path.is_relative_to(LASTING)
+    return on_space() and not lasting
 
 
 def new_id() -> str:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.home import Home, default_home
+from training.home import Home, default_home, is_forgotten
 from training.limits import Limits
 from training.sharing import Sharing
 from training.text import LANGUAGES
@@ -53,14 +53,16 @@ def read_flags(arguments: list[str] | None = None) -> Settings:
         person_mb=flags.person_mb,
         all_mb=flags.all_mb,
     )
+    home = Home(flags.home.expanduser().resolve()) if flags.home else default_home()
     people = People(
         password=flags.admin_password or os.environ.get(PASSWORD, ""),
         passwords=read_users(flags.auth) if flags.auth else {},
+        forgets=is_forgotten(home),
     )
     return Settings(
         host=flags.host,
         port=flags.port,
-        home=Home(flags.home.expanduser().resolve()) if flags.home else default_home(),
+        home=home,
         devices=(flags.device,) if flags.device else (),
         share=flags.share,
         language=flags.language,

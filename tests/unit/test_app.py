@@ -9,9 +9,12 @@ import pytest
 
 import app
 from training.limits import Limits
+from training.runs import RunManager
 from training.sharing import Sharing
+from training.text import t
 from ui.accounts import People
 from ui.flags import PASSWORD, read_flags
+from ui.page import Page
 
 
 def test_a_taken_port_is_said_and_another_one_named(
@@ -67,3 +70,22 @@ def test_a_bound_that_makes_no_sense_is_said(
     assert app.main([*flags.split(), "--home", str(tmp_path / "home")]) == 2
     assert capsys.readouterr().err.startswith("error: ")
     assert not (tmp_path / "home").exists()
+
+
+def test_a_space_keeps_what_it_can_and_says_what_it_can_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEEDLING_HOME", raising=False)
+    monkeypatch.setattr("training.home.LASTING", tmp_path / "data")
+    assert not read_flags([]).people.forgets  # a machine of one's own
+    monkeypatch.setenv("SPACE_ID", "somebody/seedling")
+    assert read_flags([]).people.forgets
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path / "data")
+    settings = read_flags([])
+    assert settings.home.path == tmp_path / "data" / "seedling" and not settings.people.forgets
+    elsewhere = read_flags(["--home", str(tmp_path / "elsewhere")])
+    assert elsewhere.people.forgets
+    manager = RunManager(elsewhere.home, ("cpu",))
+    for people, said in ((elsewhere.people, True), (settings.people, False)):
+        page = Page(elsewhere.home, manager, Limits(), people=people)
+        assert (t("page.not_kept") in page._foot("en")) == said
