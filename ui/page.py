@@ -283,7 +283,7 @@ def _brand(language: str) -> str:
 
 def _theme() -> gr.themes.Base:
     fonts = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
-    theme = gr.themes.Base(
+    return gr.themes.Base(
         primary_hue=LEAF,
         secondary_hue=LEAF,
         neutral_hue=gr.themes.colors.stone,
@@ -316,4 +316,3 @@ def _theme() -> gr.themes.Base:
         block_info_text_color="*neutral_500",
         loader_color="*primary_600",
     )
-    return theme
