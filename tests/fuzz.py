@@ -85,7 +85,9 @@ def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def png_of(width: int, height: int, kind: int = 0, rows: int | None = None) -> bytes:
+def png_of(
+    width: int, height: int, kind: int = 0, rows: int | None = None, depth: int = 8
+) -> bytes:
     """A PNG that claims a size, and holds ``rows`` black ones of it, or a few bytes."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
@@ -94,8 +96,9 @@ def png_of(width: int, height: int, kind: int = 0, rows: int | None = None) -> b
         )
 
     samples = {0: 1, 2: 3, 6: 4}.get(kind, 1)
-    pixels = bytes(min(200_000_000, (rows or 1) * (1 + width * samples))) if rows else b"\0" * 99
-    header = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
+    size = (rows or 1) * (1 + width * samples * depth // 8)
+    pixels = bytes(min(200_000_000, size)) if rows else b"\0" * 99
+    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
     parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(pixels, 9)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + parts
 
@@ -196,6 +199,10 @@ def specials() -> dict[str, dict[str, bytes]]:
     tiny = zipped([(f"{n % 10}/{n}.png", b"x", 0) for n in range(100_000)])
     zeros = zipped([("a/1.png", bytes(300_000_000), 8)])
     mine = pictures()["PNG"]
+    flat = Image.new("RGBA", (7000, 7000), (1, 2, 3, 128))
+    small = flat.crop((0, 0, 5000, 5000))
+    harmless = [name for name in NAMES if OUTSIDE not in name and ".." not in name]
+    harmless.remove("a:b/1.png")  # may be a drive
     return {
         "100,000 tiny files": {"tiny.zip": tiny},
         "300 MB of zeros": {"zeros.zip": zeros},
@@ -205,10 +212,12 @@ def specials() -> dict[str, dict[str, bytes]]:
         "49 megapixels of RGBA, three times": {
             f"{n}.png": png_of(7000, 7000, 6, 7000) for n in range(3)
         },
+        "49 megapixels of 16 bits": {"deep.png": png_of(7000, 7000, 0, 7000, depth=16)},
+        "49 megapixels of floats": {"deep.tiff": _saved(flat.convert("F"), "TIFF")},
+        "25 megapixels of WebP": {"large.webp": _saved(small, "WEBP", quality=1, method=0)},
+        "25 megapixels of AVIF": {"large.avif": _saved(small, "AVIF", speed=10)},
         "65,000 times the same bytes": {"overlap.zip": overlapping(65_000, mine)},
-        "every harmless name": {
-            "names.zip": zipped([(n, mine, 8) for n in NAMES if OUTSIDE not in n and ".." not in n])
-        },
+        "every harmless name": {"names.zip": zipped([(name, mine, 8) for name in harmless])},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -40,9 +41,12 @@ _UPRIGHT = {  # EXIF orientation -> what undoes it
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Pictures above this are decoded one at a time, whatever the number of threads: a 50-megapixel
-# PNG with alpha needs 350 MB while it is converted.
+# Pictures above this are decoded one at a time, whatever the number of threads: 50 megapixels
+# are 200 MB.
 _LARGE_PIXELS = 12_000_000
+_STRIP_PIXELS = 1_000_000
+# These decoders hold 15 and 11 bytes a pixel at a time; the others 8 at most.
+_COSTLY = {"WEBP": 2.0, "AVIF": 1.5}
 _large_gate = threading.Lock()
 
 
@@ -110,16 +114,16 @@ def decode(data: bytes, limits: Limits) -> Image.Image:
         raise Unreadable(Message("intake.skip.not_a_picture"))
     try:
         image = _open(data, kind)
-        _refuse_large(image, limits)
+        _refuse_large(image, limits, kind)
         with _gate(image):
             image.load()  # first, because TIFF turns itself while it loads
             upright = _upright(image, kind)
-            small = at_rest(to_rgb(image))
+            small = at_rest(image)
             return small if upright is None else small.transpose(upright)
     except Unreadable:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Unreadable(_too_large(None, limits)) from error
+        raise Unreadable(_too_large("> 170", limits.megapixels)) from error
     except Exception as error:
         # On hostile or damaged bytes the decoders raise nearly every type there is, so all of
         # them mean the same here. It is reported, not hidden.
@@ -128,46 +132,81 @@ def decode(data: bytes, limits: Limits) -> Image.Image:
 
 
 def at_rest(image: Image.Image) -> Image.Image:
-    """An RGB picture scaled down to its size at rest, if it is larger."""
-    size = rest_size(*image.size)
+    """Any Pillow picture as RGB, scaled down to its size at rest if it is larger.
+
+    What is see-through lies on white; deep greys are scaled to 0..255, not clipped. Strip by
+    strip, since whole copies of the largest pictures are hundreds of MB each. The result is that
+    of converting the whole and ``Image.resize(..., BICUBIC, reducing_gap=2)``.
+
+    Raises:
+        ValueError: a picture of floats that are not finite.
+    """
+    image.load()
+    width, height = image.size
+    size = rest_size(width, height)
+    to_rgb = _to_rgb(image)
     if size == image.size:
-        return image
-    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        return to_rgb(image)
+    across, down = max(1, width // size[0] // 2), max(1, height // size[1] // 2)
+    reduced = Image.new("RGB", (-(-width // across), -(-height // down)))
+    for top, strip in _strips(image, down):
+        reduced.paste(to_rgb(strip).reduce((across, down)), (0, top // down))
+    box = (0, 0, width / across, height / down)
+    return reduced.resize(size, Image.Resampling.BICUBIC, box)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow mode to RGB: alpha over white, deep greys scaled to 0..255, not clipped."""
-    if image.mode == "RGB" and not image.has_transparency_data:
-        image.load()
-        return image
+def _strips(image: Image.Image, multiple: int) -> Iterator[tuple[int, Image.Image]]:
+    """The picture from top to bottom, about a megapixel each, in ``multiple`` rows."""
+    width, height = image.size
+    rows = max(1, _STRIP_PIXELS // width // multiple) * multiple
+    for top in range(0, height, rows):
+        yield top, image.crop((0, top, width, min(height, top + rows)))
+
+
+def _to_rgb(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """What makes parts of this picture RGB."""
     if image.mode.startswith(("I", "F")):
-        return Image.fromarray(deep_grey(np.asarray(image))).convert("RGB")
+        black, span = grey_range(np.asarray(strip) for _, strip in _strips(image, 1))
+        return lambda part: Image.fromarray(deep_grey(np.asarray(part), black, span))
     if image.has_transparency_data:
-        if image.mode != "RGBA":  # convert would copy it, and large pictures are hundreds of MB
-            image = image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image.getchannel("A"))
-        return white
-    return image.convert("RGB")
+        return _over_white
+    return lambda part: part if part.mode == "RGB" else part.convert("RGB")
 
 
-def deep_grey(values: np.ndarray) -> np.ndarray:
-    """Greys of 16 or 32 bits or floats, (H, W), to uint8 by the range they are kept in.
+def _over_white(image: Image.Image) -> Image.Image:
+    image = image.convert("RGBA")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
+    return white
+
+
+def grey_range(parts: Iterable[np.ndarray]) -> tuple[float, float]:
+    """Black, and how far white is from it, in a picture of 16 or 32 bits or of floats.
 
     16-bit files use 0..65535 and float files 0..1, 0..255 or 0..65535, whichever holds all
     values; what fits none of them is stretched from its smallest to its largest value.
+
+    Raises:
+        ValueError: no value is finite.
     """
-    grey = values.astype(np.float64)
-    finite = np.isfinite(grey)
-    low = float(grey.min(where=finite, initial=np.inf))
-    high = float(grey.max(where=finite, initial=-np.inf))
-    if not finite.any():
+    low, high, kind = np.inf, -np.inf, ""
+    for part in parts:
+        grey, kind = part.astype(np.float64), part.dtype.kind
+        finite = np.isfinite(grey)
+        low = min(low, float(grey.min(where=finite, initial=np.inf)))
+        high = max(high, float(grey.max(where=finite, initial=-np.inf)))
+    if low > high:
         raise ValueError("no finite value in the picture")
-    ranges = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (65535.0,)
+    ranges = (1.0, 255.0, 65535.0) if kind == "f" else (65535.0,)
     fitting = [top for top in ranges if low >= 0 and high <= top]
-    start, span = (0.0, fitting[0]) if fitting else (low, max(high - low, 1e-12))
-    scaled = (np.where(finite, grey, low) - start) * (255.0 / span)
-    return np.asarray(np.rint(scaled).clip(0, 255), dtype=np.uint8)
+    return (0.0, fitting[0]) if fitting else (low, max(high - low, 1e-12))
+
+
+def deep_grey(values: np.ndarray, black: float, span: float) -> np.ndarray:
+    """Greys, (H, W), to (H, W, 3) uint8; what is not finite becomes black."""
+    grey = values.astype(np.float64)
+    scaled = (np.where(np.isfinite(grey), grey, black) - black) * (255.0 / span)
+    return np.repeat(np.rint(scaled).clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def _open(data: bytes, kind: str) -> Image.Image:
@@ -180,16 +219,16 @@ def _open(data: bytes, kind: str) -> Image.Image:
     return pillow_heif.HeifImageFile(io.BytesIO(data))
 
 
-def _refuse_large(image: Image.Image, limits: Limits) -> None:
+def _refuse_large(image: Image.Image, limits: Limits, kind: str) -> None:
     width, height = image.size
-    if width * height > limits.megapixels * 1_000_000:
-        raise Unreadable(_too_large(width * height, limits))
+    limit = limits.megapixels / _COSTLY.get(kind, 1.0)
+    if width * height > limit * 1_000_000:
+        raise Unreadable(_too_large(f"{width * height / 1e6:.0f}", limit))
 
 
-def _too_large(pixels: int | None, limits: Limits) -> Message:
-    megapixels = "> 170" if pixels is None else f"{pixels / 1e6:.0f}"
+def _too_large(megapixels: str, limit: float) -> Message:
     return Message(
-        "intake.skip.too_many_pixels", {"megapixels": megapixels, "limit": limits.megapixels}
+        "intake.skip.too_many_pixels", {"megapixels": megapixels, "limit": f"{limit:.3g}"}
     )
 
 

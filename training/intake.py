@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.decode import Unreadable, at_rest, decode, read_picture, to_rgb
+from training.decode import Unreadable, at_rest, decode, read_picture
 from training.duplicates import Look, Looks, look
 from training.imageset import NO_LABEL, REST_LONG, REST_SHORT, ImageSet, ImageSetWriter
 from training.layout import Place, recognise
@@ -274,7 +274,7 @@ def _prepare(item: Item, limits: Limits) -> _Result:
     """Read, decode and look at one picture; the reason if that fails."""
     try:
         got = item.read()
-        image = decode(got, limits) if isinstance(got, bytes) else at_rest(to_rgb(got))
+        image = decode(got, limits) if isinstance(got, bytes) else at_rest(got)
     except Unreadable as error:
         return error.reason
     return np.asarray(image), look(image)

@@ -17,7 +17,8 @@ class Limits:
         upload_mb: size of what is handed over (a zip, or all files of a list), in MiB.
         unpacked_mb: size of all files together once unpacked, in MiB.
         files: how many files, pictures or not.
-        megapixels: size of one picture; larger ones are skipped.
+        megapixels: size of one picture; larger ones are skipped. A WebP may have half of it, an
+            AVIF two thirds, since these take so much more memory to decode.
         ratio: unpacked to packed bytes, of any member over 1 MiB and of the whole archive.
 
     Raises:

@@ -89,7 +89,12 @@ def _parser() -> argparse.ArgumentParser:
     upload.add_argument("--max-upload-mb", type=int, default=limits.upload_mb)
     upload.add_argument("--max-unpacked-mb", type=int, default=limits.unpacked_mb)
     upload.add_argument("--max-files", type=int, default=limits.files)
-    upload.add_argument("--max-megapixels", type=int, default=limits.megapixels, help="a picture")
+    upload.add_argument(
+        "--max-megapixels",
+        type=int,
+        default=limits.megapixels,
+        help="a picture; half of it for WebP",
+    )
     upload.add_argument("--max-ratio", type=int, default=limits.ratio, help="unpacked to packed")
     many = parser.add_argument_group("many people on one machine (0: no bound)")
     many.add_argument(

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import encoded, scene
-from training.decode import Unreadable, decode, picture_format
+from training.decode import Unreadable, at_rest, decode, picture_format
+from training.imageset import rest_size
 from training.intake import Limits, read_picture
 from training.text import UserError
 
@@ -146,6 +147,23 @@ def test_too_many_pixels_are_refused_from_the_header() -> None:
     )
     assert reason(b"\x89PNG\r\n\x1a\n" + chunk + b"\0\0\0\x01IDAT") == "too_many_pixels"
     assert reason(encoded(scene(1, 1300, 1000)), Limits(megapixels=1)) == "too_many_pixels"
+    costly = encoded(scene(1, 1000, 600), "WEBP")
+    assert reason(costly, Limits(megapixels=1)) == "too_many_pixels"
+    assert decode(costly, Limits(megapixels=2)).mode == "RGB"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "CMYK"])
+@pytest.mark.parametrize("size", [(1501, 1003), (401, 3999)])
+def test_strips_give_what_the_whole_picture_would(mode: str, size: tuple[int, int]) -> None:
+    image = scene(2, *size).convert("RGB")
+    image.putalpha(scene(3, *size).convert("L"))
+    image = image.convert("RGB" if mode in ("P", "CMYK") else mode).convert(mode)
+    whole = image.convert("RGB")
+    if "A" in mode:
+        whole = Image.new("RGB", size, "white")
+        whole.paste(image.convert("RGBA"), mask=image.getchannel("A"))
+    expected = whole.resize(rest_size(*size), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    assert np.array_equal(np.asarray(at_rest(image)), np.asarray(expected))
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
