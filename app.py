@@ -9,10 +9,14 @@ import os
 import shutil
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 from training.text import UserError
 from training.threads import share_cores, switch_often
 from ui.flags import Settings, read_flags
+
+if TYPE_CHECKING:
+    from training.slices import Slices
 
 SWEEP_SECONDS = 600.0  # between two looks at what nobody comes back for
 
@@ -55,7 +59,8 @@ def serve(settings: Settings) -> None:
     for device in settings.devices:
         create_fabric(device)
     home, people = settings.home, settings.people
-    manager = RunManager(home, settings.devices, settings.sharing)
+    slices = None if settings.devices else borrow()
+    manager = RunManager(home, settings.devices, settings.sharing, slices)
     page = Page(home, manager, settings.limits, settings.language, people)
     page.frame.keeper.clear_up()
     if settings.sharing.keep_hours:
@@ -67,6 +72,19 @@ def serve(settings: Settings) -> None:
         **page.launch_options(),
     )
     manager.close()
+
+
+def borrow() -> Slices | None:
+    """A GPU for a call at a time, where this is a ZeroGPU Space."""
+    from training.device import forgo_gpu, gpu_is_lent
+    from training.slices import Slices
+
+    if not gpu_is_lent():
+        return None
+    import spaces  # such a Space has it, and nobody else needs it
+
+    forgo_gpu()
+    return Slices(spaces.GPU)
 
 
 def refuse(problem: str) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from models.frozen import frozen_backbone
@@ -128,6 +129,15 @@ def manager(tmp_path: Path) -> Iterator[RunManager]:
     manager = RunManager(Home(tmp_path / "home"), devices=("cpu",))
     yield manager
     manager.close()
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One CPU thread, on which sums do not depend on how work was shared out."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

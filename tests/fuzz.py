@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import importlib
 import io
 import json
 import logging
@@ -287,6 +288,8 @@ def work(cases: int, start: int, shows: bool) -> dict[str, Any]:
     """Check ``cases`` uploads; gives how often each outcome came, the slowest, and the memory."""
     outcomes: collections.Counter[str] = collections.Counter()
     slowest = 0.0
+    if shows:  # what the page imports is not the first case's time
+        importlib.import_module("ui.data_view")
 
     @seed(start)
     @settings(

@@ -36,17 +36,19 @@ def train_classifier(
     *,
     fabric: Fabric,
     resume: Checkpoint | None = None,
+    session: float = math.inf,
 ) -> Iterator[Event]:
     """Train on ``images`` as ``config`` says, and end with ``Finished``.
 
     Pausing is not iterating, stopping is closing, resuming is passing the last checkpoint: on
     one CPU thread, and with its length given in images, a resumed run ends with the very
-    numbers of one that never stopped.
+    numbers of one that never stopped. After ``session`` seconds the loop looks at the validation
+    pictures once more, saves and ends without ``Finished``.
 
     Raises:
         UserError: too few pictures or classes, weights that can't be had, a loss that diverged.
     """
-    clock = Clock(resume.state["seconds"] if resume else 0.0)
+    clock = Clock(resume.state["seconds"] if resume else 0.0, session)
     for event in clock.count(_train(config, images, fabric, resume, clock)):
         if fabric.is_global_zero:
             yield event
@@ -121,7 +123,8 @@ def _train(
             yield _step("train", progress, clock, {**metrics, "train/lr": learner.rate()})
         else:
             yield Tick()
-        if progress.seen >= plan.next_eval:
+        over = clock.is_over()
+        if over or progress.seen >= plan.next_eval:
             val_loss, val_accuracy = learner.validate()
             progress.check(val_loss)
             if progress.best_loss is None or val_loss < progress.best_loss:
@@ -131,6 +134,8 @@ def _train(
             yield _step("train", progress, clock, metrics)
             progress.seconds = clock.seconds()
             yield Saved(Checkpoint(learner.tensors(best), progress.to_json()))
+        if over:
+            return
 
     # ---- judge the best
     progress.seconds = clock.seconds()

@@ -10,6 +10,22 @@ from lightning_fabric import Fabric
 
 from training.text import UserError
 
+LENT = "lent"  # a GPU that is there for a call at a time: see training/slices.py
+
+
+def gpu_is_lent() -> bool:
+    """Whether this is a ZeroGPU Space, where a GPU is there for single calls only."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
+def forgo_gpu() -> None:
+    """Make torch say that there is no GPU, as is true outside of the calls that one is lent for.
+
+    ZeroGPU's package makes it say the opposite, and then Adam on the CPU goes and looks for it.
+    In its calls the package puts back what torch says by itself.
+    """
+    torch.cuda.is_available = lambda: False
+
 
 def list_devices() -> tuple[str, ...]:
     """Every accelerator of this machine as a torch device name, or the CPU alone."""

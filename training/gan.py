@@ -27,18 +27,19 @@ def train_gan(
     fabric: Fabric,
     resume: Checkpoint | None = None,
     start: Checkpoint | None = None,
+    session: float = math.inf,
 ) -> Iterator[Event]:
     """Train on ``images`` as ``config`` says, and end with ``Finished``.
 
     Pausing is not iterating, stopping is closing, resuming is passing the last checkpoint: on
     one CPU thread, and with its length given in images, a resumed run ends with the very
     numbers of one that never stopped. ``start`` holds the weights that ``config.start_from``
-    names.
+    names. After ``session`` seconds the loop saves and ends without ``Finished``.
 
     Raises:
         UserError: too few pictures, too little memory, a game that diverged again and again.
     """
-    clock = Clock(resume.state["seconds"] if resume else 0.0)
+    clock = Clock(resume.state["seconds"] if resume else 0.0, session)
     for event in clock.count(_train(config, images, fabric, resume, start, clock)):
         if fabric.is_global_zero:
             yield event
@@ -114,11 +115,15 @@ def _train(
             best = learner.weights()
 
         # save, in all processes at once: they all may have to go back
-        if healthy and fabric.broadcast(clock.seconds() >= saved_at + view.save_every()):
+        over = healthy and fabric.broadcast(clock.is_over())
+        due = over or clock.seconds() >= saved_at + view.save_every()
+        if healthy and fabric.broadcast(due):
             progress.seconds = clock.seconds()
             good = Checkpoint(learner.tensors(best), progress.to_json())
             yield Saved(good)
             saved_at = clock.seconds()
+            if over:
+                return
 
     # ---- keep the best, and judge it by pictures that decided nothing
     if fabric.is_global_zero:

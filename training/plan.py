@@ -32,10 +32,15 @@ REPLAN = 0.05  # relative error in the planned length that is put right
 class Clock:
     """Training time in seconds: runs while the loop works and stands still while it is paused."""
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        """Go on from ``seconds``."""
+    def __init__(self, seconds: float = 0.0, session: float = math.inf) -> None:
+        """Go on from ``seconds``; the loop has ``session`` seconds from now, paused or not."""
         self._before = seconds
         self._started = time.monotonic()
+        self._end = self._started + session
+
+    def is_over(self) -> bool:
+        """Whether the session is over: time to save and leave the rest to the next one."""
+        return time.monotonic() >= self._end
 
     def seconds(self) -> float:
         """Training time so far."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -28,9 +29,14 @@ from training.transfer import load_start
 
 log = logging.getLogger(__name__)
 
+Work = Literal["train", "conclude"]
+Say = Callable[[Mapping[str, Any]], None]
 
-def open_run(folder: RunFolder, fabric: Fabric) -> Iterator[Event]:
+
+def open_run(folder: RunFolder, fabric: Fabric, session: float = math.inf) -> Iterator[Event]:
     """The run's training loop, from its last checkpoint where there is one.
+
+    After ``session`` seconds it saves and ends, to be opened again.
 
     Raises:
         UserError: the pictures are gone, the checkpoint is damaged, memory ran out, or whatever
@@ -47,22 +53,26 @@ def open_run(folder: RunFolder, fabric: Fabric) -> Iterator[Event]:
     if (folder.path / "events.jsonl").exists():
         yield Resumed(*(resume.state["seconds"], resume.state["seen"]) if resume else (0.0, 0))
     try:
-        yield from _loop(folder, images, fabric, resume)
+        yield from _loop(folder, images, fabric, resume, session)
     except torch.cuda.OutOfMemoryError as problem:
         raise UserError("train.memory", device=str(fabric.device)) from problem
 
 
 def _loop(
-    folder: RunFolder, images: ImageSet, fabric: Fabric, resume: Checkpoint | None
+    folder: RunFolder,
+    images: ImageSet,
+    fabric: Fabric,
+    resume: Checkpoint | None,
+    session: float,
 ) -> Iterator[Event]:
     """The loop of the run's kind."""
     config = folder.config()
     if isinstance(config, ClassifierConfig):
-        return train_classifier(config, images, fabric=fabric, resume=resume)
+        return train_classifier(config, images, fabric=fabric, resume=resume, session=session)
     start = None
     if config.start_from and resume is None:
         start = load_start(config.start_from)
-    return train_gan(config, images, fabric=fabric, resume=resume, start=start)
+    return train_gan(config, images, fabric=fabric, resume=resume, start=start, session=session)
 
 
 def conclude_run(folder: RunFolder, fabric: Fabric) -> Iterator[Event]:
@@ -78,7 +88,13 @@ def conclude_run(folder: RunFolder, fabric: Fabric) -> Iterator[Event]:
         yield from conclude_gan(config, images, last, fabric=fabric)
 
 
-Say = Callable[[Mapping[str, Any]], None]
+def open_loop(
+    folder: RunFolder, fabric: Fabric, work: Work, session: float = math.inf
+) -> Iterator[Event]:
+    """``open_run`` or ``conclude_run``."""
+    if work == "train":
+        return open_run(folder, fabric, session)
+    return conclude_run(folder, fabric)
 
 
 def follow(folder: RunFolder, device: str, say: Say, *, processes: int = 1) -> None:

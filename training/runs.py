@@ -19,15 +19,16 @@ from typing import Any
 
 import psutil
 
-from training.device import list_devices
+from training.device import LENT, list_devices
 from training.events import Event, Finished
 from training.gate import Gate
 from training.home import Home, new_id
 from training.live import LiveRun, adopted
 from training.record import ACTIVE, RESUMABLE, About, Config, History, RunFolder
 from training.sharing import Line, Sharing
+from training.slices import Slices
 from training.snapshot import Snapshot, seconds_left
-from training.text import Message, UserError
+from training.text import UserError
 from training.turn import STANDING, Turn
 
 log = logging.getLogger(__name__)
@@ -37,15 +38,21 @@ class RunManager:
     """Starts, watches, pauses, resumes, stops and deletes runs."""
 
     def __init__(
-        self, home: Home, devices: tuple[str, ...] = (), sharing: Sharing | None = None
+        self,
+        home: Home,
+        devices: tuple[str, ...] = (),
+        sharing: Sharing | None = None,
+        slices: Slices | None = None,
     ) -> None:
         """Adopt the runs that ``home`` holds; no thread starts before the first run does.
 
-        ``devices`` are torch device names; none means all that this machine has.
+        ``devices`` are torch device names; none means all that this machine has, or a GPU that is
+        lent in ``slices``.
         """
         self.home = home
         self.sharing = sharing or Sharing()
-        self.devices = devices or list_devices()
+        self.slices = slices
+        self.devices = (LENT,) if slices else devices or list_devices()
         self._lock = threading.RLock()
         self._work = threading.Condition(self._lock)
         self.gate = Gate()
@@ -223,16 +230,10 @@ class RunManager:
                 self._set(run, status="running", device=device, error=())
                 for waiting in self._line:  # one place further
                     self._runs[waiting].changed()
-            error: tuple[Message, ...] = ()
-            try:
-                with self.gate.training():
-                    asked = partial(self._asked, run, time.monotonic())
-                    status = Turn(run, device, self.gate, self._keep, asked).take()
-            except UserError as problem:
-                status, error = "failed", (problem.what, problem.fix)
-            except Exception:
-                log.exception("Run %s failed.", run.about.id)
-                status, error = "failed", (Message("error.bug.what"), Message("error.bug.fix"))
+            asked = partial(self._asked, run, time.monotonic())
+            with self.gate.training():
+                turn = Turn(run, device, self.gate, self._keep, asked, self.slices)
+                status, error = turn.take()
             with self._work:
                 wanted, run.wanted = run.wanted, ""
                 if status in STANDING and wanted == "stop":  # asked for in the meantime

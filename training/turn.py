@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lightning_fabric import Fabric
-
 from training.device import create_fabric
 from training.events import Event
 from training.gate import Gate
 from training.live import LiveRun
-from training.runner import conclude_run, open_run
-from training.text import UserError
+from training.runner import Work, open_loop
+from training.slices import Slices
+from training.text import Message, UserError
 
 log = logging.getLogger(__name__)
 
@@ -26,33 +25,41 @@ DISK_ERRORS |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "run.read
 
 @dataclass(frozen=True)
 class Turn:
-    """``keep`` records an event; ``asked`` says what the run shall become, if anything."""
+    """``keep`` records an event; ``asked`` says what the run shall become, if anything.
+
+    Where the device is lent for a call at a time, ``slices`` borrows it.
+    """
 
     run: LiveRun
     device: str
     gate: Gate
     keep: Callable[[LiveRun, Event], None]
     asked: Callable[[], str]
+    slices: Slices | None = None
 
-    def take(self) -> str:
-        """Iterate the loop until it ends or has to make room; gives the run's new status.
+    def take(self) -> tuple[str, tuple[Message, ...]]:
+        """Iterate the loop until it ends or has to make room.
 
-        Raises:
-            UserError: as ``open_run`` and the loops, or the disk takes no more.
+        Gives the run's new status and, where that is "failed", what happened and how to mend it.
         """
-        with _disk_errors():
-            fabric = create_fabric(self.device)
-            status = "stopped" if self.run.wanted == "stop" else self._iterate(fabric)
-            if status == "stopped":
-                self.run.close()
-                self._conclude(fabric)
-            return status
+        try:
+            with _disk_errors():
+                status = "stopped" if self.run.wanted == "stop" else self._iterate()
+                if status == "stopped":
+                    self.run.close()
+                    self._conclude()
+                return status, ()
+        except UserError as problem:
+            return "failed", (problem.what, problem.fix)
+        except Exception:
+            log.exception("Run %s failed.", self.run.about.id)
+            return "failed", (Message("error.bug.what"), Message("error.bug.fix"))
 
-    def _iterate(self, fabric: Fabric) -> str:
+    def _iterate(self) -> str:
         run, status = self.run, ""
         if run.events_device != self.device:
             run.close()
-        run.events = run.events or open_run(run.folder, fabric)
+        run.events = run.events or self._loop("train")
         run.events_device = self.device
         try:
             for event in run.events:
@@ -63,22 +70,27 @@ class Turn:
                     return status
             return "finished"
         except UserError:
-            self._rescue(fabric)
+            self._rescue()
             raise
         finally:
             if status not in STANDING:
                 run.close()
 
-    def _conclude(self, fabric: Fabric) -> None:
-        for event in conclude_run(self.run.folder, fabric):
+    def _loop(self, work: Work) -> Iterator[Event]:
+        if self.slices is not None:
+            return self.slices.events(self.run.folder, work)
+        return open_loop(self.run.folder, create_fabric(self.device), work)
+
+    def _conclude(self) -> None:
+        for event in self._loop("conclude"):
             self.keep(self.run, event)
             self.gate.hold_back()
 
-    def _rescue(self, fabric: Fabric) -> None:
+    def _rescue(self) -> None:
         """Keep the best model of a run that failed; why it failed is what will be said."""
         try:
             if (self.run.folder.path / "checkpoint").exists():
-                self._conclude(fabric)
+                self._conclude()
         except Exception:
             log.exception("Nothing could be kept of run %s.", self.run.about.id)
 

@@ -7,7 +7,7 @@ import dataclasses
 from models.gans.cost import gan_cost
 from models.gans.registry import ARCHITECTURES, GanShape
 from models.registry import BACKBONES
-from training.device import list_devices
+from training.device import gpu_is_lent, list_devices
 from training.gan_config import GanConfig, penalty_weight
 from training.gan_setup import class_count
 from training.imageset import ImageSet
@@ -100,7 +100,7 @@ def _advice(config: GanConfig, split: Split, language: str) -> list[str]:
         advice.append(t("gan.advice_augment", language))
     if count < GAN_PLENTY and not config.start_from:
         advice.append(t("gan.advice_transfer", language))
-    if config.resolution >= LARGE and list_devices()[0] == "cpu":
+    if config.resolution >= LARGE and list_devices()[0] == "cpu" and not gpu_is_lent():
         advice.append(t("gan.advice_large", language, side=config.resolution))
     return advice
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import gc
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -41,14 +40,6 @@ def weights_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "hub" / "checkpoints" / "mobilenet_v3_small-047dcff4.pth"
     torch.save(network.state_dict(), file)
     frozen_backbone.cache_clear()  # of other tests' random weights
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def run(
