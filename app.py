@@ -50,15 +50,17 @@ def serve(settings: Settings) -> None:
     """The same, once the flags are known to make sense.
 
     Raises:
-        UserError: this machine has no such device.
+        UserError: this machine has no such device, or the home can't be written to.
     """
     from training.device import create_fabric
+    from training.home import require_writable
     from training.runs import RunManager
     from ui.page import Page
 
     for device in settings.devices:
         create_fabric(device)
     home, people = settings.home, settings.people
+    require_writable(home.path)
     slices = None if settings.devices else borrow()
     manager = RunManager(home, settings.devices, settings.sharing, slices)
     page = Page(home, manager, settings.limits, settings.language, people)

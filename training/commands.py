@@ -18,7 +18,7 @@ from models.weights import is_shipped, shipped_folder
 from training import config as configs
 from training.config import ClassifierConfig
 from training.gan_config import GAN_TEXTBOOK, GanConfig
-from training.home import default_home, new_id
+from training.home import default_home, new_id, require_writable
 from training.imageset import ImageSet
 from training.limits import Limits
 from training.record import RESUMABLE, About, Config, RunFolder
@@ -113,10 +113,11 @@ def _train_new(fit: Callable[[ImageSet], Config], options: argparse.Namespace) -
     """Make a run's folder, with its own copy of the pictures, and train as they ask for."""
     run_id = new_id()
     path = options.out or default_home().runs / run_id
-    if path.exists() and any(path.iterdir()):
+    if path.is_file() or (path.exists() and any(path.iterdir())):
         raise UserError("run.exists", path=path)
     made, was_there = _first_missing(path), path.exists()
     try:
+        require_writable(path)
         images, _ = _open_data(options, path / "data")
         config = fit(images)
         about = About(

@@ -129,9 +129,9 @@ def half_batch(batch_size: int, fabric: Fabric, problem: RuntimeError) -> int:
     return batch_size // 2
 
 
-def is_out_of_memory(problem: RuntimeError) -> bool:
+def is_out_of_memory(problem: Exception) -> bool:
     """Whether a device, or this machine, has no memory left; torch says so in several ways."""
-    if isinstance(problem, torch.OutOfMemoryError):
+    if isinstance(problem, (torch.OutOfMemoryError, MemoryError)):
         return True
     text = str(problem).lower()
     return "out of memory" in text or "can't allocate memory" in text

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from training.text import UserError
 
 LASTING = Path("/data")  # where a Space mounts storage that outlives it, if it has any
 
@@ -80,6 +84,25 @@ def is_forgotten(home: Home) -> bool:
     """Whether what is kept there is lost when the server restarts."""
     lasting = LASTING.is_mount() and home.path.is_relative_to(LASTING)
     return on_space() and not lasting
+
+
+def require_writable(folder: Path) -> None:
+    """Make ``folder`` where it is missing.
+
+    Raises:
+        UserError: nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as problem:
+        raise UserError("home.not_writable", path=folder) from problem
+
+
+def is_full(problem: OSError) -> bool:
+    """Whether the disk, or somebody's share of it, takes no more."""
+    return problem.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def new_id() -> str:

@@ -26,6 +26,7 @@ from safetensors.numpy import load_file, save_file
 REST_SHORT, REST_LONG = 256, 512  # px
 GIVEN_SPLITS = ("train", "val", "test")  # the numbers 0, 1, 2 in ImageSet.given_splits
 NO_LABEL = -1
+SET_FILES = ("pixels.bin", "pictures.safetensors", "imageset.json")
 
 
 @dataclass(frozen=True, eq=False)

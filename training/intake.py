@@ -8,7 +8,6 @@ place and moved there in one rename.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
@@ -26,6 +25,7 @@ from PIL import Image
 
 from training.decode import Unreadable, at_rest, decode, read_picture
 from training.duplicates import Look, Looks, look
+from training.home import is_full
 from training.imageset import NO_LABEL, REST_LONG, REST_SHORT, ImageSet, ImageSetWriter
 from training.layout import Place, recognise
 from training.limits import MIB, Limits
@@ -223,7 +223,7 @@ def staged(folder: Path) -> Iterator[Path]:
         for parent in made:
             with suppress(OSError):  # somebody else has put something there by now
                 parent.rmdir()
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        if isinstance(error, OSError) and is_full(error):
             raise UserError("intake.disk_filled") from error
         raise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 import threading
 import time
@@ -51,15 +52,23 @@ class Keeper:
         """Delete all of those who have not come for ``keep_hours``; gives their ids.
 
         Who has a run in the queue or at work is not idle. Where the clock has been set back,
-        everything is kept until it has caught up.
+        everything is kept until it has caught up; set forward, it makes nobody older who was
+        here since this server started.
         """
         if not self.sharing.keep_hours:
             return []
         latest = (now or time.time()) - self.sharing.keep_hours * HOUR
-        gone = [owner for owner, last in self._last_signs().items() if last < latest]
+        signs = self._last_signs().items()
+        gone = [owner for owner, last in signs if last < latest and not self._was_here(owner)]
         for owner in gone:
             self._forget(owner)
         return gone
+
+    def _was_here(self, owner: str) -> bool:
+        """Whether they came in the last ``keep_hours``, by the clock that is never set."""
+        with self._lock:
+            noted = self._noted.get(owner, -math.inf)
+        return time.monotonic() - noted < self.sharing.keep_hours * HOUR
 
     def _last_signs(self) -> dict[str, float]:
         """When each owner of anything was last here, in seconds since 1970."""

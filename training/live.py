@@ -9,6 +9,7 @@ from pathlib import Path
 from training.events import Event
 from training.record import About, History, RunFolder
 from training.snapshot import Snapshot
+from training.text import UserError
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,18 @@ class LiveRun:
     def budget(self) -> float:
         """The time that the person gave, in seconds."""
         return float(self.about.config["minutes"]) * 60
+
+
+class LiveRuns(dict[str, LiveRun]):
+    """Runs by their ids."""
+
+    def __missing__(self, run_id: str) -> LiveRun:
+        """Perhaps it was deleted in another tab just now.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError("page.no_such_run")
 
 
 def adopted(runs: Path) -> Iterator[LiveRun]:

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,8 @@ from training.checkpoint import Checkpoint
 from training.config import ClassifierConfig
 from training.events import Event, Finished, Picture, Resumed, Saved, to_json
 from training.gan_config import GanConfig
-from training.imageset import ImageSet
+from training.home import is_full
+from training.imageset import SET_FILES, ImageSet
 from training.media import write_png
 from training.text import Message, UserError
 
@@ -133,10 +135,21 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, about: About) -> RunFolder:
-        """Make the folder with its ``run.json``."""
-        path.mkdir(parents=True, exist_ok=True)
-        folder = cls(path)
-        folder.write_about(about)
+        """Make the folder with its ``run.json``.
+
+        Raises:
+            UserError: the disk is full; a folder that was made for it is gone.
+        """
+        is_new, folder = not path.exists(), cls(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            folder.write_about(about)
+        except OSError as problem:
+            if is_new:
+                shutil.rmtree(path, ignore_errors=True)
+            if is_full(problem):
+                raise UserError("run.no_room") from problem
+            raise
         return folder
 
     def about(self) -> About:
@@ -165,6 +178,11 @@ class RunFolder:
         """
         about = self.about()
         return ImageSet.open(self.path / about.data).edited(about.edits)
+
+    def has_images(self) -> bool:
+        """Whether the picture set is still there."""
+        folder = self.path / self.about().data
+        return all((folder / name).is_file() for name in SET_FILES)
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Add one line to ``events.jsonl``."""
@@ -223,10 +241,13 @@ class RunFolder:
                     log.warning("%s line %d is damaged and was left out.", path, number)
 
     def history(self) -> History:
-        """All lines added up."""
+        """All lines added up; one that makes no sense is left out and logged."""
         history = History()
         for line in self.lines():
-            history = history.after(line)
+            try:
+                history = history.after(line)
+            except (KeyError, TypeError, AttributeError) as problem:
+                log.warning("%s: a line is damaged and was left out: %r", self.path, problem)
         return history
 
     def checkpoint(self) -> Checkpoint | None:

@@ -7,10 +7,10 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
 
-import torch
 from lightning_fabric import Fabric
 from torch.multiprocessing.spawn import ProcessRaisedException
 
@@ -22,6 +22,7 @@ from training.device import create_fabric, list_devices
 from training.evaluate import conclude_classifier
 from training.events import Event, Notice, Resumed
 from training.gan import train_gan
+from training.gan_setup import is_out_of_memory
 from training.imageset import ImageSet
 from training.record import RunFolder, write_json
 from training.text import Message, UserError
@@ -42,19 +43,32 @@ def open_run(folder: RunFolder, fabric: Fabric, session: float = math.inf) -> It
         UserError: the pictures are gone, the checkpoint is damaged, memory ran out, or whatever
             the loop itself raises.
     """
-    about = folder.about()
-    try:
+    with _in_words(folder, fabric):
         images, resume = folder.images(), folder.checkpoint()
+        if (folder.path / "events.jsonl").exists():
+            yield Resumed(*(resume.state["seconds"], resume.state["seen"]) if resume else (0.0, 0))
+        yield from _loop(folder, images, fabric, resume, session)
+
+
+@contextmanager
+def _in_words(folder: RunFolder, fabric: Fabric) -> Iterator[None]:
+    """Say what a person can mend, whenever it happens.
+
+    Raises:
+        UserError: the pictures are gone, the checkpoint is damaged, or memory ran out.
+    """
+    try:
+        yield
     except CheckpointDamaged as problem:
         log.warning("%s", problem)
-        raise UserError("run.damaged", name=about.name) from problem
+        raise UserError("run.damaged", name=folder.about().name) from problem
     except FileNotFoundError as problem:
-        raise UserError("run.no_data", name=about.name) from problem
-    if (folder.path / "events.jsonl").exists():
-        yield Resumed(*(resume.state["seconds"], resume.state["seen"]) if resume else (0.0, 0))
-    try:
-        yield from _loop(folder, images, fabric, resume, session)
-    except torch.cuda.OutOfMemoryError as problem:
+        if folder.has_images():
+            raise
+        raise UserError("run.no_data", name=folder.about().name) from problem
+    except (RuntimeError, MemoryError) as problem:
+        if not is_out_of_memory(problem):
+            raise
         raise UserError("train.memory", device=str(fabric.device)) from problem
 
 
@@ -76,16 +90,21 @@ def _loop(
 
 
 def conclude_run(folder: RunFolder, fabric: Fabric) -> Iterator[Event]:
-    """Judge and keep the best model of a run that ends early; a notice where there is none."""
-    last = folder.checkpoint()
-    if last is None:
-        yield Notice(Message("notice.stopped_early"))
-        return
-    config, images = folder.config(), folder.images()
-    if isinstance(config, ClassifierConfig):
-        yield from conclude_classifier(config, images, last, fabric=fabric)
-    else:
-        yield from conclude_gan(config, images, last, fabric=fabric)
+    """Judge and keep the best model of a run that ends early; a notice where there is none.
+
+    Raises:
+        UserError: the pictures are gone, the checkpoint is damaged, or memory ran out.
+    """
+    with _in_words(folder, fabric):
+        last = folder.checkpoint()
+        if last is None:
+            yield Notice(Message("notice.stopped_early"))
+            return
+        config, images = folder.config(), folder.images()
+        if isinstance(config, ClassifierConfig):
+            yield from conclude_classifier(config, images, last, fabric=fabric)
+        else:
+            yield from conclude_gan(config, images, last, fabric=fabric)
 
 
 def open_loop(

@@ -23,7 +23,7 @@ from training.device import LENT, list_devices
 from training.events import Event, Finished
 from training.gate import Gate
 from training.home import Home, new_id
-from training.live import LiveRun, adopted
+from training.live import LiveRun, LiveRuns, adopted
 from training.record import ACTIVE, RESUMABLE, About, Config, History, RunFolder
 from training.sharing import Line, Sharing
 from training.slices import Slices
@@ -60,7 +60,7 @@ class RunManager:
         self._closing = False
         self._threads: list[threading.Thread] = []
         self._others: list[threading.Thread] = []
-        self._runs: dict[str, LiveRun] = {}
+        self._runs = LiveRuns()
         self._adopt()
 
     # ---- what a person can do
@@ -184,7 +184,7 @@ class RunManager:
         """The run as it is now; the same object until something changes.
 
         Raises:
-            KeyError: no such run.
+            UserError: no such run.
         """
         with self._lock:
             run = self._runs[run_id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from training.keeper import Keeper
 from training.limits import Limits
 from training.record import ACTIVE
 from training.runs import RunManager
-from training.text import LANGUAGES, t
+from training.text import LANGUAGES, UserError, t
 from ui.accounts import Doorkeeper, People
 from ui.data_tab import DataTab
 from ui.frame import Asker, Frame, Updates, Visitor, merged
@@ -28,6 +29,8 @@ from ui.text import Words, duration
 from ui.train_tab import TrainTab
 from ui.try_tab import TryTab
 from ui.watch_tab import WatchTab
+
+log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 STATES = ("owner", "language", "dataset", "run", "shared", "picture", "tray")  # of the browser
@@ -260,9 +263,13 @@ class Page:
         self.frame.keeper.seen(visitor.owner)
         updates: Updates = {}
         seen = before
-        for name in LIVE:
-            changes, seen = self.tabs[name].live(visitor, seen)
-            updates |= changes
+        try:
+            for name in LIVE:
+                changes, seen = self.tabs[name].live(visitor, seen)
+                updates |= changes
+        except (UserError, FileNotFoundError) as problem:
+            log.info("What a tick looked at was just deleted or replaced: %s", problem)
+            return gr.skip()  # the next one sees what is there then
         return {**updates, self.seen: seen} if seen != before else gr.skip()
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from PIL import Image
 
-from training.home import Home, new_id
+from training.home import Home, is_full, new_id
 from training.imageset import ImageSet
 from training.record import ACTIVE, write_json
 from training.runs import RunManager
@@ -82,9 +82,19 @@ class Shelf:
         return self.home.datasets / new_id()
 
     def keep(self, owner: str, folder: Path, source: str) -> DataSet:
-        """Give the data set in ``folder`` to ``owner``."""
+        """Give the data set in ``folder`` to ``owner``.
+
+        Raises:
+            UserError: the disk is full; the data set is gone.
+        """
         data = {"owner": owner, "source": source, "created": time.time()}
-        write_json(folder / "owner.json", data)
+        try:
+            write_json(folder / "owner.json", data)
+        except OSError as problem:
+            shutil.rmtree(folder, ignore_errors=True)  # it would be nobody's for good
+            if is_full(problem):
+                raise UserError("intake.disk_filled") from problem
+            raise
         found = self.find(owner, folder.name)
         if found is None:
             raise ValueError(f"{folder} is not a data set of this home.")

@@ -112,10 +112,17 @@ class WatchTab:
             (self.resume_btn, manager.resume),
             (self.stop_btn, manager.stop),
         ):
-            on(button.click, self._doer(act), writes=self.outputs, message=self.message)
+            on(
+                button.click,
+                self._doer(act),
+                reads=[self.picker],
+                writes=self.outputs,
+                message=self.message,
+            )
         on(
             self.delete_btn.click,
             self._ask,
+            reads=[self.picker],
             writes=[self.sure, self.sure_text, self.doomed],
             message=self.message,
         )
@@ -129,19 +136,19 @@ class WatchTab:
         )
 
     def _pick(self, visitor: Visitor, values: Values) -> Updates:
-        run_id = require_run(self.frame.manager, visitor.owner, values[self.picker])
+        run_id = self._picked(visitor, values)
         return {self.frame.run: run_id, **self._for(visitor, run_id)}
 
     def _doer(self, act: Any) -> Any:
         def do(visitor: Visitor, values: Values) -> Updates:
-            run_id = self._shown(visitor)
+            run_id = self._picked(visitor, values)
             act(run_id)
             return self._for(visitor, run_id)
 
         return do
 
     def _ask(self, visitor: Visitor, values: Values) -> Updates:
-        run = self.frame.manager.snapshot(self._shown(visitor))
+        run = self.frame.manager.snapshot(self._picked(visitor, values))
         text = say("watch.sure", visitor.language, name=run.about.name)
         question = {self.sure: gr.Row(visible=True), self.sure_text: f"<p>{text}</p>"}
         return {**question, self.doomed: run.id}
@@ -151,6 +158,14 @@ class WatchTab:
         self.frame.manager.delete(run_id)
         shutil.rmtree(self.frame.home.temp / run_id, ignore_errors=True)  # made for a download
         return {self.frame.run: "", **self._for(visitor, "")}
+
+    def _picked(self, visitor: Visitor, values: Values) -> str:
+        """The run that this tab shows, and no other, should it have been deleted in another tab.
+
+        Raises:
+            UserError: it has.
+        """
+        return require_run(self.frame.manager, visitor.owner, values[self.picker])
 
     def _shown(self, visitor: Visitor) -> str:
         """The run that the visitor sees: the one picked, or the one chosen for them.

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,9 +14,8 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
 
 from tests.browser import BROWSER_ARGS, find_browser
+from tests.serving import free_port, start_server
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 90
 QUIET = (
     "--disable-gpu",
     "--disable-quic",
@@ -43,41 +35,6 @@ class Server:
 
     url: str
     home: Path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def start_server(home: Path, port: int, **variables: str) -> subprocess.Popen[bytes]:
-    """On a fresh machine, where nothing was downloaded; ``variables`` of its environment."""
-    command = [sys.executable, "app.py", "--port", str(port), "--home", str(home)]
-    env = {**os.environ, "TORCH_HOME": str(home / "torch"), "OMP_NUM_THREADS": "1", **variables}
-    with (home / "server.log").open("ab") as log:
-        process = subprocess.Popen(
-            [*command, "--device", "cpu", "--max-upload-mb", "8"],
-            cwd=ROOT,
-            env=env,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    deadline = time.monotonic() + START_SECONDS
-    while not answers(f"http://127.0.0.1:{port}"):
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            raise RuntimeError((home / "server.log").read_text(encoding="utf-8"))
-        time.sleep(0.2)
-    return process
 
 
 @pytest.fixture(scope="session")

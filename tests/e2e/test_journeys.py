@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import OpenPage, Server, free_port, start_server
+from tests.e2e.conftest import OpenPage, Server
+from tests.serving import free_port, start_server
 
 LINE = ".charts .mark-line path"  # what vega draws a curve as
 LONG = 60_000  # ms; for what waits for training

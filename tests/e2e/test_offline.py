@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.e2e.conftest import Server, free_port, start_server
+from tests.e2e.conftest import Server
 from tests.e2e.test_journeys import LONG, share_right, step
 from tests.e2e.test_latent_journeys import arrive, changes, picture, slider, source
+from tests.serving import free_port, start_server
 
 # Python runs this file first of all: whoever looks farther than this machine is noted, and fails.
 ALONE = """

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.serving import Caller
 from tests.visiting import generator_run
 from training.home import Home, new_id
 from training.intake import take_in
@@ -37,10 +38,9 @@ MALFORMED: tuple[Any, ...] = (
     *("", "..", "../../etc/passwd", "\x00", "x" * 100_000, "0" * 32, None, -1, 1e308, True),
     *([], ["x"], {}, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, [[[]]]),
 )
-SECONDS = 60.0
 
 
-class Site:
+class Site(Caller):
     """A server with what Anna has there."""
 
     def __init__(self, folder: Path) -> None:
@@ -64,20 +64,14 @@ class Site:
             quiet=True,
             **self.page.launch_options(),
         )
-        self.url = url.rstrip("/")
-        self.client = httpx.Client(base_url=self.url, timeout=SECONDS)
-        self.config = self.client.get("/config").json()
-        self.kinds = {each["id"]: each["type"] for each in self.config["components"]}
+        super().__init__(url)
+        self.event = {"run": self.run, "index": 0, "value": self.run, "files": []}
         Passes(self.home).make(self.run)  # so that the key is there
 
     def close(self) -> None:
         self.client.close()
         self.page.blocks.close()
         self.page.frame.manager.close()
-
-    def endpoints(self) -> list[dict[str, Any]]:
-        """Every function that the page can call."""
-        return [each for each in self.config["dependencies"] if each["backend_fn"]]
 
     def claims(self, owner: str) -> dict[int, Any]:
         """What a browser would send for the states, if it were ``owner`` and saw Anna's run."""
@@ -94,22 +88,9 @@ class Site:
             frame.tray._id: {"kept": kept, self.run: kept},
         }
 
-    def call(self, endpoint: dict[str, Any], data: list[Any], session: str) -> str:
-        """All that the server answers."""
-        body = {"data": data, "fn_index": endpoint["id"], "session_hash": session}
-        body["event_data"] = {"run": self.run, "index": 0, "value": self.run, "files": []}
-        if not endpoint["queue"]:
-            return self.client.post("/gradio_api/run/predict", json=body).text
-        said = self.client.post("/gradio_api/queue/join", json=body).text
-        if "event_id" not in said:
-            return said
-        query = {"session_hash": session}
-        with self.client.stream("GET", "/gradio_api/queue/data", params=query) as stream:
-            for line in stream.iter_lines():
-                said += line
-                if '"process_completed"' in line or '"close_stream"' in line:
-                    break
-        return said
+    def ask(self, endpoint: dict[str, Any], data: list[Any], session: str) -> str:
+        """All that the server answers to somebody who means Anna's run."""
+        return self.call(endpoint, data, session, self.event)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +119,7 @@ def state_of(home: Home) -> dict[str, str]:
 def test_what_the_secrets_would_look_like_is_seen_by_their_owner(site: Site) -> None:
     """Else the tests below would prove nothing."""
     load = next(each for each in site.endpoints() if each["targets"][0][1] == "load")
-    said = site.call(load, filled(site, load, ANNA, None), "anna")
+    said = site.ask(load, filled(site, load, ANNA, None), "anna")
     assert all(secret in said for secret in ("annas-cats", "dcgan"))
 
 
@@ -156,7 +137,7 @@ def test_nobody_gets_or_changes_anything_of_anothers(site: Site) -> None:
     for endpoint in site.endpoints():
         for value in (None, site.run, site.dataset.id):
             session = new_id()[:11]
-            said = site.call(endpoint, filled(site, endpoint, EVE, value), session)
+            said = site.ask(endpoint, filled(site, endpoint, EVE, value), session)
             found = [secret for secret in SECRETS if secret in said]
             assert not found, (endpoint["id"], endpoint["targets"], value, found, said[:2000])
             assert "Traceback" not in said and str(site.home.path / "runs") not in said
@@ -174,7 +155,7 @@ def test_malformed_values_are_refused_and_harm_nobody(site: Site) -> None:
             for place, component in enumerate(endpoint["inputs"]):
                 if component in states and (place + number) % 2:  # also as states
                     data[place] = value
-            said = site.call(endpoint, data, new_id()[:11])
+            said = site.ask(endpoint, data, new_id()[:11])
             assert not any(secret in said for secret in SECRETS), (endpoint["targets"], value)
             assert "Traceback" not in said
     after = state_of(site.home)
@@ -228,7 +209,7 @@ def test_a_file_of_anothers_can_not_be_handed_in_as_ones_own(site: Site) -> None
             for place, component in enumerate(endpoint["inputs"]):
                 if component in images:
                     data[place] = value
-            said = site.call(endpoint, data, new_id()[:11])
+            said = site.ask(endpoint, data, new_id()[:11])
             assert not any(secret in said for secret in SECRETS)
             assert "data:image/png" not in said
 

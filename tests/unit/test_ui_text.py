@@ -90,7 +90,7 @@ def test_a_stranger_can_do_nothing_with_a_run(page: Page) -> None:
             tab._pick(stranger, {tab.picker: stranger.run})
     for act in (watch._delete, watch._ask, watch._doer(page.frame.manager.stop)):
         with pytest.raises(UserError):
-            act(stranger, {watch.doomed: stranger.run})
+            act(stranger, {watch.doomed: stranger.run, watch.picker: stranger.run})
     assert len(page.frame.manager.runs(ANNA)) == 1
 
 

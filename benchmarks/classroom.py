@@ -1,0 +1,278 @@
+"""Thirty people on one machine: does everybody finish, and does the page stay quick?
+
+``python benchmarks/classroom.py [--people 30] [--photos 60] [--minutes 10] [--data DATA]``
+
+Starts the app and sends it people over HTTP, each with a session, a heartbeat and a home of their
+own, as browsers do. They arrive, upload photos, train with *quick*, look once a second, slide the
+generator that comes with the project, and begin again, for so many minutes after everybody has
+been through once. Before that, the speed of one training is measured in turns, with nobody
+watching it and with all of them. Exits with 1 if a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import io
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.crowd import TIMEOUT, Class, Person, Site  # noqa: E402
+
+GARDEN = ROOT / "assets" / "examples" / "garden.zip"
+SIZE = 1024  # px of the longer side, as photos are that people send each other
+TICK_GOAL, SHARE_GOAL, GROWTH_GOAL = 1.0, 0.85, 0.05  # s, and shares
+START_SECONDS, CALM_SECONDS = 90.0, 40.0
+
+
+# ---- the server
+
+
+class Server:
+    """The app in a process of its own, and what it uses."""
+
+    def __init__(self, home: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.home, self.url = home, f"http://127.0.0.1:{port}"
+        self.log = (home / "server.log").open("wb")
+        command = [sys.executable, "app.py", "--port", str(port), "--home", str(home)]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=self.log)
+        self.usage = psutil.Process(self.process.pid)
+        self.memory: list[tuple[float, float]] = []  # when, MiB
+        end = time.monotonic() + START_SECONDS
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                httpx.get(self.url, timeout=5)
+                break
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.process.kill()
+                raise SystemExit((home / "server.log").read_text(encoding="utf-8"))
+            time.sleep(0.2)
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        self.log.close()
+
+    def threads_and_handles(self) -> tuple[int, int]:
+        return self.usage.num_threads(), self.usage.num_fds()
+
+    async def keep_count(self) -> None:
+        """Note its memory every other second."""
+        while True:
+            self.memory.append((time.monotonic(), self.usage.memory_info().rss / 2**20))
+            await asyncio.sleep(2)
+
+    def memory_between(self, start: float, end: float) -> float:
+        return statistics.median(size for when, size in self.memory if start <= when <= end)
+
+    async def calm(self, before: tuple[int, int]) -> tuple[int, int]:
+        """Threads and handles once everybody has left: as before, or after a while anyway."""
+        end = time.monotonic() + CALM_SECONDS
+        while True:
+            now = self.threads_and_handles()
+            if all(n <= b for n, b in zip(now, before, strict=True)) or time.monotonic() > end:
+                return now
+            await asyncio.sleep(1)
+
+    async def speed(self, run: str, seconds: float) -> float:
+        """Images a second of a training, from one of its reports to another."""
+        seen, began = await self._next_report(run)
+        await asyncio.sleep(seconds)
+        seen_then, then = await self._next_report(run)
+        return (seen_then - seen) / (then - began)
+
+    async def _next_report(self, run: str) -> tuple[int, float]:
+        path, first = self.home / "runs" / run / "events.jsonl", None
+        while True:
+            steps = [json.loads(line) for line in path.read_text("utf-8").splitlines()[-20:]]
+            seen = [step["images_seen"] for step in steps if step["event"] == "step"]
+            if first is not None and seen and seen[-1] != first:
+                return seen[-1], time.monotonic()
+            first = seen[-1] if seen else 0
+            await asyncio.sleep(0.02)
+
+
+# ---- what is measured
+
+
+def photos_of(data: Path) -> list[tuple[str, bytes]]:
+    """The pictures of a zip as JPEG, ``SIZE`` on their longer side."""
+    found = []
+    with zipfile.ZipFile(data) as archive:
+        for name in sorted(archive.namelist()):
+            if name.lower().endswith((".png", ".jpg", ".jpeg", ".webp")):
+                image = Image.open(io.BytesIO(archive.read(name))).convert("RGB")
+                scale = SIZE / max(image.size)
+                size = (round(image.width * scale), round(image.height * scale))
+                buffer = io.BytesIO()
+                image.resize(size, Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)
+                found.append((str(Path(name).with_suffix(".jpg")), buffer.getvalue()))
+    return found
+
+
+def share_of(photos: list[tuple[str, bytes]], count: int, person: int) -> dict[str, bytes]:
+    """``count`` photos, evenly from all classes, others for everybody."""
+    step = len(photos) / count
+    places = {(int(number * step) + person) % len(photos) for number in range(count)}
+    return {photos[place][0]: photos[place][1] for place in sorted(places)}
+
+
+async def measure_share(
+    server: Server, site: Site, people: list[Person], photos: dict[str, bytes], options: Any
+) -> list[float]:
+    """The speed of a training that all look at, by that of one that nobody looks at, in turns."""
+    owner, shares = people[0], []
+    await owner.arrive()
+    await owner.upload(photos)
+    method = {"How should it learn?": "full", "Minutes": options.rounds * 2.0}
+    run = await owner.start(**method)
+    while "learning" not in owner.status(run):
+        await owner.tick()
+    await asyncio.sleep(8)  # its length is planned, the first look is over
+    for each in people[1:]:  # the same person in other tabs: they see all of it
+        each.values[each.owner], each.values[each.run] = owner.values[owner.owner], run
+    for number in range(options.rounds):
+        alone = await server.speed(run, options.seconds)
+        watching = [asyncio.create_task(each.watch(lambda: False)) for each in people]
+        watched = await server.speed(run, options.seconds)
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+        shares.append(watched / alone)
+        print(
+            f"  round {number + 1}: {alone:.0f} images/s alone, {watched:.0f} watched", flush=True
+        )
+    await owner.call(site.on("click", site.part(value="Stop")))
+    return shares
+
+
+async def teach(
+    server: Server, people: list[Person], photos: list[tuple[str, bytes]], options: Any
+) -> tuple[float, float]:
+    """Lessons for everybody until the time is up; gives when the ten minutes began and ended."""
+    found, started, begun = people[0].found, time.monotonic(), asyncio.Event()
+    end = float("inf")
+
+    async def learn(number: int) -> None:
+        nonlocal end
+        person = people[number]
+        async with person.here():
+            await person.arrive()
+            while time.monotonic() < end:
+                lesson = number + 7 * found.through.get(number, 0)
+                await person.lesson(number, share_of(photos, options.photos, lesson))
+                if len(found.through) == len(people) and not begun.is_set():
+                    begun.set()
+                    end = time.monotonic() + options.minutes * 60
+                    print(f"  everybody once: {time.monotonic() - started:.0f} s", flush=True)
+
+    await asyncio.gather(*(learn(number) for number in range(len(people))))
+    return end - options.minutes * 60, end
+
+
+def row(name: str, times: list[float]) -> str:
+    share = statistics.quantiles(times, n=100)
+    return (
+        f"{name:<28} p50 {share[49]:6.3f}  p95 {share[94]:6.3f}  max {max(times):6.3f} s  "
+        f"({len(times):,})"
+    )
+
+
+async def measure(options: Any, home: Path) -> int:
+    """Everything, one after the other; gives the exit code."""
+    server = Server(home)
+    counting = asyncio.create_task(server.keep_count())
+    photos, found, alone = photos_of(options.data), Class(), Class()
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    async with contextlib.AsyncExitStack() as clients:
+
+        async def crowd(count: int, tells: Class) -> list[Person]:
+            made = []
+            for _ in range(count):
+                client = httpx.AsyncClient(base_url=server.url, timeout=TIMEOUT, limits=limits)
+                made.append(Person(site, await clients.enter_async_context(client), tells))
+            return made
+
+        site = Site.of(server.url)
+        first = await crowd(1, alone)
+        async with first[0].here():  # so that all that is made once has been made
+            await first[0].arrive()
+            await first[0].lesson(0, share_of(photos, options.photos, 0))
+        many = await crowd(options.people, alone)
+        everything = share_of(photos, len(photos), 0)
+        print(f"speed of a training, {options.people} people watching it or nobody:")
+        shares = await measure_share(server, site, many, everything, options)
+    before = await server.calm((0, 0))
+    print(f"{options.people} people, {options.photos} photos each:", flush=True)
+    async with contextlib.AsyncExitStack() as clients:
+        began, ended = await teach(server, await crowd(options.people, found), photos, options)
+    after = await server.calm(before)
+    counting.cancel()
+    slot = min(120.0, options.minutes * 30)
+    sizes = [server.memory_between(t, t + slot) for t in (began, ended - slot)]
+    busy = psutil.Process().cpu_times()
+    server.close()
+
+    growth, tick = sizes[1] / sizes[0] - 1, statistics.quantiles(found.ticks, n=100)[94]
+    share = statistics.median(shares)
+    print(row("look of a watcher", found.ticks))
+    print(row("move of a slider", found.moves))
+    print(row("upload and intake", found.uploads))
+    print(row("button to model, with queue", found.waits))
+    lessons = list(found.through.values())
+    each = f"{min(lessons, default=0)} to {max(lessons, default=0)} each"
+    print(f"lessons: {sum(lessons)}, {each}; {len(found.errors)} errors")
+    for error in found.errors[:5] + alone.errors[:5]:
+        print(f"  {error}")
+    print(f"training with all watching: {share:.0%} ({min(shares):.0%} to {max(shares):.0%})")
+    print(f"memory: {sizes[0]:.0f} MiB, at the end {sizes[1]:.0f} MiB: {growth:+.1%}")
+    print(f"threads and handles: {before} before, {after} after everybody has left")
+    print(f"the people themselves took {busy.user + busy.system:.0f} s of the processor")
+    goals = {
+        "everybody finished, no error": len(lessons) == options.people
+        and not found.errors + alone.errors,
+        f"p95 of a look < {TICK_GOAL:g} s": tick < TICK_GOAL,
+        f"training >= {SHARE_GOAL:.0%}": share >= SHARE_GOAL,
+        f"memory grows < {GROWTH_GOAL:.0%}": growth < GROWTH_GOAL,
+        "threads and handles as before": all(a <= b for a, b in zip(after, before, strict=True)),
+    }
+    for name, reached in goals.items():
+        print(f"{'ok    ' if reached else 'MISSED'} {name}")
+    return 0 if all(goals.values()) else 1
+
+
+def main() -> int:
+    """Read the flags, make a home, measure."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--people", type=int, default=30)
+    parser.add_argument("--photos", type=int, default=60, help="that each uploads in a lesson")
+    parser.add_argument("--minutes", type=float, default=10.0, help="after everybody has had one")
+    parser.add_argument("--data", type=Path, default=GARDEN, help="a zip, one folder per class")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each measured speed")
+    parser.add_argument("--rounds", type=int, default=4, help="of measured speed, in turns")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="seedling-") as name:
+        return asyncio.run(measure(options, Path(name)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
