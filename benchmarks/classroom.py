@@ -150,6 +150,7 @@ async def measure_share(
     await asyncio.sleep(8)  # its length is planned, the first look is over
     for each in people[1:]:  # the same person in other tabs: they see all of it
         each.values[each.owner], each.values[each.run] = owner.values[owner.owner], run
+        await each.arrive()
     for number in range(options.rounds):
         alone = await server.speed(run, options.seconds)
         watching = [asyncio.create_task(each.watch(lambda: False)) for each in people]
@@ -197,41 +198,56 @@ def row(name: str, times: list[float]) -> str:
     )
 
 
+async def crowd(
+    stack: contextlib.AsyncExitStack, site: Site, count: int, found: Class
+) -> list[Person]:
+    """So many people with a connection of their own each, until the stack is left."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    made = []
+    for _ in range(count):
+        client = httpx.AsyncClient(base_url=site.url, timeout=TIMEOUT, limits=limits)
+        made.append(Person(site, await stack.enter_async_context(client), found))
+    return made
+
+
 async def measure(options: Any, home: Path) -> int:
     """Everything, one after the other; gives the exit code."""
     server = Server(home)
     counting = asyncio.create_task(server.keep_count())
-    photos, found, alone = photos_of(options.data), Class(), Class()
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with contextlib.AsyncExitStack() as clients:
-
-        async def crowd(count: int, tells: Class) -> list[Person]:
-            made = []
-            for _ in range(count):
-                client = httpx.AsyncClient(base_url=server.url, timeout=TIMEOUT, limits=limits)
-                made.append(Person(site, await clients.enter_async_context(client), tells))
-            return made
-
-        site = Site.of(server.url)
-        first = await crowd(1, alone)
-        async with first[0].here():  # so that all that is made once has been made
-            await first[0].arrive()
-            await first[0].lesson(0, share_of(photos, options.photos, 0))
-        many = await crowd(options.people, alone)
+    site, photos = Site.of(server.url), photos_of(options.data)
+    found, alone = Class(), Class()
+    async with contextlib.AsyncExitStack() as stack:
+        (first,) = await crowd(stack, site, 1, alone)
+        async with first.here():  # so that all that is made once has been made
+            await first.arrive()
+            await first.lesson(0, share_of(photos, options.photos, 0))
+        many = await crowd(stack, site, options.people, alone)
         everything = share_of(photos, len(photos), 0)
         print(f"speed of a training, {options.people} people watching it or nobody:")
         shares = await measure_share(server, site, many, everything, options)
     before = await server.calm((0, 0))
     print(f"{options.people} people, {options.photos} photos each:", flush=True)
-    async with contextlib.AsyncExitStack() as clients:
-        began, ended = await teach(server, await crowd(options.people, found), photos, options)
-    after = await server.calm(before)
+    async with contextlib.AsyncExitStack() as stack:
+        people = await crowd(stack, site, options.people, found)
+        began, ended = await teach(server, people, photos, options)
+    usage = before, await server.calm(before)
     counting.cancel()
     slot = min(120.0, options.minutes * 30)
     sizes = [server.memory_between(t, t + slot) for t in (began, ended - slot)]
-    busy = psutil.Process().cpu_times()
     server.close()
+    return tell(found, alone.errors, shares, sizes, usage, options.people)
 
+
+def tell(
+    found: Class,
+    errors: list[str],
+    shares: list[float],
+    sizes: list[float],
+    usage: tuple[tuple[int, int], tuple[int, int]],
+    people: int,
+) -> int:
+    """Print what was found, and which goals it reaches; gives the exit code."""
+    busy = psutil.Process().cpu_times()
     growth, tick = sizes[1] / sizes[0] - 1, statistics.quantiles(found.ticks, n=100)[94]
     share = statistics.median(shares)
     print(row("look of a watcher", found.ticks))
@@ -240,20 +256,19 @@ async def measure(options: Any, home: Path) -> int:
     print(row("button to model, with queue", found.waits))
     lessons = list(found.through.values())
     each = f"{min(lessons, default=0)} to {max(lessons, default=0)} each"
-    print(f"lessons: {sum(lessons)}, {each}; {len(found.errors)} errors")
-    for error in found.errors[:5] + alone.errors[:5]:
+    print(f"lessons: {sum(lessons)}, {each}; {len(found.errors + errors)} errors")
+    for error in [*found.errors, *errors][:8]:
         print(f"  {error}")
     print(f"training with all watching: {share:.0%} ({min(shares):.0%} to {max(shares):.0%})")
     print(f"memory: {sizes[0]:.0f} MiB, at the end {sizes[1]:.0f} MiB: {growth:+.1%}")
-    print(f"threads and handles: {before} before, {after} after everybody has left")
+    print(f"threads and handles: {usage[0]} before, {usage[1]} after everybody has left")
     print(f"the people themselves took {busy.user + busy.system:.0f} s of the processor")
     goals = {
-        "everybody finished, no error": len(lessons) == options.people
-        and not found.errors + alone.errors,
+        "everybody finished, no error": len(lessons) == people and not found.errors + errors,
         f"p95 of a look < {TICK_GOAL:g} s": tick < TICK_GOAL,
         f"training >= {SHARE_GOAL:.0%}": share >= SHARE_GOAL,
         f"memory grows < {GROWTH_GOAL:.0%}": growth < GROWTH_GOAL,
-        "threads and handles as before": all(a <= b for a, b in zip(after, before, strict=True)),
+        "threads and handles as before": all(a <= b for a, b in zip(*reversed(usage), strict=True)),
     }
     for name, reached in goals.items():
         print(f"{'ok    ' if reached else 'MISSED'} {name}")

@@ -150,8 +150,14 @@ class Person:
         return str(self.values[self.run])
 
     async def tick(self) -> None:
+        """Ask for news, and for the page where there is any."""
         began = time.monotonic()
-        await self.call(self.site.on("tick"))
+        look = self.site.on("tick")
+        (news,) = look["outputs"]
+        before = self.values[news]
+        await self.call(look)
+        if self.values[news] != before:
+            await self.call(self.site.on("change", news))
         self.found.ticks.append(time.monotonic() - began)
 
     async def watch(self, until: Any) -> None:

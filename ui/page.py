@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ from ui.data_tab import DataTab
 from ui.frame import Asker, Frame, Updates, Visitor, merged
 from ui.latent_tab import LatentTab
 from ui.links import PARAMETER
+from ui.pace import Pace, digest, news_html, read_news
 from ui.result_tab import ResultTab
 from ui.session import Shelf, owner_from
 from ui.teacher_tab import NAME as TEACHER
 from ui.teacher_tab import TeacherTab
 from ui.text import Words, duration
+from ui.theme import make_theme
 from ui.train_tab import TrainTab
 from ui.try_tab import TryTab
 from ui.watch_tab import WatchTab
@@ -37,6 +40,7 @@ STATES = ("owner", "language", "dataset", "run", "shared", "picture", "tray")  #
 STEPS = ("data", "train", "watch", "result", "try", "latent")
 LIVE = ("watch", "train", "result", "try", "latent")  # what is looked at on every tick
 TICK = 1.0  # s between two looks at what has changed
+LOOK_ANYWAY = 30.0  # s after which everything is compared again
 KEEP_UPLOADS = 24 * 3600  # s; pictures that were tried and files made for downloads
 # Of the home folder all but what is on its way to or from a browser.
 PRIVATE = ("runs", "datasets", "collected", "downloads", "visits", "secret", "link-secret")
@@ -51,21 +55,6 @@ SET_LANGUAGE = """async (language) => {
   return language;
 }"""
 
-LEAF = gr.themes.Color(
-    name="leaf",
-    c50="#eef8f2",
-    c100="#dcf0e4",
-    c200="#bfe3cd",
-    c300="#93cfab",
-    c400="#5fb384",
-    c500="#3d9e69",
-    c600="#2f8f5b",
-    c700="#26764b",
-    c800="#1f5e3d",
-    c900="#194c32",
-    c950="#0d2c1c",
-)
-
 
 class Page:
     """The whole page. ``blocks`` is what gets launched."""
@@ -79,7 +68,7 @@ class Page:
         people: People | None = None,
     ) -> None:
         """Build it; nothing runs before it is launched."""
-        words, self.people = Words(language), people or People()
+        words, self.people, self.pace = Words(language), people or People(), Pace()
         with gr.Blocks(
             title="Seedling",
             analytics_enabled=False,
@@ -90,6 +79,7 @@ class Page:
             # Here and not in the tabs: one that is not open yet has not read what is remembered.
             states = {name: _remembered(name, secret) for name in STATES}
             self.seen = gr.State({})
+            self.news = gr.HTML(elem_classes="news")  # its change, and no state's, is heard at once
             self._build_header(words)
             self.timer = gr.Timer(TICK)
             with gr.Tabs(elem_classes="steps", selected="data", overflow_behavior="wrap") as steps:
@@ -116,7 +106,7 @@ class Page:
             "max_file_size": f"{self.frame.limits.upload_mb}mb",
             "allowed_paths": [],  # nothing but what handlers hand out
             "blocked_paths": [str(home / name) for name in PRIVATE],
-            "theme": _theme(),
+            "theme": make_theme(),
             "css_paths": [str(ASSETS / "style.css")],
             "footer_links": [],
             "run_history": False,
@@ -174,6 +164,7 @@ class Page:
                     frame.steps,
                     self.language_radio,
                     self.seen,
+                    self.news,
                     *frame.words.components,
                     *([self.teachers_door] if TEACHER in self.tabs else []),
                     *(tab.message for tab in self.tabs.values()),
@@ -194,11 +185,20 @@ class Page:
         spoken.then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
         self.tabs["latent"].respeak(spoken.then)
         live = [self.tabs[name] for name in LIVE]
+        # Gradio builds every output anew, changed or not: 40 ms for all of these. Thirty people who
+        # look once a second would leave nothing for the training, so the look itself has one.
         self.timer.tick(
+            self._look,
+            inputs={*frame.states, self.news},
+            outputs=[self.news],
+            trigger_mode="multiple",  # an answer that got lost must not end the ticking
+            **quick,
+        )
+        self.news.change(
             self._tick,
             inputs={*frame.states, self.seen},
             outputs=list(dict.fromkeys([self.seen, *(o for tab in live for o in tab.outputs)])),
-            trigger_mode="multiple",  # an answer that got lost must not end the ticking
+            trigger_mode="multiple",
             **quick,
         )
 
@@ -252,15 +252,32 @@ class Page:
             **said,
             **{key: merged(said.get(key), value) for key, value in updates.items()},
             self.seen: seen,
+            self.news: news_html(*self._news(visitor)),
         }
 
-    def _tick(self, values: Mapping[Any, Any], request: Asker = None) -> Any:
-        """What has changed in the last second; nothing, most of the time."""
+    def _look(self, values: Mapping[Any, Any], request: Asker = None) -> Any:
+        """Whether there is news for this tab; ``_tick`` then draws it."""
         visitor = self.frame.who(values, request)
-        before = values[self.seen] or {}
         if not visitor.owner:
             return gr.skip()
         self.frame.keeper.seen(visitor.owner)
+        great, small, now = self._news(visitor)
+        was_great, was_small, last = read_news(values[self.news])
+        fresh = great == was_great and now - last < LOOK_ANYWAY
+        if fresh and (small == was_small or not self.pace.allows(last)):
+            return gr.skip()
+        return news_html(great, small, now)
+
+    def _news(self, visitor: Visitor) -> tuple[str, str, float]:
+        """What changes what a tab shows: what nobody wants to wait for, all else, and the time."""
+        runs = (*self.frame.manager.runs(visitor.owner), *self.tabs["latent"].desk.runs(visitor)[1])
+        great = digest((visitor, [(run.id, run.status) for run in runs]))
+        return great, digest([run.version for run in runs]), time.monotonic()
+
+    def _tick(self, values: Mapping[Any, Any], request: Asker = None) -> Any:
+        """What has changed since the last time."""
+        visitor = self.frame.who(values, request)
+        before = values[self.seen] or {}
         updates: Updates = {}
         seen = before
         try:
@@ -286,40 +303,3 @@ def _brand(language: str) -> str:
     webcam = json.dumps(t("page.webcam", language), ensure_ascii=False)
     style = f"<style>:root {{ --webcam: {webcam}; }}</style>"
     return f"<h1>Seedling</h1><p>{t('page.tagline', language)}</p>{style}"
-
-
-def _theme() -> gr.themes.Base:
-    fonts = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
-    return gr.themes.Base(
-        primary_hue=LEAF,
-        secondary_hue=LEAF,
-        neutral_hue=gr.themes.colors.stone,
-        font=fonts,
-        font_mono=["ui-monospace", "Consolas", "monospace"],
-        radius_size="lg",
-        text_size="lg",
-        spacing_size="md",
-    ).set(
-        body_background_fill="#fbfcfa",
-        body_background_fill_dark="#161a17",
-        button_primary_background_fill="*primary_600",
-        button_primary_background_fill_hover="*primary_700",
-        button_primary_text_color="white",
-        button_secondary_background_fill="white",
-        button_secondary_background_fill_hover="*primary_50",
-        button_secondary_background_fill_dark="*neutral_800",
-        button_secondary_border_color="*neutral_300",
-        button_border_width="1px",
-        checkbox_label_background_fill="white",
-        checkbox_label_border_color="*neutral_300",
-        checkbox_label_background_fill_dark="*neutral_800",
-        checkbox_label_border_width="1px",
-        checkbox_background_color_selected="*primary_600",
-        input_background_fill="white",
-        input_border_color="*neutral_300",
-        input_background_fill_dark="*neutral_800",
-        input_border_width="1px",
-        slider_color="*primary_600",
-        block_info_text_color="*neutral_500",
-        loader_color="*primary_600",
-    )
