@@ -136,22 +136,12 @@ def share_of(photos: list[tuple[str, bytes]], count: int, person: int) -> dict[s
     return {photos[place][0]: photos[place][1] for place in sorted(places)}
 
 
-async def measure_share(
-    server: Server, site: Site, people: list[Person], photos: dict[str, bytes], options: Any
+async def compare_speed(
+    server: Server, run: str, people: list[Person], name: str, options: Any
 ) -> list[float]:
-    """The speed of a training that all look at, by that of one that nobody looks at, in turns."""
-    owner, shares = people[0], []
-    await owner.arrive()
-    await owner.upload(photos)
-    method = {"How should it learn?": "full", "Minutes": options.rounds * 2.0}
-    run = await owner.start(**method)
-    while "learning" not in owner.status(run):
-        await owner.tick()
-    await asyncio.sleep(8)  # its length is planned, the first look is over
-    for each in people[1:]:  # the same person in other tabs: they see all of it
-        each.values[each.owner], each.values[each.run] = owner.values[owner.owner], run
-        await each.arrive()
-    for number in range(options.rounds):
+    """A training's speed while all people look, by its speed while nobody does, in turns."""
+    shares = []
+    for _ in range(options.rounds):
         alone = await server.speed(run, options.seconds)
         watching = [asyncio.create_task(each.watch(lambda: False)) for each in people]
         watched = await server.speed(run, options.seconds)
@@ -159,11 +149,33 @@ async def measure_share(
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
         shares.append(watched / alone)
-        print(
-            f"  round {number + 1}: {alone:.0f} images/s alone, {watched:.0f} watched", flush=True
-        )
-    await owner.call(site.on("click", site.part(value="Stop")))
+        print(f"  {name}: {alone:.0f} images/s alone, {watched:.0f} watched", flush=True)
     return shares
+
+
+async def measure_shares(
+    server: Server, people: list[Person], photos: list[tuple[str, bytes]], options: Any
+) -> tuple[list[float], list[float]]:
+    """With a class that waits for its own turns; with as many tabs of the one who is training."""
+    owner, others = people[0], people[1:]
+    await owner.arrive()
+    await owner.upload(share_of(photos, len(photos), 0))
+    method = {"How should it learn?": "full", "Minutes": options.rounds * 4.0}
+    run = await owner.start(**method)
+    while "learning" not in owner.status(run):
+        await owner.tick()
+    for number, each in enumerate(others, 1):
+        await each.arrive()
+        await each.upload(share_of(photos, options.photos, number))
+        await each.start()
+    waiting = await compare_speed(server, run, people, "a class that waits", options)
+    for each in others:
+        await each.stop()
+        each.values[each.owner], each.values[each.run] = owner.values[owner.owner], run
+        await each.arrive()
+    tabs = await compare_speed(server, run, people, "tabs of one person", options)
+    await owner.stop()
+    return waiting, tabs
 
 
 async def teach(
@@ -222,9 +234,8 @@ async def measure(options: Any, home: Path) -> int:
             await first.arrive()
             await first.lesson(0, share_of(photos, options.photos, 0))
         many = await crowd(stack, site, options.people, alone)
-        everything = share_of(photos, len(photos), 0)
-        print(f"speed of a training, {options.people} people watching it or nobody:")
-        shares = await measure_share(server, site, many, everything, options)
+        print(f"speed of a training, with {options.people} who look and with nobody:")
+        shares, tabs = await measure_shares(server, many, photos, options)
     before = await server.calm((0, 0))
     print(f"{options.people} people, {options.photos} photos each:", flush=True)
     async with contextlib.AsyncExitStack() as stack:
@@ -235,13 +246,14 @@ async def measure(options: Any, home: Path) -> int:
     slot = min(120.0, options.minutes * 30)
     sizes = [server.memory_between(t, t + slot) for t in (began, ended - slot)]
     server.close()
-    return tell(found, alone.errors, shares, sizes, usage, options.people)
+    return tell(found, alone.errors, shares, tabs, sizes, usage, options.people)
 
 
 def tell(
     found: Class,
     errors: list[str],
     shares: list[float],
+    tabs: list[float],
     sizes: list[float],
     usage: tuple[tuple[int, int], tuple[int, int]],
     people: int,
@@ -259,7 +271,9 @@ def tell(
     print(f"lessons: {sum(lessons)}, {each}; {len(found.errors + errors)} errors")
     for error in [*found.errors, *errors][:8]:
         print(f"  {error}")
-    print(f"training with all watching: {share:.0%} ({min(shares):.0%} to {max(shares):.0%})")
+    for name, found_shares in (("a class that waits", shares), ("as many tabs", tabs)):
+        middle, low, high = statistics.median(found_shares), min(found_shares), max(found_shares)
+        print(f"training beside {name}: {middle:.0%} ({low:.0%} to {high:.0%})")
     print(f"memory: {sizes[0]:.0f} MiB, at the end {sizes[1]:.0f} MiB: {growth:+.1%}")
     print(f"threads and handles: {usage[0]} before, {usage[1]} after everybody has left")
     print(f"the people themselves took {busy.user + busy.system:.0f} s of the processor")

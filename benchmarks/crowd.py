@@ -99,11 +99,16 @@ class Person:
         reply = await self.client.post("/gradio_api/queue/join", json=body)
         reply.raise_for_status()
         query = {"session_hash": self.session}
+        answer: tuple[Any, str] | None = None
         async with self.client.stream("GET", "/gradio_api/queue/data", params=query) as stream:
             async for line in stream.aiter_lines():
                 if '"process_completed"' in line:
-                    return json.loads(line.removeprefix("data: "))["output"], line
-        raise RuntimeError("the queue hung up")
+                    answer = json.loads(line.removeprefix("data: "))["output"], line
+                elif '"close_stream"' in line:  # browsers wait for it, too
+                    break
+        if answer is None:
+            raise RuntimeError("the queue hung up")
+        return answer
 
     @contextlib.asynccontextmanager
     async def here(self) -> AsyncIterator[None]:
@@ -148,6 +153,10 @@ class Person:
             self.values[self.site.part(label=label)] = value
         await self.call(self.site.on("click", self.site.part(value="Start training")))
         return str(self.values[self.run])
+
+    async def stop(self) -> None:
+        """Press the button of step 3."""
+        await self.call(self.site.on("click", self.site.part(value="Stop")))
 
     async def tick(self) -> None:
         """Ask for news, and for the page where there is any."""
