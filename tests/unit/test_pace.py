@@ -1,10 +1,24 @@
-"""Few tabs are drawn at every change, many take turns."""
+"""Looking for news: cheap for all, drawn at once for a few, in turns for many."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
 import pytest
 
+from tests.visiting import Person, generator_run, tiny_set
+from training.home import Home, new_id
+from training.limits import Limits
+from training.runs import RunManager
 from ui.pace import MOST_DRAWN, Pace, digest, news_html, read_news
+from ui.page import LOOK_ANYWAY, Page
+
+ANNA, BOB = new_id(), new_id()
 
 
 def drawn(monkeypatch: pytest.MonkeyPatch, tabs: int, seconds: int) -> list[int]:
@@ -47,3 +61,75 @@ def test_what_a_tab_was_drawn_for_comes_back_and_nothing_else_does() -> None:
     )
     for claim in claims:
         assert read_news(claim) == ("", "", 0.0)
+
+
+# ---- the page's look for news
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    """With a generator of Anna's and one of Bob's."""
+    home = Home(tmp_path / "home")
+    images = tiny_set(tmp_path / "set", ["cats", "dogs"])
+    for owner in (ANNA, BOB):
+        generator_run(home, images, "dcgan", owner)
+    manager = RunManager(home, ("cpu",))
+    yield Page(home, manager, Limits())
+    manager.close()
+
+
+def arrived(page: Page) -> Person:
+    """Anna, in a new tab."""
+    tab = Person(page, ANNA)
+    request: Any = SimpleNamespace(query_params={}, username=None)
+    tab.take(page._arrive(tab.values, request))
+    return tab
+
+
+def has_news(tab: Person) -> bool:
+    """Let a second pass."""
+    answer = tab.page._look(tab.values)
+    if answer == gr.skip():
+        return False
+    tab.values[tab.page.news] = answer
+    return True
+
+
+def test_there_is_news_when_something_of_mine_changes_and_only_then(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager, tab = page.frame.manager, arrived(page)
+    (mine,), (bobs,) = manager.runs(ANNA), manager.runs(BOB)
+    assert not has_news(tab)
+    manager._runs[bobs.id].changed()
+    assert not has_news(tab)
+    manager._runs[mine.id].changed()
+    assert has_news(tab) and not has_news(tab)
+    for state, value in ((page.frame.run, mine.id), (page.frame.language, "zh")):
+        tab.values[state] = value
+        assert has_news(tab) and not has_news(tab)
+    manager.delete(mine.id)
+    assert has_news(tab) and not has_news(tab)
+    later = time.monotonic() + LOOK_ANYWAY + 1
+    monkeypatch.setattr("ui.page.time.monotonic", lambda: later)
+    assert has_news(tab)  # whatever was missed
+
+
+def test_in_a_crowd_steps_wait_and_ends_do_not(page: Page) -> None:
+    manager, tab = page.frame.manager, arrived(page)
+    (mine,) = manager.runs(ANNA)
+    for _ in range(30):
+        page.pace.allows(0.0)
+    manager._runs[mine.id].changed()
+    assert not has_news(tab)
+    manager._set(manager._runs[mine.id], status="failed")
+    assert has_news(tab)
+
+
+def test_the_look_that_everybody_takes_every_second_has_one_output(page: Page) -> None:
+    """Each costs half a millisecond, changed or not."""
+    functions = page.blocks.config["dependencies"]
+    (look,) = [each for each in functions if (page.timer._id, "tick") in each["targets"]]
+    assert look["outputs"] == [page.news._id]
+    heard = [each for each in functions if (page.news._id, "change") in each["targets"]]
+    assert len(heard) == 1 and len(heard[0]["outputs"]) > 50
