@@ -85,13 +85,18 @@ class Server:
         return statistics.median(size for when, size in self.memory if start <= when <= end)
 
     async def calm(self, before: tuple[int, int]) -> tuple[int, int]:
-        """Threads and handles once everybody has left: as before, or after a while anyway."""
+        """Threads and handles once everybody has left: as before, or after a while anyway.
+
+        Somebody passes by every second: idle threads end when there is work to share out.
+        """
         end = time.monotonic() + CALM_SECONDS
         while True:
+            async with httpx.AsyncClient(timeout=TIMEOUT) as passer_by:
+                await passer_by.get(self.url)
+            await asyncio.sleep(1)
             now = self.threads_and_handles()
             if all(n <= b for n, b in zip(now, before, strict=True)) or time.monotonic() > end:
                 return now
-            await asyncio.sleep(1)
 
     async def speed(self, run: str, seconds: float) -> float:
         """Images a second of a training, from one of its reports to another."""
