@@ -22,7 +22,7 @@ from ui.data_tab import DataTab
 from ui.frame import Asker, Frame, Updates, Visitor, merged
 from ui.latent_tab import LatentTab
 from ui.links import PARAMETER
-from ui.pace import Pace, digest, news_html, read_news
+from ui.pace import Pace
 from ui.result_tab import ResultTab
 from ui.session import Shelf, owner_from
 from ui.teacher_tab import NAME as TEACHER
@@ -164,7 +164,6 @@ class Page:
                     frame.steps,
                     self.language_radio,
                     self.seen,
-                    self.news,
                     *frame.words.components,
                     *([self.teachers_door] if TEACHER in self.tabs else []),
                     *(tab.message for tab in self.tabs.values()),
@@ -189,7 +188,7 @@ class Page:
         # look once a second would leave nothing for the training, so the look itself has one.
         self.timer.tick(
             self._look,
-            inputs={*frame.states, self.news},
+            inputs={*frame.states, self.seen},
             outputs=[self.news],
             trigger_mode="multiple",  # an answer that got lost must not end the ticking
             **quick,
@@ -242,6 +241,7 @@ class Page:
         """Every sentence and everything shown; what was said in the old language is unsaid."""
         updates: Updates = {tab.message: "" for tab in self.tabs.values()} | (more or {})
         seen: Mapping[str, Any] = {}
+        news = self._news(visitor)  # first: what changes from now on is drawn once more
         for name in LIVE:
             changes, seen = self.tabs[name].live(visitor, seen)
             updates |= changes
@@ -251,8 +251,7 @@ class Page:
         return {
             **said,
             **{key: merged(said.get(key), value) for key, value in updates.items()},
-            self.seen: seen,
-            self.news: news_html(*self._news(visitor)),
+            self.seen: {**seen, "news": news},
         }
 
     def _look(self, values: Mapping[Any, Any], request: Asker = None) -> Any:
@@ -262,24 +261,24 @@ class Page:
             return gr.skip()
         self.frame.keeper.seen(visitor.owner)
         great, small, now = self._news(visitor)
-        was_great, was_small, last = read_news(values[self.news])
+        was_great, was_small, last = (values[self.seen] or {}).get("news", ("", "", 0.0))
         fresh = great == was_great and now - last < LOOK_ANYWAY
         if fresh and (small == was_small or not self.pace.allows(last)):
             return gr.skip()
-        return news_html(great, small, now)
+        return f"<i>{time.monotonic_ns()}</i>"  # another than any before
 
     def _news(self, visitor: Visitor) -> tuple[str, str, float]:
         """What changes what a tab shows: what nobody wants to wait for, all else, and the time."""
         runs = (*self.frame.manager.runs(visitor.owner), *self.tabs["latent"].desk.runs(visitor)[1])
-        great = digest((visitor, [(run.id, run.status) for run in runs]))
-        return great, digest([run.version for run in runs]), time.monotonic()
+        great = repr((visitor, [(run.id, run.status) for run in runs]))
+        return great, repr([run.version for run in runs]), time.monotonic()
 
     def _tick(self, values: Mapping[Any, Any], request: Asker = None) -> Any:
         """What has changed since the last time."""
         visitor = self.frame.who(values, request)
-        before = values[self.seen] or {}
         updates: Updates = {}
-        seen = before
+        seen: Mapping[str, Any] = values[self.seen] or {}
+        news = self._news(visitor)  # first: what changes from now on is drawn once more
         try:
             for name in LIVE:
                 changes, seen = self.tabs[name].live(visitor, seen)
@@ -287,7 +286,7 @@ class Page:
         except (UserError, FileNotFoundError) as problem:
             log.info("What a tick looked at was just deleted or replaced: %s", problem)
             return gr.skip()  # the next one sees what is there then
-        return {**updates, self.seen: seen} if seen != before else gr.skip()
+        return {**updates, self.seen: {**seen, "news": news}}
 
 
 def _remembered(name: str, secret: str) -> gr.BrowserState:
