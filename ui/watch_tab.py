@@ -118,6 +118,7 @@ class WatchTab:
                 reads=[self.picker],
                 writes=self.outputs,
                 message=self.message,
+                preprocess=False,  # whose run it is counts, not what a list held a moment ago
             )
         on(
             self.delete_btn.click,
@@ -125,6 +126,7 @@ class WatchTab:
             reads=[self.picker],
             writes=[self.sure, self.sure_text, self.doomed],
             message=self.message,
+            preprocess=False,
         )
         on(self.keep_btn.click, lambda *_: {self.sure: gr.Row(visible=False)}, writes=[self.sure])
         on(
