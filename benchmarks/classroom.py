@@ -38,7 +38,8 @@ from benchmarks.crowd import TIMEOUT, Class, Person, Site  # noqa: E402
 GARDEN = ROOT / "assets" / "examples" / "garden.zip"
 SIZE = 1024  # px of the longer side, as photos are that people send each other
 TICK_GOAL, SHARE_GOAL, GROWTH_GOAL = 1.0, 0.85, 0.05  # s, and shares
-START_SECONDS, CALM_SECONDS = 90.0, 40.0
+START_SECONDS, CALM_SECONDS, REPORT_SECONDS = 90.0, 40.0, 30.0
+SETTLE_SECONDS = 5.0
 
 
 # ---- the server
@@ -107,13 +108,15 @@ class Server:
 
     async def _next_report(self, run: str) -> tuple[int, float]:
         path, first = self.home / "runs" / run / "events.jsonl", None
-        while True:
+        end = time.monotonic() + REPORT_SECONDS
+        while time.monotonic() < end:
             steps = [json.loads(line) for line in path.read_text("utf-8").splitlines()[-20:]]
             seen = [step["images_seen"] for step in steps if step["event"] == "step"]
             if first is not None and seen and seen[-1] != first:
                 return seen[-1], time.monotonic()
             first = seen[-1] if seen else 0
             await asyncio.sleep(0.02)
+        raise RuntimeError("the training whose speed is measured ended")
 
 
 # ---- what is measured
@@ -149,6 +152,7 @@ async def compare_speed(
     for _ in range(options.rounds):
         alone = await server.speed(run, options.seconds)
         watching = [asyncio.create_task(each.watch(lambda: False)) for each in people]
+        await asyncio.sleep(SETTLE_SECONDS)  # all draw once, having been away
         watched = await server.speed(run, options.seconds)
         for task in watching:
             task.cancel()
@@ -165,7 +169,7 @@ async def measure_shares(
     owner, others = people[0], people[1:]
     await owner.arrive()
     await owner.upload(share_of(photos, len(photos), 0))
-    method = {"How should it learn?": "full", "Minutes": options.rounds * 4.0}
+    method = {"How should it learn?": "scratch", "Minutes": options.rounds * 4.0}
     run = await owner.start(**method)
     while "learning" not in owner.status(run):
         await owner.tick()

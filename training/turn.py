@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from training.device import create_fabric
 from training.events import Event
 from training.gate import Gate
+from training.home import is_full
 from training.live import LiveRun
 from training.runner import Work, open_loop
 from training.slices import Slices
@@ -19,8 +20,7 @@ from training.text import Message, UserError
 log = logging.getLogger(__name__)
 
 STANDING = ("paused", "queued")  # the loop is kept where it stands, to go on with
-DISK_ERRORS = {errno.ENOSPC: "run.disk_full", errno.EDQUOT: "run.disk_full"}
-DISK_ERRORS |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "run.read_only")
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        key = DISK_ERRORS.get(problem.errno or 0)
-        if key is None:
-            raise
-        raise UserError(key) from problem
+        if is_full(problem):
+            raise UserError("run.disk_full") from problem
+        if problem.errno in READ_ONLY:
+            raise UserError("run.read_only") from problem
+        raise

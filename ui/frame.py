@@ -72,8 +72,8 @@ class Frame:
         self, owner: object, language: object, dataset: object, run: object, shared: object
     ) -> Visitor:
         """What the browser claims, with the parts that can be checked checked."""
-        known = str(owner) if is_id(owner) else ""
-        return Visitor(known, speakable(language, self.words.language), dataset, run, shared)
+        known, spoken = str(owner) if is_id(owner) else "", speakable(language, self.words.language)
+        return Visitor(known, spoken, dataset or "", run or "", shared or "")
 
     def who(self, values: Values, request: gr.Request | None = None) -> Visitor:
         """Who calls. Somebody who has signed in is who they are, whatever the browser claims."""

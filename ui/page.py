@@ -40,7 +40,8 @@ STATES = ("owner", "language", "dataset", "run", "shared", "picture", "tray")  #
 STEPS = ("data", "train", "watch", "result", "try", "latent")
 LIVE = ("watch", "train", "result", "try", "latent")  # what is looked at on every tick
 TICK = 1.0  # s between two looks at what has changed
-LOOK_ANYWAY = 30.0  # s after which everything is compared again
+MOST_WAITING = 200  # handlers in all queues; more than any classroom needs
+LOOK_ANYWAY = 120.0  # s after which everything is compared again
 KEEP_UPLOADS = 24 * 3600  # s; pictures that were tried and files made for downloads
 # Of the home folder all but what is on its way to or from a browser.
 PRIVATE = ("runs", "datasets", "collected", "downloads", "visits", "secret", "link-secret")
@@ -79,7 +80,9 @@ class Page:
             # Here and not in the tabs: one that is not open yet has not read what is remembered.
             states = {name: _remembered(name, secret) for name in STATES}
             self.seen = gr.State({})
-            self.news = gr.HTML(elem_classes="news")  # its change, and no state's, is heard at once
+            self.news = gr.HTML(
+                "", elem_classes="news"
+            )  # its change, and no state's, is heard at once
             self._build_header(words)
             self.timer = gr.Timer(TICK)
             with gr.Tabs(elem_classes="steps", selected="data", overflow_behavior="wrap") as steps:
@@ -171,6 +174,8 @@ class Page:
                 ]
             )
         )
+        # What is slow waits in a queue for each thing to do, one at a time.
+        self.blocks.queue(default_concurrency_limit=1, max_size=MOST_WAITING)
         self.blocks.load(
             self._arrive, inputs={*frame.states, *reads}, outputs=everything, **quick
         ).then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
@@ -188,9 +193,11 @@ class Page:
         # look once a second would leave nothing for the training, so the look itself has one.
         self.timer.tick(
             self._look,
-            inputs={*frame.states, self.seen},
+            inputs={*frame.states, self.seen, self.news},
             outputs=[self.news],
             trigger_mode="multiple",  # an answer that got lost must not end the ticking
+            preprocess=False,  # each of these would be a thread's work, and an update of the output
+            postprocess=False,
             **quick,
         )
         self.news.change(
@@ -198,6 +205,7 @@ class Page:
             inputs={*frame.states, self.seen},
             outputs=list(dict.fromkeys([self.seen, *(o for tab in live for o in tab.outputs)])),
             trigger_mode="multiple",
+            preprocess=False,
             **quick,
         )
 
@@ -258,13 +266,13 @@ class Page:
         """Whether there is news for this tab; ``_tick`` then draws it."""
         visitor = self.frame.who(values, request)
         if not visitor.owner:
-            return gr.skip()
+            return values[self.news]
         self.frame.keeper.seen(visitor.owner)
         great, small, now = self._news(visitor)
         was_great, was_small, last = (values[self.seen] or {}).get("news", ("", "", 0.0))
         fresh = great == was_great and now - last < LOOK_ANYWAY
         if fresh and (small == was_small or not self.pace.allows(last)):
-            return gr.skip()
+            return values[self.news]
         return f"<i>{time.monotonic_ns()}</i>"  # another than any before
 
     def _news(self, visitor: Visitor) -> tuple[str, str, float]:
@@ -278,8 +286,10 @@ class Page:
         visitor = self.frame.who(values, request)
         updates: Updates = {}
         seen: Mapping[str, Any] = values[self.seen] or {}
-        news = self._news(visitor)  # first: what changes from now on is drawn once more
+        if not visitor.owner:
+            return gr.skip()
         try:
+            news = self._news(visitor)  # first: what changes from now on is drawn once more
             for name in LIVE:
                 changes, seen = self.tabs[name].live(visitor, seen)
                 updates |= changes
