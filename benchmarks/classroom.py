@@ -3,7 +3,7 @@
 ``python benchmarks/classroom.py [--people 30] [--photos 60] [--minutes 10] [--data DATA]``
 
 Starts the app and sends it people over HTTP, each with a session, a heartbeat and a home of their
-own, as browsers do. They arrive, upload photos, train with *quick*, look once a second, slide the
+own, as browsers do. They arrive, upload photos, train with *quick*, look for news, slide the
 generator that comes with the project, and begin again, for so many minutes after everybody has
 been through once. Before that, the speed of one training is measured in turns, with nobody
 watching it and with all of them. Exits with 1 if a goal is missed.

@@ -1,29 +1,41 @@
-"""How often what has changed is drawn, when many look at once."""
+"""How often tabs ask for news and are drawn, when many are open at once."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections import deque
 
-MOST_DRAWN = 2  # full updates of a page in a second, for all tabs together
-WINDOW = 0.95  # s, in which each open tab asks about once
+MOST_LOOKS = 15  # a second, for all tabs together
+MOST_DRAWN = 2  # full updates of a page a second, for all tabs together
+AWAY = 10.0  # s after which a tab that asked for nothing counts as closed
 
 
 class Pace:
-    """Few tabs get every change at once; of many, each gets its turn every few seconds."""
+    """A few tabs get every change at once; of many, each gets its turn every few seconds."""
 
     def __init__(self) -> None:
         """Nobody has asked."""
         self._lock = threading.Lock()
-        self._asked: deque[float] = deque()
+        self._looked: dict[str, float] = {}  # tab to when, monotonic s
+        self._wanted: dict[str, float] = {}  # those of them with something to draw
 
-    def allows(self, last: float) -> bool:
-        """Whether a tab with something new, last drawn at ``last`` (monotonic s), is drawn now."""
-        now = time.monotonic()
+    def seconds(self, tab: str) -> int:
+        """``tab`` asks for news; after so many seconds it should ask again."""
         with self._lock:
-            self._asked.append(now)
-            while self._asked[0] < now - WINDOW:
-                self._asked.popleft()
-            tabs = len(self._asked)
-        return tabs <= MOST_DRAWN or now - last >= tabs / MOST_DRAWN
+            return max(1, math.ceil(_count(self._looked, tab) / MOST_LOOKS))
+
+    def allows(self, tab: str, last: float) -> bool:
+        """Whether a tab with something new, last drawn at ``last`` (monotonic s), is drawn now."""
+        with self._lock:
+            tabs = _count(self._wanted, tab)
+        return tabs <= MOST_DRAWN or time.monotonic() - last >= tabs / MOST_DRAWN
+
+
+def _count(asked: dict[str, float], tab: str) -> int:
+    """How many have asked of late, now that ``tab`` did."""
+    now = time.monotonic()
+    asked[tab] = now
+    for gone in [other for other, when in asked.items() if when < now - AWAY]:
+        del asked[gone]
+    return len(asked)

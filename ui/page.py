@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from training.keeper import Keeper
 from training.limits import Limits
 from training.record import ACTIVE
 from training.runs import RunManager
+from training.snapshot import Snapshot
 from training.text import LANGUAGES, UserError, t
 from ui.accounts import Doorkeeper, People
 from ui.data_tab import DataTab
 from ui.frame import Asker, Frame, Updates, Visitor, merged
 from ui.latent_tab import LatentTab
 from ui.links import PARAMETER
-from ui.pace import Pace
+from ui.news import Board, News
 from ui.result_tab import ResultTab
 from ui.session import Shelf, owner_from
 from ui.teacher_tab import NAME as TEACHER
@@ -39,9 +40,8 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 STATES = ("owner", "language", "dataset", "run", "shared", "picture", "tray")  # of the browser
 STEPS = ("data", "train", "watch", "result", "try", "latent")
 LIVE = ("watch", "train", "result", "try", "latent")  # what is looked at on every tick
-TICK = 1.0  # s between two looks at what has changed
+TICK = 1  # s between two looks at what has changed, while few are here
 MOST_WAITING = 200  # handlers in all queues; more than any classroom needs
-LOOK_ANYWAY = 120.0  # s after which everything is compared again
 KEEP_UPLOADS = 24 * 3600  # s; pictures that were tried and files made for downloads
 # Of the home folder all but what is on its way to or from a browser.
 PRIVATE = ("runs", "datasets", "collected", "downloads", "visits", "secret", "link-secret")
@@ -69,7 +69,7 @@ class Page:
         people: People | None = None,
     ) -> None:
         """Build it; nothing runs before it is launched."""
-        words, self.people, self.pace = Words(language), people or People(), Pace()
+        words, self.people = Words(language), people or People()
         with gr.Blocks(
             title="Seedling",
             analytics_enabled=False,
@@ -91,6 +91,7 @@ class Page:
                     home, manager, shelf, limits, keeper, words, **states, steps=steps
                 )
                 self.tabs: dict[str, Any] = {}
+                self.board = Board(self._runs_of)
                 kinds = (DataTab, TrainTab, WatchTab, ResultTab, TryTab, LatentTab)
                 for number, (step, kind) in enumerate(zip(STEPS, kinds, strict=True), 1):
                     label = _numbered(number, step)
@@ -167,6 +168,7 @@ class Page:
                     frame.steps,
                     self.language_radio,
                     self.seen,
+                    self.timer,
                     *frame.words.components,
                     *([self.teachers_door] if TEACHER in self.tabs else []),
                     *(tab.message for tab in self.tabs.values()),
@@ -203,7 +205,7 @@ class Page:
         self.news.change(
             self._tick,
             inputs={*frame.states, self.seen},
-            outputs=list(dict.fromkeys([self.seen, *(o for tab in live for o in tab.outputs)])),
+            outputs=[self.seen, self.timer, *dict.fromkeys(o for tab in live for o in tab.outputs)],
             trigger_mode="multiple",
             preprocess=False,
             **quick,
@@ -224,7 +226,7 @@ class Page:
         if link:
             visitor, led = self.tabs["latent"].follow(visitor, link)
         return {
-            **self._all(visitor, values, self.tabs["data"].fold(visitor)),
+            **self._all(visitor, values, request, self.tabs["data"].fold(visitor)),
             frame.owner: visitor.owner,
             frame.language: visitor.language,
             self.language_radio: visitor.language,
@@ -232,6 +234,11 @@ class Page:
             **(self._open_door() if teaches else {}),
             **led,
         }
+
+    def _runs_of(self, visitor: Visitor) -> Iterator[Snapshot]:
+        """Those of the visitor, and the one that somebody shared with them."""
+        yield from self.frame.manager.runs(visitor.owner)
+        yield from self.tabs["latent"].desk.runs(visitor)[1]
 
     def _open_door(self) -> Updates:
         label = gr.Tab(visible=True)
@@ -241,15 +248,21 @@ class Page:
         """The whole page in the language that was picked."""
         frame = self.frame
         visitor = frame.who({**values, frame.language: values[self.language_radio]}, request)
-        return {**self._all(visitor, values), self.frame.language: visitor.language}
+        return {**self._all(visitor, values, request), frame.language: visitor.language}
 
     def _all(
-        self, visitor: Visitor, values: Mapping[Any, Any], more: Updates | None = None
+        self,
+        visitor: Visitor,
+        values: Mapping[Any, Any],
+        request: Asker = None,
+        more: Updates | None = None,
     ) -> Updates:
         """Every sentence and everything shown; what was said in the old language is unsaid."""
         updates: Updates = {tab.message: "" for tab in self.tabs.values()} | (more or {})
         seen: Mapping[str, Any] = {}
-        news = self._news(visitor)  # first: what changes from now on is drawn once more
+        news = self.board.now(
+            visitor, request
+        )  # first: what changes from now on is drawn once more
         for name in LIVE:
             changes, seen = self.tabs[name].live(visitor, seen)
             updates |= changes
@@ -259,6 +272,7 @@ class Page:
         return {
             **said,
             **{key: merged(said.get(key), value) for key, value in updates.items()},
+            self.timer: news.every,
             self.seen: {**seen, "news": news},
         }
 
@@ -268,18 +282,10 @@ class Page:
         if not visitor.owner:
             return values[self.news]
         self.frame.keeper.seen(visitor.owner)
-        great, small, now = self._news(visitor)
-        was_great, was_small, last = (values[self.seen] or {}).get("news", ("", "", 0.0))
-        fresh = great == was_great and now - last < LOOK_ANYWAY
-        if fresh and (small == was_small or not self.pace.allows(last)):
+        drawn = (values[self.seen] or {}).get("news", News())
+        if not self.board.is_due(drawn, visitor, request):
             return values[self.news]
         return f"<i>{time.monotonic_ns()}</i>"  # another than any before
-
-    def _news(self, visitor: Visitor) -> tuple[str, str, float]:
-        """What changes what a tab shows: what nobody wants to wait for, all else, and the time."""
-        runs = (*self.frame.manager.runs(visitor.owner), *self.tabs["latent"].desk.runs(visitor)[1])
-        great = repr((visitor, [(run.id, run.status) for run in runs]))
-        return great, repr([run.version for run in runs]), time.monotonic()
 
     def _tick(self, values: Mapping[Any, Any], request: Asker = None) -> Any:
         """What has changed since the last time."""
@@ -289,14 +295,16 @@ class Page:
         if not visitor.owner:
             return gr.skip()
         try:
-            news = self._news(visitor)  # first: what changes from now on is drawn once more
+            news = self.board.now(
+                visitor, request
+            )  # first: what changes from now on is drawn again
             for name in LIVE:
                 changes, seen = self.tabs[name].live(visitor, seen)
                 updates |= changes
         except (UserError, FileNotFoundError) as problem:
             log.info("What a tick looked at was just deleted or replaced: %s", problem)
             return gr.skip()  # the next one sees what is there then
-        return {**updates, self.seen: {**seen, "news": news}}
+        return {**updates, self.timer: news.every, self.seen: {**seen, "news": news}}
 
 
 def _remembered(name: str, secret: str) -> gr.BrowserState:

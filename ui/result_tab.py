@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components.plot import PlotData
 
 from training.imageset import ImageSet
 from training.snapshot import Snapshot
@@ -149,10 +150,13 @@ class ResultTab:
         assert result is not None
         mistakes = self._mistakes(run, language)
         axes = t("result.guess", language), t("result.truth", language)
+        confusion = (result["confusion"], result["classes"], *axes)
         return {
             self.headline: headline(result, before(run, judged), language),
             self.per_class: per_class_table(result, language),
-            self.confusion: plots.confusion_figure(result["confusion"], result["classes"], *axes),
+            self.confusion: PlotData(
+                type="matplotlib", plot=plots.drawn(plots.confusion_figure, *confusion)
+            ),
             self.wrong: gr.Column(visible=bool(mistakes)),
             self.gallery: mistakes,
         }

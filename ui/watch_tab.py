@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import gradio as gr
+from gradio.components.plot import PlotData
 
 from training.record import RESUMABLE
 from training.snapshot import Snapshot
@@ -292,5 +293,7 @@ class WatchTab:
         labels = t("watch.lr_rate", language), t("watch.lr_loss", language)
         return {
             self.lr_panel: gr.Accordion(visible=True),
-            self.lr_plot: plots.lr_range_figure(preview, *labels),
+            self.lr_plot: PlotData(
+                type="matplotlib", plot=plots.drawn(plots.lr_range_figure, preview, *labels)
+            ),
         }

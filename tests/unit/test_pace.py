@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,36 +16,52 @@ from tests.visiting import Person, generator_run, tiny_set
 from training.home import Home, new_id
 from training.limits import Limits
 from training.runs import RunManager
-from ui.pace import MOST_DRAWN, Pace
-from ui.page import LOOK_ANYWAY, Page
+from ui.news import LOOK_ANYWAY
+from ui.pace import AWAY, MOST_DRAWN, MOST_LOOKS, Pace
+from ui.page import Page
 
 ANNA, BOB = new_id(), new_id()
 
 
 def drawn(monkeypatch: pytest.MonkeyPatch, tabs: int, seconds: int) -> list[int]:
-    """How often each of many tabs is drawn that ask once a second and always have news."""
-    pace, last, count = Pace(), [0.0] * tabs, [0] * tabs
-    for second in range(100, 100 + seconds):
-        for tab in range(tabs):
-            now = second + tab / tabs
-            monkeypatch.setattr("ui.pace.time.monotonic", lambda now=now: now)
-            if pace.allows(last[tab]):
-                last[tab] = now
-                count[tab] += 1
+    """How often each of many tabs is drawn that look as often as they are told, and have news."""
+    pace, last, count, now = Pace(), [0.0] * tabs, [0] * tabs, 100.0
+    turns = [(now + tab / tabs, tab) for tab in range(tabs)]
+    monkeypatch.setattr("ui.pace.time.monotonic", lambda: now)
+    while now < 100 + seconds:
+        now, tab = heapq.heappop(turns)
+        if pace.allows(str(tab), last[tab]):
+            last[tab] = now
+            count[tab] += 1
+        heapq.heappush(turns, (now + pace.seconds(str(tab)), tab))
     return count
 
 
 def test_one_tab_or_a_few_see_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert drawn(monkeypatch, 1, 60) == [60]
+    assert drawn(monkeypatch, 1, 60) == [61]
     assert min(drawn(monkeypatch, MOST_DRAWN, 60)) >= 58
 
 
-def test_of_thirty_all_see_something_and_together_not_too_much(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("tabs", [10, 30, 60])
+def test_of_many_all_see_something_and_together_not_too_much(
+    monkeypatch: pytest.MonkeyPatch, tabs: int
 ) -> None:
-    count = drawn(monkeypatch, 30, 60)
-    assert min(count) >= 3 and max(count) - min(count) <= 2  # every fifteen seconds or so
-    assert sum(count) <= 1.2 * 60 * MOST_DRAWN
+    count = drawn(monkeypatch, tabs, 120)
+    assert min(count) >= 120 * MOST_DRAWN / tabs * 0.7 and max(count) - min(count) <= 5
+    assert sum(count) <= 1.2 * 120 * MOST_DRAWN
+
+
+@pytest.mark.parametrize("tabs", [1, MOST_LOOKS, MOST_LOOKS + 1, 100])
+def test_all_tabs_together_look_so_often_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, tabs: int
+) -> None:
+    pace, now = Pace(), 100.0
+    monkeypatch.setattr("ui.pace.time.monotonic", lambda: now)
+    every = [pace.seconds(str(tab)) for tab in range(tabs)][-1]
+    assert every == max(1, math.ceil(tabs / MOST_LOOKS))
+    assert pace.seconds("0") == every  # one that looks again is still one
+    now += AWAY + 1
+    assert pace.seconds("0") == 1  # all others have been closed
 
 
 # ---- the page's look for news
@@ -76,7 +94,8 @@ def has_news(tab: Person) -> bool:
         return False
     tab.values[tab.page.news] = answer
     drawn = tab.page._tick(tab.values)
-    tab.values[tab.page.seen] = drawn[tab.page.seen]
+    for each in (tab.page.seen, tab.page.timer):
+        tab.values[each] = drawn[each]
     return True
 
 
@@ -96,7 +115,7 @@ def test_there_is_news_when_something_of_mine_changes_and_only_then(
     manager.delete(mine.id)
     assert has_news(tab) and not has_news(tab)
     later = time.monotonic() + LOOK_ANYWAY + 1
-    monkeypatch.setattr("ui.page.time.monotonic", lambda: later)
+    monkeypatch.setattr("ui.news.time.monotonic", lambda: later)
     assert has_news(tab)  # whatever was missed
 
 
@@ -112,12 +131,22 @@ def test_what_was_announced_and_not_drawn_is_announced_again(page: Page) -> None
 def test_in_a_crowd_steps_wait_and_ends_do_not(page: Page) -> None:
     manager, tab = page.frame.manager, arrived(page)
     (mine,) = manager.runs(ANNA)
-    for _ in range(30):
-        page.pace.allows(0.0)
+    for number in range(30):
+        page.board.pace.allows(str(number), 0.0)
     manager._runs[mine.id].changed()
     assert not has_news(tab)
     manager._set(manager._runs[mine.id], status="failed")
     assert has_news(tab)
+
+
+def test_when_many_have_come_a_tab_is_told_to_look_less_often(page: Page) -> None:
+    tab = arrived(page)
+    assert tab.values[page.timer] == 1
+    for number in range(2 * MOST_LOOKS):
+        page.board.pace.seconds(str(number))
+    assert has_news(tab)
+    assert tab.values[page.timer] == 3
+    assert not has_news(tab)
 
 
 def test_the_look_that_everybody_takes_every_second_has_one_output(page: Page) -> None:

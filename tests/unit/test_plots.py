@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import threading
 import warnings
 from io import BytesIO
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from training.record import History, Point
 from ui import plots
@@ -110,3 +114,27 @@ def test_a_range_test_that_diverged_is_drawn(losses: list[float]) -> None:
 def test_a_range_test_without_a_choice_is_drawn() -> None:
     preview = {"rates": [1e-4, 1e-3], "losses": [1.0, 2.0], "chosen": None}
     assert drawn(plots.lr_range_figure(preview, "rate", "loss"))
+
+
+def test_however_many_threads_want_a_figure_fonts_are_opened_once() -> None:
+    preview = {"rates": [1e-4, 1e-3], "losses": [1.0, 2.0], "chosen": None}
+    found: list[str] = []
+
+    def draw() -> None:
+        found.append(plots.drawn(plots.lr_range_figure, preview, "rate", "loss"))
+
+    draw()
+    before = len(open_fonts())
+    threads = [threading.Thread(target=draw) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 9 and set(found) == {found[0]}
+    with Image.open(BytesIO(base64.b64decode(found[0].split(",")[1]))) as picture:
+        assert picture.format == "PNG" and picture.width > 600
+    assert len(open_fonts()) == before
+
+
+def open_fonts() -> list[str]:
+    return [file.path for file in psutil.Process().open_files() if file.path.endswith(".ttf")]
