@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from training.text import UserError
-from training.threads import share_cores, switch_often
+from training.threads import few_heaps, share_cores, switch_often
 from ui.flags import Settings, read_flags
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     share_cores()  # before anything imports torch
     switch_often()
+    few_heaps()
     try:
         serve(settings)
     except UserError as problem:

@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -85,19 +86,30 @@ class Server:
     def memory_between(self, start: float, end: float) -> float:
         return statistics.median(size for when, size in self.memory if start <= when <= end)
 
-    async def calm(self, before: tuple[int, int]) -> tuple[int, int]:
-        """Threads and handles once everybody has left: as before, or after a while anyway.
+    async def quiet(self) -> AsyncIterator[tuple[int, int]]:
+        """Threads and handles, second by second, once everybody has left.
 
         Somebody passes by every second: idle threads end when there is work to share out.
         """
         end = time.monotonic() + CALM_SECONDS
-        while True:
+        while time.monotonic() < end:
             async with httpx.AsyncClient(timeout=TIMEOUT) as passer_by:
                 await passer_by.get(self.url)
             await asyncio.sleep(1)
-            now = self.threads_and_handles()
-            if all(n <= b for n, b in zip(now, before, strict=True)) or time.monotonic() > end:
-                return now
+            yield self.threads_and_handles()
+
+    async def at_rest(self) -> tuple[int, int]:
+        """The most threads and handles of the last seconds of quiet."""
+        threads, handles = zip(*[each async for each in self.quiet()][-10:], strict=True)
+        return max(threads), max(handles)
+
+    async def calm(self, before: tuple[int, int]) -> tuple[int, int]:
+        """Threads and handles as soon as they are as ``before``, or at the end of the quiet."""
+        now = before
+        async for now in self.quiet():
+            if all(n <= b for n, b in zip(now, before, strict=True)):
+                break
+        return now
 
     async def speed(self, run: str, seconds: float) -> float:
         """Images a second of a training, from one of its reports to another."""
@@ -245,7 +257,7 @@ async def measure(options: Any, home: Path) -> int:
         many = await crowd(stack, site, options.people, alone)
         print(f"speed of a training, with {options.people} who look and with nobody:")
         shares, tabs = await measure_shares(server, many, photos, options)
-    before = await server.calm((0, 0))
+    before = await server.at_rest()
     print(f"{options.people} people, {options.photos} photos each:", flush=True)
     async with contextlib.AsyncExitStack() as stack:
         people = await crowd(stack, site, options.people, found)

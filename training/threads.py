@@ -1,11 +1,17 @@
-"""How this process shares the processor with others."""
+"""How this process shares the processor and the memory with others, and among its threads.
+
+All of it is to be called before there is a second thread.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 
 SWITCH_SECONDS = 0.0005
+MOST_HEAPS = 2
+_M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 def share_cores() -> None:
@@ -25,3 +31,15 @@ def switch_often() -> None:
     things to do would wait for it a dozen times.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+
+
+def few_heaps() -> None:
+    """Let all threads take their memory from the same few heaps, where the C library is glibc.
+
+    By default there are eight for each core, and what one thread gives back no other gets: a server
+    whose threads come and go grew by 10 MiB a minute without end, and does not with two.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:  # musl has one heap anyway
+            mallopt(_M_ARENA_MAX, MOST_HEAPS)

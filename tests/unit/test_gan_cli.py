@@ -256,7 +256,7 @@ def test_only_generators_are_sampled_from(
 def test_a_generator_does_not_predict(
     capsys: pytest.CaptureFixture[str], trained: Path, upload: Path
 ) -> None:
-    refusal(capsys, "predict", trained, upload / "left" / "0.png")
+    assert "generator" in refusal(capsys, "predict", trained, upload / "left" / "0.png")
 
 
 # ---- timelapse
