@@ -5,19 +5,46 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import html
+import io
 import json
 import re
 import secrets
 import time
+import zipfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
+from PIL import Image
 
 TIMEOUT = 120.0  # s
 MOVES, MOVE_EVERY = 20, 0.1  # of a slider, s
 FAILURE = 'class="box problem"'
+SIZE = 1024  # px of the longer side, as photos are that people send each other
+
+
+def photos_of(data: Path) -> list[tuple[str, bytes]]:
+    """The pictures of a zip as JPEG, ``SIZE`` on their longer side."""
+    found = []
+    with zipfile.ZipFile(data) as archive:
+        for name in sorted(archive.namelist()):
+            if name.lower().endswith((".png", ".jpg", ".jpeg", ".webp")):
+                image = Image.open(io.BytesIO(archive.read(name))).convert("RGB")
+                scale = SIZE / max(image.size)
+                size = (round(image.width * scale), round(image.height * scale))
+                buffer = io.BytesIO()
+                image.resize(size, Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)
+                found.append((str(Path(name).with_suffix(".jpg")), buffer.getvalue()))
+    return found
+
+
+def share_of(photos: list[tuple[str, bytes]], count: int, person: int) -> dict[str, bytes]:
+    """``count`` photos, evenly from all classes, others for everybody."""
+    step = len(photos) / count
+    places = {(int(number * step) + person) % len(photos) for number in range(count)}
+    return {photos[place][0]: photos[place][1] for place in sorted(places)}
 
 
 @dataclass(frozen=True)
