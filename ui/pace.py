@@ -8,6 +8,7 @@ import time
 
 MOST_LOOKS = 15  # a second, for all tabs together
 MOST_DRAWN = 2  # full updates of a page a second, for all tabs together
+LONGEST = 5  # s between two looks of a tab, however many there are or pretend to be
 AWAY = 10.0  # s after which a tab that asked for nothing counts as closed
 
 
@@ -23,7 +24,8 @@ class Pace:
     def seconds(self, tab: str) -> int:
         """``tab`` asks for news; after so many seconds it should ask again."""
         with self._lock:
-            return max(1, math.ceil(_count(self._looked, tab) / MOST_LOOKS))
+            tabs = _count(self._looked, tab)
+        return min(LONGEST, max(1, math.ceil(tabs / MOST_LOOKS)))
 
     def allows(self, tab: str, last: float) -> bool:
         """Whether a tab with something new, last drawn at ``last`` (monotonic s), is drawn now."""

@@ -80,9 +80,8 @@ class Page:
             # Here and not in the tabs: one that is not open yet has not read what is remembered.
             states = {name: _remembered(name, secret) for name in STATES}
             self.seen = gr.State({})
-            self.news = gr.HTML(
-                "", elem_classes="news"
-            )  # its change, and no state's, is heard at once
+            # On a change of this, and of no state, the browser calls for what follows at once.
+            self.news = gr.HTML("", elem_classes="news")
             self._build_header(words)
             self.timer = gr.Timer(TICK)
             with gr.Tabs(elem_classes="steps", selected="data", overflow_behavior="wrap") as steps:
@@ -260,9 +259,7 @@ class Page:
         """Every sentence and everything shown; what was said in the old language is unsaid."""
         updates: Updates = {tab.message: "" for tab in self.tabs.values()} | (more or {})
         seen: Mapping[str, Any] = {}
-        news = self.board.now(
-            visitor, request
-        )  # first: what changes from now on is drawn once more
+        news = self.board.now(visitor, request)  # first: what changes from now on is drawn again
         for name in LIVE:
             changes, seen = self.tabs[name].live(visitor, seen)
             updates |= changes
@@ -295,9 +292,7 @@ class Page:
         if not visitor.owner:
             return gr.skip()
         try:
-            news = self.board.now(
-                visitor, request
-            )  # first: what changes from now on is drawn again
+            news = self.board.now(visitor, request)  # first, as above
             for name in LIVE:
                 changes, seen = self.tabs[name].live(visitor, seen)
                 updates |= changes
