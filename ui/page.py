@@ -40,7 +40,6 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 STATES = ("owner", "language", "dataset", "run", "shared", "picture", "tray")  # of the browser
 STEPS = ("data", "train", "watch", "result", "try", "latent")
 LIVE = ("watch", "train", "result", "try", "latent")  # what is looked at on every tick
-TICK = 1  # s between two looks at what has changed, while few are here
 MOST_WAITING = 200  # handlers in all queues; more than any classroom needs
 KEEP_UPLOADS = 24 * 3600  # s; pictures that were tried and files made for downloads
 # Of the home folder all but what is on its way to or from a browser.
@@ -83,7 +82,7 @@ class Page:
             # On a change of this, and of no state, the browser calls for what follows at once.
             self.news = gr.HTML("", elem_classes="news")
             self._build_header(words)
-            self.timer = gr.Timer(TICK)
+            self.timer = gr.Timer(News().every)
             with gr.Tabs(elem_classes="steps", selected="data", overflow_behavior="wrap") as steps:
                 shelf, keeper = Shelf(home), Keeper(home, manager)
                 self.frame = Frame(
@@ -287,10 +286,10 @@ class Page:
     def _tick(self, values: Mapping[Any, Any], request: Asker = None) -> Any:
         """What has changed since the last time."""
         visitor = self.frame.who(values, request)
-        updates: Updates = {}
-        seen: Mapping[str, Any] = values[self.seen] or {}
         if not visitor.owner:
             return gr.skip()
+        updates: Updates = {}
+        seen: Mapping[str, Any] = values[self.seen] or {}
         try:
             news = self.board.now(visitor, request)  # first, as above
             for name in LIVE:
