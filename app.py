@@ -11,12 +11,12 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from training.text import UserError
-from training.threads import few_heaps, share_cores, switch_often
+from training.core.messages import UserError
+from training.core.threads import few_heaps, share_cores, switch_often
 from ui.flags import Settings, read_flags
 
 if TYPE_CHECKING:
-    from training.slices import Slices
+    from training.jobs.zerogpu import Slices
 
 SWEEP_SECONDS = 600.0  # between two looks at what nobody comes back for
 
@@ -53,9 +53,9 @@ def serve(settings: Settings) -> None:
     Raises:
         UserError: this machine has no such device, or the home can't be written to.
     """
-    from training.device import create_fabric
-    from training.home import require_writable
-    from training.runs import RunManager
+    from training.core.device import create_fabric
+    from training.core.files import require_writable
+    from training.jobs.manager import RunManager
     from ui.page import Page
 
     for device in settings.devices:
@@ -79,8 +79,8 @@ def serve(settings: Settings) -> None:
 
 def borrow() -> Slices | None:
     """A GPU for a call at a time, where this is a ZeroGPU Space."""
-    from training.device import forgo_gpu, gpu_is_lent
-    from training.slices import Slices
+    from training.core.device import forgo_gpu, gpu_is_lent
+    from training.jobs.zerogpu import Slices
 
     if not gpu_is_lent():
         return None

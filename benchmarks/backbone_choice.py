@@ -26,7 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.threads import share_cores
+from training.core.threads import share_cores
 
 share_cores()
 
@@ -36,13 +36,13 @@ from torch import Tensor, nn  # noqa: E402
 
 from models.classifiers import Classifier, from_torchvision, seedling_s  # noqa: E402
 from models.registry import BACKBONES, Backbone  # noqa: E402
-from training.classifier import train_classifier  # noqa: E402
-from training.config import ClassifierConfig  # noqa: E402
-from training.datasets import open_data  # noqa: E402
-from training.device import create_fabric  # noqa: E402
-from training.events import Finished  # noqa: E402
-from training.limits import Limits  # noqa: E402
-from training.pretrain import FILES, RECIPES  # noqa: E402
+from training.classifier.config import ClassifierConfig  # noqa: E402
+from training.classifier.train import train_classifier  # noqa: E402
+from training.core.device import create_fabric  # noqa: E402
+from training.export.pretrained import FILES, RECIPES  # noqa: E402
+from training.intake.datasets import open_data  # noqa: E402
+from training.intake.limits import Limits  # noqa: E402
+from training.runs.events import Finished  # noqa: E402
 
 SIDE = 64  # px
 

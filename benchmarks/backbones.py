@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.threads import share_cores
+from training.core.threads import share_cores
 
 share_cores()
 

@@ -33,7 +33,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.threads import share_cores
+from training.core.threads import share_cores
 
 share_cores()
 
@@ -46,11 +46,11 @@ from torchvision import transforms  # noqa: E402
 from models.classifiers import Features  # noqa: E402
 from models.frozen import freeze, frozen_backbone  # noqa: E402
 from models.registry import create_model  # noqa: E402
-from training.classifier import train_classifier  # noqa: E402
-from training.config import ClassifierConfig  # noqa: E402
-from training.device import create_fabric  # noqa: E402
-from training.events import Finished  # noqa: E402
-from training.intake import take_in  # noqa: E402
+from training.classifier.config import ClassifierConfig  # noqa: E402
+from training.classifier.train import train_classifier  # noqa: E402
+from training.core.device import create_fabric  # noqa: E402
+from training.intake.take_in import take_in  # noqa: E402
+from training.runs.events import Finished  # noqa: E402
 
 TUTORIAL_EPOCHS = 25
 NORMALISE = transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

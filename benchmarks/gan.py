@@ -31,7 +31,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.threads import share_cores
+from training.core.threads import share_cores
 
 share_cores()
 
@@ -39,20 +39,20 @@ import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from models.gans.registry import GanShape  # noqa: E402
-from training.batches import load_squares, to_symmetric  # noqa: E402
-from training.datasets import open_data  # noqa: E402
-from training.device import create_fabric, list_devices  # noqa: E402
-from training.events import Finished  # noqa: E402
-from training.feature_space import choose_feature_space  # noqa: E402
-from training.fidelity import density_coverage, frechet_distance, kernel_distance  # noqa: E402
-from training.fidelity import variety_within as within_classes  # noqa: E402
-from training.gan import train_gan  # noqa: E402
-from training.gan_config import GanConfig  # noqa: E402
-from training.imageset import ImageSet  # noqa: E402
-from training.media import picture_grid, write_png  # noqa: E402
-from training.sample import generator_from, make_pictures, to_pixels  # noqa: E402
-from training.splits import split_for_generator  # noqa: E402
-from training.transfer import load_start  # noqa: E402
+from training.core.device import create_fabric, list_devices  # noqa: E402
+from training.core.media import picture_grid, write_png  # noqa: E402
+from training.data.batches import load_squares, to_symmetric  # noqa: E402
+from training.data.imageset import ImageSet  # noqa: E402
+from training.data.splits import split_for_generator  # noqa: E402
+from training.features.space import choose_feature_space  # noqa: E402
+from training.gan.config import GanConfig  # noqa: E402
+from training.gan.train import train_gan  # noqa: E402
+from training.gan.transfer import load_start  # noqa: E402
+from training.intake.datasets import open_data  # noqa: E402
+from training.latent.sampler import generator_from, make_pictures, to_pixels  # noqa: E402
+from training.metrics.fidelity import density_coverage, frechet_distance, kernel_distance  # noqa: E402
+from training.metrics.fidelity import variety_within as within_classes  # noqa: E402
+from training.runs.events import Finished  # noqa: E402
 
 JUDGED = 2000
 LATENT, MAPS, BATCH, RATE = 100, 64, 128, 2e-4  # the tutorial's

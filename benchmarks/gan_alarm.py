@@ -20,16 +20,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.threads import share_cores
+from training.core.threads import share_cores
 
 share_cores()
 
-from training.datasets import open_data  # noqa: E402
-from training.device import create_fabric, list_devices  # noqa: E402
-from training.events import Preview  # noqa: E402
-from training.gan import train_gan  # noqa: E402
-from training.gan_config import GAN_TEXTBOOK, GanConfig  # noqa: E402
-from training.imageset import ImageSet  # noqa: E402
+from training.core.device import create_fabric, list_devices  # noqa: E402
+from training.data.imageset import ImageSet  # noqa: E402
+from training.gan.config import GAN_TEXTBOOK, GanConfig  # noqa: E402
+from training.gan.train import train_gan  # noqa: E402
+from training.intake.datasets import open_data  # noqa: E402
+from training.runs.events import Preview  # noqa: E402
 
 SHOWN = ("variety", "variety_within", "distinct", "coverage")
 

@@ -21,21 +21,21 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.threads import share_cores
+from training.core.threads import share_cores
 
 share_cores()
 
 import numpy as np  # noqa: E402
 
-from training.checkpoint import Checkpoint, save  # noqa: E402
-from training.datasets import open_data  # noqa: E402
-from training.device import create_fabric, list_devices  # noqa: E402
-from training.events import Finished, Notice, Picture  # noqa: E402
-from training.gan import train_gan  # noqa: E402
-from training.gan_config import GanConfig  # noqa: E402
-from training.imageset import ImageSet  # noqa: E402
-from training.media import write_png  # noqa: E402
-from training.transfer import load_start  # noqa: E402
+from training.core.device import create_fabric, list_devices  # noqa: E402
+from training.core.media import write_png  # noqa: E402
+from training.data.imageset import ImageSet  # noqa: E402
+from training.gan.config import GanConfig  # noqa: E402
+from training.gan.train import train_gan  # noqa: E402
+from training.gan.transfer import load_start  # noqa: E402
+from training.intake.datasets import open_data  # noqa: E402
+from training.runs.checkpoint import Checkpoint, save  # noqa: E402
+from training.runs.events import Finished, Notice, Picture  # noqa: E402
 
 Figures = dict[str, Any]
 

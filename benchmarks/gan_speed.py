@@ -20,23 +20,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.threads import share_cores
+from training.core.threads import share_cores
 
 share_cores()
 
 import psutil  # noqa: E402
 import torch  # noqa: E402
 
-from training.datasets import open_data  # noqa: E402
-from training.device import create_fabric, list_devices  # noqa: E402
-from training.events import Step  # noqa: E402
-from training.gan import train_gan  # noqa: E402
-from training.gan_config import GanConfig, penalty_weight  # noqa: E402
-from training.gan_learner import GanLearner  # noqa: E402
-from training.gan_setup import go_on  # noqa: E402
-from training.imageset import ImageSet  # noqa: E402
-from training.losses import OBJECTIVES, squared_slope  # noqa: E402
-from training.record import About, RunFolder  # noqa: E402
+from training.core.device import create_fabric, list_devices  # noqa: E402
+from training.data.imageset import ImageSet  # noqa: E402
+from training.gan.config import GanConfig, penalty_weight  # noqa: E402
+from training.gan.learner import GanLearner  # noqa: E402
+from training.gan.losses import OBJECTIVES, squared_slope  # noqa: E402
+from training.gan.setup import go_on  # noqa: E402
+from training.gan.train import train_gan  # noqa: E402
+from training.intake.datasets import open_data  # noqa: E402
+from training.runs.events import Step  # noqa: E402
+from training.runs.folder import About, RunFolder  # noqa: E402
 
 
 def bare_speed(learner: GanLearner, seconds: float) -> float:

@@ -32,7 +32,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.threads import share_cores
+from training.core.threads import share_cores
 
 share_cores()
 
@@ -43,15 +43,15 @@ from torch import Tensor  # noqa: E402
 from benchmarks.gan import JUDGED, train_seedling  # noqa: E402
 from models.frozen import frozen_backbone  # noqa: E402
 from models.registry import BACKBONES  # noqa: E402
-from training.batches import load_squares  # noqa: E402
-from training.datasets import open_data  # noqa: E402
-from training.feature_space import FeatureSpace, choose_feature_space  # noqa: E402
-from training.fidelity import density_coverage, frechet_distance, kernel_distance  # noqa: E402
-from training.gan_config import GanConfig  # noqa: E402
-from training.imageset import ImageSet  # noqa: E402
-from training.media import picture_grid, write_png  # noqa: E402
-from training.splits import split_for_generator  # noqa: E402
-from training.transfer import choose_teacher, default_start  # noqa: E402
+from training.core.media import picture_grid, write_png  # noqa: E402
+from training.data.batches import load_squares  # noqa: E402
+from training.data.imageset import ImageSet  # noqa: E402
+from training.data.splits import split_for_generator  # noqa: E402
+from training.features.space import FeatureSpace, choose_feature_space  # noqa: E402
+from training.gan.config import GanConfig  # noqa: E402
+from training.gan.transfer import choose_teacher, default_start  # noqa: E402
+from training.intake.datasets import open_data  # noqa: E402
+from training.metrics.fidelity import density_coverage, frechet_distance, kernel_distance  # noqa: E402
 
 CPU, OTHER, OTHER_SIDE = torch.device("cpu"), "mobilenet_v2", 96
 GRID, COLUMNS = 60, 12

@@ -59,7 +59,7 @@ def make_zip(path: Path, photos: int) -> float:
 def take_in_and_report(path: Path, folder: Path) -> None:
     """What the fresh process does: one intake, its time and peak memory as JSON."""
     sys.path.insert(0, str(ROOT))
-    from training.intake import take_in
+    from training.intake.take_in import take_in
 
     memory = _PeakMemory()
     started = time.perf_counter()

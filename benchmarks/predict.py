@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.threads import share_cores
+from training.core.threads import share_cores
 
 share_cores()
 
@@ -24,10 +24,10 @@ import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from models.registry import BACKBONES, create_model, list_models  # noqa: E402
-from training import checkpoint  # noqa: E402
-from training.checkpoint import Checkpoint, pack  # noqa: E402
-from training.intake import read_picture  # noqa: E402
-from training.predict import load_predictor  # noqa: E402
+from training.classifier.predict import load_predictor  # noqa: E402
+from training.intake.take_in import read_picture  # noqa: E402
+from training.runs import checkpoint  # noqa: E402
+from training.runs.checkpoint import Checkpoint, pack  # noqa: E402
 
 
 def photo(width: int, height: int) -> bytes:

@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from training.threads import share_cores, switch_often  # noqa: E402
+from training.core.threads import share_cores, switch_often  # noqa: E402
 
 share_cores()
 
@@ -159,7 +159,7 @@ def speed_of(manager: Any, run: str, during: Callable[[], Any]) -> tuple[float, 
 
 def serve(home: Any, manager: Any) -> tuple[Any, str]:
     """A page on a free port, and its address."""
-    from training.limits import Limits
+    from training.intake.limits import Limits
     from ui.page import Page
 
     switch_often()
@@ -172,7 +172,7 @@ def serve(home: Any, manager: Any) -> tuple[Any, str]:
 
 def adopt(folder: Path, home: Any) -> str:
     """A copy of a run in ``home``, as the benchmark's own."""
-    from training.record import RunFolder
+    from training.runs.folder import RunFolder
 
     about = RunFolder(folder).about()
     copy = home.runs / about.id
@@ -198,12 +198,13 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     """Everything, one after the other."""
     import psutil
 
-    from training.gan_config import GanConfig
-    from training.home import Home
-    from training.recipe import Recipe
-    from training.record import RunFolder
-    from training.runs import RunManager
-    from ui.links import Link, Passes
+    from training.core.home import Home
+    from training.gan.config import GanConfig
+    from training.jobs.manager import RunManager
+    from training.kinds import read_config
+    from training.latent.recipe import Recipe
+    from training.runs.folder import RunFolder
+    from ui.latent.links import Link, Passes
 
     home = Home(folder)
     run = adopt(options.run, home)
@@ -229,7 +230,7 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     memory.append(psutil.Process().memory_info().rss / 2**20)
     print("memory of the server, before, between and after, MB:", [round(x) for x in memory])
 
-    usual = RunFolder(home.runs / run).config()
+    usual = read_config(RunFolder(home.runs / run))
     assert isinstance(usual, GanConfig)
     config = dataclasses.replace(usual, minutes=60)
     images = RunFolder(home.runs / run).images()

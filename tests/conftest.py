@@ -14,10 +14,11 @@ from PIL import Image
 
 from models.frozen import frozen_backbone
 from models.weights import ShippedCard, WeightsUnavailable
-from training.home import Home
-from training.imageset import GIVEN_SPLITS, ImageSet, ImageSetWriter
-from training.perceptual import _pretrained
-from training.runs import RunManager
+from training.core.home import Home
+from training.data.imageset import GIVEN_SPLITS, ImageSet, ImageSetWriter
+from training.features.perceptual import _pretrained
+from training.jobs.datasets import Shelf
+from training.jobs.manager import RunManager
 
 PictureBytes = Callable[..., bytes]
 MakeFolder = Callable[[Mapping[str, bytes]], Path]
@@ -121,6 +122,12 @@ def make_set(tmp_path: Path) -> MakeSet:
         )
 
     return make
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    """Data sets in a home of their own."""
+    return Shelf(Home(tmp_path / "home"))
 
 
 @pytest.fixture

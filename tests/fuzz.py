@@ -34,9 +34,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from training.imageset import ImageSet
-from training.intake import Report, take_in
-from training.text import UserError
+from training.core.messages import UserError
+from training.data.imageset import ImageSet
+from training.intake.take_in import Report, take_in
 
 SLOWEST, MOST_MEMORY, PER_WORKER = 5.0, 1000, 2500  # s, MB, cases
 WORKER_SECONDS = 1200.0
@@ -268,7 +268,7 @@ def look(home: Path, files: list[str], shows: bool) -> str:
 
 def summary_html(images: ImageSet, report: Report) -> str:
     """What step 1 would show."""
-    from ui.data_view import advice, class_rows, headline
+    from ui.data.view import advice, class_rows, headline
 
     parts = (headline(images, report, "en"), advice(images, report, "zh"))
     return "".join(parts) + class_rows(images, "en")
@@ -276,7 +276,7 @@ def summary_html(images: ImageSet, report: Report) -> str:
 
 def refusal_html(problem: UserError) -> str:
     """What the page would say in both languages."""
-    from ui.text import problem_html
+    from ui.common.html import problem_html
 
     return problem_html(problem, "en") + problem_html(problem, "zh")
 
@@ -289,7 +289,7 @@ def work(cases: int, start: int, shows: bool) -> dict[str, Any]:
     outcomes: collections.Counter[str] = collections.Counter()
     slowest = 0.0
     if shows:  # what the page imports is not the first case's time
-        importlib.import_module("ui.data_view")
+        importlib.import_module("ui.data.view")
 
     @seed(start)
     @settings(

@@ -130,7 +130,7 @@ def environment(temp: Path, browser: str) -> dict[str, str]:
         "SEEDLING_HOME": str(temp / "home"),
         "GRADIO_ANALYTICS_ENABLED": "False",
         "HF_HUB_OFFLINE": "1",
-        "OMP_WAIT_POLICY": "PASSIVE",  # the browser needs the cores too; see training/threads.py
+        "OMP_WAIT_POLICY": "PASSIVE",  # the browser needs the cores too: training/core/threads.py
         "PYTHONUTF8": "1",
     }
     return {"TORCH_HOME": str(temp / "torch"), **os.environ, **fixed}

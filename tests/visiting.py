@@ -24,17 +24,17 @@ from PIL import Image
 from models.gans.layers import Generator
 from models.gans.registry import GanShape
 from tests.generators import lively_generator
-from training import checkpoint as checkpoints
-from training.conclude_gan import model_checkpoint
-from training.gan_config import GanConfig
-from training.home import Home, new_id
-from training.imageset import GIVEN_SPLITS, ImageSet, ImageSetWriter
-from training.limits import Limits
-from training.record import About, RunFolder
-from training.runs import RunManager
-from ui.frame import Updates, Visitor
-from ui.latent_desk import Now
-from ui.latent_tab import LatentTab
+from training.core.home import Home, new_id
+from training.data.imageset import GIVEN_SPLITS, ImageSet, ImageSetWriter
+from training.gan.config import GanConfig
+from training.gan.evaluate import model_checkpoint
+from training.intake.limits import Limits
+from training.jobs.manager import RunManager
+from training.runs import checkpoint as checkpoints
+from training.runs.folder import About, RunFolder
+from ui.common.context import Updates, Visitor
+from ui.latent.session import Now
+from ui.latent.tab import LatentTab
 from ui.page import Page
 
 SIDE, LATENT = 32, 16

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from training.runs import RunManager
-from training.snapshot import Snapshot
+from training.jobs.live import Snapshot
+from training.jobs.manager import RunManager
 
 
 def wait(

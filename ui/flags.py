@@ -7,11 +7,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.home import Home, default_home, is_forgotten
-from training.limits import Limits
-from training.sharing import Sharing
-from training.text import LANGUAGES
-from ui.accounts import People, read_users
+from training.core.home import Home, default_home, is_forgotten
+from training.core.messages import LANGUAGES
+from training.intake.limits import Limits
+from training.jobs.quotas import Sharing
+from ui.classroom.accounts import People, read_users
 
 PASSWORD = "SEEDLING_ADMIN_PASSWORD"
 

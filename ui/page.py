@@ -6,37 +6,38 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from training.home import Home
-from training.keeper import Keeper
-from training.limits import Limits
-from training.record import ACTIVE
-from training.runs import RunManager
-from training.snapshot import Snapshot
-from training.text import LANGUAGES, UserError, t
-from ui.accounts import Doorkeeper, People
-from ui.data_tab import DataTab
-from ui.frame import Asker, Frame, Updates, Visitor, merged
-from ui.latent_tab import LatentTab
-from ui.links import PARAMETER
-from ui.news import Board, News
-from ui.result_tab import ResultTab
-from ui.session import Shelf, owner_from
-from ui.teacher_tab import NAME as TEACHER
-from ui.teacher_tab import TeacherTab
-from ui.text import Words, duration
-from ui.theme import make_theme
-from ui.train_tab import TrainTab
-from ui.try_tab import TryTab
-from ui.watch_tab import WatchTab
+from training.core.home import Home
+from training.core.messages import LANGUAGES, UserError, t
+from training.core.paths import ASSETS
+from training.intake.limits import Limits
+from training.jobs.datasets import Shelf
+from training.jobs.live import Snapshot
+from training.jobs.manager import RunManager
+from training.jobs.storage import Keeper
+from training.runs.folder import ACTIVE
+from ui.classroom.accounts import Doorkeeper, People
+from ui.classroom.polling import Board, News
+from ui.classroom.tab import NAME as TEACHER
+from ui.classroom.tab import TeacherTab
+from ui.common.access import owner_from
+from ui.common.context import Asker, Frame, Updates, Visitor, merged
+from ui.common.html import duration
+from ui.common.i18n import Words
+from ui.common.theme import make_theme
+from ui.data.tab import DataTab
+from ui.latent.links import PARAMETER
+from ui.latent.tab import LatentTab
+from ui.results.result_tab import ResultTab
+from ui.results.try_tab import TryTab
+from ui.train.tab import TrainTab
+from ui.watch.tab import WatchTab
 
 log = logging.getLogger(__name__)
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 STATES = ("owner", "language", "dataset", "run", "shared", "picture", "tray")  # of the browser
 STEPS = ("data", "train", "watch", "result", "try", "latent")
 LIVE = ("watch", "train", "result", "try", "latent")  # what is looked at on every tick

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 from tests.e2e.conftest import OpenPage, Server, new_page
 from tests.e2e.test_gan_journeys import choose_generator, saved, start_generator
 from tests.e2e.test_journeys import LONG, step, upload
-from training.text import sentences
+from training.core.messages import sentences
 
 LATE = 500  # ms; an answer that comes too late has come by then
 SECONDS, FPS = 2, 24  # of a film

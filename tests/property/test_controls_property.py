@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from models.latent import LAYER_PARTS
 from tests.generators import lively_generator
 from tests.visiting import MISSING, value_in
-from training.recipe import MOST_SEED, Recipe, half_exact
-from training.sample import Sampler
-from ui.latent_controls import Controls
-from ui.latent_moves import FIRST, MORE, NUMBER_REACH, NUMBERS, REACH, move, neighbours
-from ui.text import Words
+from training.latent.recipe import MOST_SEED, Recipe, half_exact
+from training.latent.sampler import Sampler
+from ui.common.i18n import Words
+from ui.latent.moves import FIRST, MORE, NUMBER_REACH, NUMBERS, REACH, move, neighbours
+from ui.latent.sliders import Controls
 
 LATENT, NAMES = 16, ("bag", "boot", "coat")
 FAMILIES = ("dcgan", "stylegan2")

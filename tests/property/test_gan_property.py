@@ -15,17 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.gans.registry import ARCHITECTURES, list_architectures
-from training.augment import diff_augment
-from training.checkpoint import save
-from training.device import create_fabric
-from training.events import Finished, Notice, Picture, Step
-from training.gan import train_gan
-from training.gan_config import AUGMENTATIONS, BOUNDS, PENALTY_FORMS, SCHEDULES, GanConfig
-from training.imageset import NO_LABEL, ImageSet, ImageSetWriter
-from training.losses import OBJECTIVES
-from training.splits import GAN_LEAST, Split, split_for_generator
-from training.steering import load_sampler
-from training.text import UserError
+from training.core.device import create_fabric
+from training.core.messages import UserError
+from training.data.imageset import NO_LABEL, ImageSet, ImageSetWriter
+from training.data.splits import GAN_LEAST, Split, split_for_generator
+from training.gan.augment import diff_augment
+from training.gan.config import AUGMENTATIONS, BOUNDS, PENALTY_FORMS, SCHEDULES, GanConfig
+from training.gan.losses import OBJECTIVES
+from training.gan.train import train_gan
+from training.latent.steering import load_sampler
+from training.runs.checkpoint import save
+from training.runs.events import Finished, Notice, Picture, Step
 
 unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -87,8 +87,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.gan_view.LOOK_SAMPLES", 8)
-        patch.setattr("training.conclude_gan.JUDGED", 8)
+        patch.setattr("training.gan.monitor.LOOK_SAMPLES", 8)
+        patch.setattr("training.gan.evaluate.JUDGED", 8)
         yield
 
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.conftest import encoded, scene
-from training.decode import Unreadable, decode
-from training.imageset import ImageSet
-from training.intake import Limits, Report, take_in
-from training.names import class_name, guess_encoding
-from training.text import UserError
+from training.core.messages import UserError
+from training.data.imageset import ImageSet
+from training.intake.decode import Unreadable, decode
+from training.intake.names import class_name, guess_encoding
+from training.intake.take_in import Limits, Report, take_in
 
 KINDS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 PICTURES = tuple(encoded(scene(seed, 16, 12), kind) for seed, kind in enumerate(KINDS))

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from models.latent import LAYER_PARTS
 from tests.generators import lively_generator
-from training.recipe import MOST_SEED, Recipe, half_exact
-from training.sample import Sampler
-from training.steering import MOST_DIRECTIONS
-from training.text import UserError
+from training.core.messages import UserError
+from training.latent.recipe import MOST_SEED, Recipe, half_exact
+from training.latent.sampler import Sampler
+from training.latent.steering import MOST_DIRECTIONS
 
 LATENT, NAMES = 16, ("bag", "boot", "coat")
 

@@ -15,8 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.frozen import frozen_backbone
-from training.classifier import train_classifier
-from training.config import (
+from training.classifier.config import (
     AUGMENTATIONS,
     BOUNDS,
     METHODS,
@@ -24,11 +23,12 @@ from training.config import (
     SCHEDULES,
     ClassifierConfig,
 )
-from training.device import create_fabric
-from training.events import Finished, Step
-from training.imageset import ImageSet, ImageSetWriter
-from training.splits import Split, split_images
-from training.text import UserError
+from training.classifier.train import train_classifier
+from training.core.device import create_fabric
+from training.core.messages import UserError
+from training.data.imageset import ImageSet, ImageSetWriter
+from training.data.splits import Split, split_images
+from training.runs.events import Finished, Step
 
 
 def number(field: str) -> st.SearchStrategy[float]:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import app
-from training.limits import Limits
-from training.runs import RunManager
-from training.sharing import Sharing
-from training.text import t
-from ui.accounts import People
+from training.core.messages import t
+from training.intake.limits import Limits
+from training.jobs.manager import RunManager
+from training.jobs.quotas import Sharing
+from ui.classroom.accounts import People
 from ui.flags import PASSWORD, read_flags
 from ui.page import Page
 
@@ -76,7 +76,7 @@ def test_a_space_keeps_what_it_can_and_says_what_it_can_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SEEDLING_HOME", raising=False)
-    monkeypatch.setattr("training.home.LASTING", tmp_path / "data")
+    monkeypatch.setattr("training.core.home.LASTING", tmp_path / "data")
     assert not read_flags([]).people.forgets  # a machine of one's own
     monkeypatch.setenv("SPACE_ID", "somebody/seedling")
     assert read_flags([]).people.forgets

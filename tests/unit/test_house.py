@@ -33,7 +33,7 @@ from tests.source import (
 FILE_LINES = 330
 FUNCTION_LINES = 60
 LOOP_LINES = 130  # a training loop reads from top to bottom
-LOOPS = ("training/classifier.py", "training/gan.py")
+LOOPS = ("training/classifier/train.py", "training/gan/train.py")
 
 WITNESS = """
 import importlib, json, sys, threading
@@ -79,7 +79,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_training_runs_without_gradio(core: dict[str, Any]) -> None:
-    assert "training.classifier" in core["modules"]
+    assert "training.classifier.train" in core["modules"]
     assert "gradio" not in core["modules"]
 
 
@@ -139,7 +139,7 @@ def test_nothing_is_ever_unpickled() -> None:
 
 def test_training_threads_start_in_one_place() -> None:
     started = calls(PROGRAM, "threading.Thread", "Thread")
-    assert {place.partition(":")[0] for place in started} <= {"training/runs.py"}
+    assert {place.partition(":")[0] for place in started} <= {"training/jobs/manager.py"}
 
 
 def calls(tops: tuple[str, ...], *names: str) -> list[str]:

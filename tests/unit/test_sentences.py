@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.source import PROGRAM, ROOT, listed, name_of, python_files, tree_of
-from training.text import LANGUAGES, LOCALES, sentences
+from training.core.messages import LANGUAGES, LOCALES, sentences
 
 SPEAKERS = ("t", "say", "Message", "UserError")  # take a key first
 NO_KEY = re.compile(r"\.(json|jsonl|css|js|html|csv|zip|bin|py|png|jpg|svg|txt|safetensors)$")
@@ -123,7 +123,8 @@ def prefixes() -> set[str]:
     return {
         start
         for path in python_files(*PROGRAM)
-        if name_of(path) != "training/text.py"  # there any error's sentences are put together
+        if name_of(path)
+        != "training/core/messages.py"  # there any error's sentences are put together
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.JoinedStr) and "." in (start := beginning(node))
     }

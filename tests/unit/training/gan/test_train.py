@@ -1,0 +1,527 @@
+"""The GAN's training loop, run for real on tiny pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from models.gans.registry import GanShape, create_generator, list_architectures
+from tests.conftest import MakeSet
+from training.core.device import create_fabric
+from training.core.messages import UserError
+from training.data.imageset import ImageSet
+from training.data.splits import split_for_generator
+from training.gan.config import GAN_TEXTBOOK, GanConfig
+from training.gan.evaluate import evaluate_gan
+from training.gan.learner import GanLearner
+from training.gan.losses import OBJECTIVES
+from training.gan.plan import GanPlan, GanProgress
+from training.gan.train import train_gan
+from training.gan.transfer import carry_over, load_start
+from training.kinds import read_config
+from training.latent.steering import load_sampler
+from training.runs.checkpoint import Checkpoint, load, save
+from training.runs.events import (
+    Event,
+    Finished,
+    Notice,
+    Picture,
+    Preview,
+    Resumed,
+    Saved,
+    Step,
+    Tick,
+)
+from training.runs.folder import About, RunFolder
+
+TINY = GanConfig(images=96, width=8, batch_size=8, augment_strength=0.5)
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.gan.monitor.LOOK_SAMPLES", 16)
+    monkeypatch.setattr("training.gan.evaluate.JUDGED", 16)
+
+
+def run(
+    config: GanConfig,
+    images: ImageSet,
+    resume: Checkpoint | None = None,
+    start: Checkpoint | None = None,
+) -> list[Event]:
+    fabric = create_fabric("cpu")
+    return list(train_gan(config, images, fabric=fabric, resume=resume, start=start))
+
+
+def finished(events: list[Event]) -> Finished:
+    last = events[-1]
+    assert isinstance(last, Finished)
+    return last
+
+
+def notices(events: list[Event]) -> list[str]:
+    return [event.message.key for event in events if isinstance(event, Notice)]
+
+
+def curves(events: list[Event], name: str) -> list[float]:
+    return [e.metrics[name] for e in events if isinstance(e, Step) and name in e.metrics]
+
+
+def same(a: Checkpoint, b: Checkpoint) -> bool:
+    return a.tensors.keys() == b.tensors.keys() and all(
+        torch.equal(a.tensors[name], b.tensors[name]) for name in a.tensors
+    )
+
+
+@pytest.mark.parametrize("architecture", list_architectures())
+@pytest.mark.parametrize("classes", [1, 2])
+def test_every_architecture_trains_with_and_without_classes(
+    make_set: MakeSet, architecture: str, classes: int
+) -> None:
+    images = make_set(dict.fromkeys(["red", "green"][:classes], 30))
+    config = dataclasses.replace(TINY, architecture=architecture, images=24)
+    events = run(config, images)
+    result = finished(events).result
+    assert result["conditional"] == (classes == 2)
+    assert math.isfinite(result["fd"]) and math.isfinite(result["kid"])
+    assert result["images_seen"] == 24
+    grids = [event for event in events if isinstance(event, Picture) and event.name == "samples"]
+    assert len(grids) >= 2 and not (grids[0].pixels == grids[-1].pixels).all()
+
+
+@pytest.mark.parametrize("loss", OBJECTIVES)
+@pytest.mark.parametrize("form", ["exact", "estimate"])
+def test_every_loss_trains_both_networks(make_set: MakeSet, loss: str, form: str) -> None:
+    images = make_set({"red": 30})
+    config = dataclasses.replace(TINY, loss=loss, penalty_form=form, images=16)
+    model = finished(run(config, images)).model
+    torch.manual_seed(config.seed)
+    for part in ("generator", "discriminator"):
+        for name, weight in model.part(part).items():
+            assert weight.isfinite().all(), name
+
+
+def test_the_generator_learns_what_the_pictures_have_in_common(make_set: MakeSet) -> None:
+    images = make_set({"red": 60})  # red is brighter than green and blue, and the rest is noise
+    events = run(dataclasses.replace(TINY, images=1000, augment="none"), images)
+    pictures = [event for event in events if isinstance(event, Picture)]
+    first, last = pictures[0].pixels, pictures[-1].pixels
+    reds = [(p[..., 0].mean() - p[..., 1:].mean()) for p in (first, last)]
+    assert abs(reds[0]) < 20 and reds[1] > 50
+
+
+def test_killed_and_resumed_equals_never_killed(
+    make_set: MakeSet, tmp_path: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.gan.monitor.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("training.gan.monitor.SAVE_BUDGET_SHARE", 0.0)
+    images = make_set({"red": 40, "green": 40})
+    config = dataclasses.replace(
+        TINY, architecture="stylegan2", images=160, path_length=2.0, mirror=True
+    )
+    whole = run(config, images)
+    saves = [event.checkpoint for event in whole if isinstance(event, Saved)]
+    middle = saves[len(saves) // 2]
+    assert 0 < middle.state["seen"] < 160
+    save(tmp_path / "kept", middle)
+    torch.manual_seed(99)  # another process has other random numbers
+    again = run(config, images, resume=load(tmp_path / "kept"))
+    assert same(finished(whole).model, finished(again).model)
+    ours, theirs = finished(whole).result, finished(again).result
+    timed = ("seconds", "images_per_second")
+    assert {k: v for k, v in ours.items() if k not in timed} == {
+        k: v for k, v in theirs.items() if k not in timed
+    }
+    assert (
+        curves(again, "gan/d_loss")
+        == curves(whole, "gan/d_loss")[-len(curves(again, "gan/d_loss")) :]
+    )
+
+
+def test_stopped_early_keeps_the_best_so_far(make_set: MakeSet) -> None:
+    images = make_set({"red": 60})
+    events = train_gan(TINY, images, fabric=create_fabric("cpu"))
+    saved = next(event for event in events if isinstance(event, Saved))
+    events.close()  # type: ignore[attr-defined]
+    last = list(evaluate_gan(TINY, images, saved.checkpoint, fabric=create_fabric("cpu")))[-1]
+    assert isinstance(last, Finished) and last.result["images_seen"] > 0
+
+
+def test_what_was_learned_since_the_last_look_is_not_thrown_away(make_set: MakeSet) -> None:
+    images = make_set({"red": 60})
+    last = [e for e in run(TINY, images) if isinstance(e, Saved)][-1].checkpoint
+    worse = {f"best/{k}": torch.zeros_like(v) for k, v in last.part("best").items()}
+    state = {**last.state, "looked_seen": 8, "best_kid": 1e9, "best_seen": 8}
+    stopped = Checkpoint({**last.tensors, **worse}, state)
+    end = list(evaluate_gan(TINY, images, stopped, fabric=create_fabric("cpu")))[-1]
+    assert isinstance(end, Finished) and end.result["best_seen"] == last.state["seen"]
+    for name, weight in end.model.part("generator").items():
+        assert torch.equal(weight, last.part("ema")[name])
+
+
+def test_a_handful_of_pictures_is_enough_and_honestly_judged(make_set: MakeSet) -> None:
+    events = run(dataclasses.replace(TINY, images=16), make_set({"red": 20}))
+    assert "notice.gan_tiny" in notices(events)
+    result = finished(events).result
+    assert result["evaluated_on"] == "train" and result["meters"]["copied_share"] is None
+    assert result["train_images"] == 20
+    assert curves(events, "gan/augment")[-1] == TINY.augment_strength  # nothing to adapt to
+
+
+def test_pictures_without_classes_work(make_set: MakeSet) -> None:
+    images = make_set({"red": 30, "green": 30})
+    flat = dataclasses.replace(images, labels=images.labels * 0 - 1, class_names=())
+    events = run(dataclasses.replace(TINY, images=16), flat)
+    assert finished(events).result["conditional"] is False
+    assert "notice.gan_unconditional" in notices(events)
+
+
+def test_one_picture_is_too_few(make_set: MakeSet) -> None:
+    with pytest.raises(UserError, match="at least 2"):
+        split_for_generator(make_set({"red": 1}), 0)
+
+
+@pytest.mark.parametrize("count", [20, 60, 600])
+def test_held_out_pictures_are_held_out(make_set: MakeSet, count: int) -> None:
+    images = make_set({"red": count // 2, "green": count // 2}, side=2)
+    split = split_for_generator(images, 0)
+    assert not set(split.train) & (set(split.val) | set(split.test))
+    assert len(split.val) == {20: 0, 60: 12, 600: 54}[count]  # a tenth of what the test left
+    assert (set(split.val) == set(split.test)) == (count < 600)
+
+
+def test_given_test_pictures_stay_apart_from_training(make_set: MakeSet) -> None:
+    given = ["train"] * 30 + ["test"] * 10
+    split = split_for_generator(make_set({"red": 40}, given=given), 0)
+    assert sorted(split.train) == list(range(30))
+    assert sorted(split.test) == sorted(split.val) == list(range(30, 40))
+    assert split.origin == "test"
+
+
+# ---- when things go wrong
+
+
+def test_a_loss_that_is_no_number_goes_back_and_slows_down(
+    make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = GanLearner.step
+    broken: list[int] = []
+
+    def breaks_once(self: GanLearner, seen: int, strength: float) -> Any:
+        if seen >= 32 and not broken:
+            broken.append(seen)
+            with torch.no_grad():
+                for weight in self.generator.parameters():
+                    weight.fill_(math.nan)
+        return step(self, seen, strength)
+
+    monkeypatch.setattr(GanLearner, "step", breaks_once)
+    events = run(TINY, make_set({"red": 60}))
+    assert notices(events).count("notice.gan_diverged") == 1
+    for weight in finished(events).model.tensors.values():
+        assert weight.isfinite().all()
+    assert curves(events, "gan/lr")[-1] < 0.5 * curves(events, "gan/lr")[0]
+
+
+def test_a_game_that_breaks_down_again_and_again_ends(
+    make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = GanLearner.step
+
+    def always_breaks(self: GanLearner, seen: int, strength: float) -> Any:
+        return dataclasses.replace(step(self, seen, strength), g_loss=torch.tensor(math.inf))
+
+    monkeypatch.setattr(GanLearner, "step", always_breaks)
+    with pytest.raises(UserError, match="no longer a number"):
+        run(TINY, make_set({"red": 60}))
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("can't allocate memory")],
+)
+def test_out_of_memory_halves_the_batch(
+    make_set: MakeSet, monkeypatch: pytest.MonkeyPatch, problem: RuntimeError
+) -> None:
+    step = GanLearner.step
+
+    def heavy(self: GanLearner, seen: int, strength: float) -> Any:
+        if self.batch_size > 4:
+            self.discriminator.requires_grad_(False)  # as in the middle of a step
+            raise problem
+        return step(self, seen, strength)
+
+    monkeypatch.setattr(GanLearner, "step", heavy)
+    events = run(TINY, make_set({"red": 60}))
+    assert "notice.gan_memory" in notices(events)
+    assert finished(events).result["batch_size"] == 4
+
+
+def test_out_of_memory_while_the_speed_is_measured(
+    make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = GanLearner.step
+
+    def heavy(self: GanLearner, seen: int, strength: float) -> Any:
+        if self.batch_size > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return step(self, seen, strength)
+
+    monkeypatch.setattr(GanLearner, "step", heavy)
+    events = run(GanConfig(minutes=0.05, width=8, batch_size=16), make_set({"red": 60}))
+    assert notices(events).count("notice.gan_memory") == 2
+    assert finished(events).result["batch_size"] == 4
+
+
+def test_too_little_memory_for_any_batch_says_what_to_do(
+    make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_heavy(self: GanLearner, seen: int, strength: float) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(GanLearner, "step", too_heavy)
+    with pytest.raises(UserError, match="smaller resolution"):
+        run(TINY, make_set({"red": 60}))
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(
+    make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: GanLearner, seen: int, strength: float) -> Any:
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(GanLearner, "step", broken)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        run(TINY, make_set({"red": 60}))
+
+
+def progress_at(share: float, total: int = 1000) -> GanProgress:
+    split = split_stub()
+    plan = GanPlan(total, 10, 100, 10, 100, 10**9, 1.0, 0.0)
+    return GanProgress(split, GanShape("dcgan", 32), 10, seen=round(share * total), plan=plan)
+
+
+def split_stub() -> Any:
+    import numpy as np
+
+    from training.data.splits import Split
+
+    rows = np.arange(4)
+    return Split(rows, rows[:0], rows[:0], "held_out")
+
+
+def test_a_discriminator_that_wins_for_long_is_slowed_down_once_in_a_while() -> None:
+    progress = progress_at(0.3)
+    said = [progress.discriminator_won(1.0) for _ in range(200)]
+    assert sum(said) == 1 and progress.d_factor == 0.5
+    progress.seen = 600
+    assert progress.discriminator_won(1.0) and progress.d_factor == 0.25
+
+
+def test_a_fair_game_is_left_alone() -> None:
+    progress = progress_at(0.5)
+    assert not any(progress.discriminator_won(0.9) for _ in range(500))
+
+
+def test_augmentation_follows_overfitting_and_stays_within_its_bounds() -> None:
+    config, progress = GanConfig(augment_strength=0.6), progress_at(0.2)
+    for _ in range(1000):
+        progress.adjust_strength(config, 1.0)
+    assert progress.strength == 0.6
+    for _ in range(1000):
+        progress.adjust_strength(config, 0.0)
+    assert progress.strength == 0.0
+
+
+def test_rates_fall_in_the_second_half_only() -> None:
+    config = GanConfig()
+    rates = [progress_at(share).rate(config) for share in (0, 0.25, 0.5, 0.75, 1)]
+    assert rates == pytest.approx([1, 1, 1, 0.55, 0.1])
+    assert progress_at(1).rate(dataclasses.replace(config, schedule="constant")) == 1
+
+
+def test_the_penalty_falls_all_along() -> None:
+    config = GanConfig()
+    weights = [progress_at(share).penalty(config) for share in (0, 0.5, 1)]
+    assert weights == pytest.approx([1, 0.55, 0.1])
+    assert progress_at(1).penalty(dataclasses.replace(config, schedule="constant")) == 1
+
+
+def test_the_plan_follows_the_speed() -> None:
+    config, progress = GanConfig(minutes=1.0), progress_at(0.5, 10_000)
+    progress.images_per_second = 20.0  # much slower than planned, with 29 s left
+    progress.after_report(config, 30.0)
+    assert progress.plan is not None
+    assert progress.plan.total == 5000 + 29 * 20
+    reproducible = progress_at(0.5, 10_000)
+    reproducible.images_per_second = 20.0
+    reproducible.after_report(dataclasses.replace(config, images=10_000), 30.0)
+    assert reproducible.plan is not None and reproducible.plan.total == 10_000
+
+
+def test_progress_survives_json() -> None:
+    progress = progress_at(0.4)
+    progress.strength, progress.looks = 0.3, [{"fd": 1.0}]
+    assert GanProgress.from_json(progress.to_json()).to_json() == progress.to_json()
+
+
+def test_a_time_budget_is_kept(make_set: MakeSet) -> None:
+    import time
+
+    images = make_set({"red": 60})
+    config = GanConfig(minutes=0.1, batch_size=8)
+    started = time.monotonic()
+    events = run(config, images)
+    result = finished(events).result
+    looks = [event.data for event in events if isinstance(event, Preview)]
+    assert time.monotonic() - started < 6 * 2.5  # a shared machine
+    assert result["images_seen"] > 8 and result["width"] in (16, 32)
+    assert looks[-1]["images_seen"] == result["images_seen"]  # what came out last was judged
+
+
+# ---- the average, transfer, samples
+
+
+def test_the_average_lags_behind_and_then_follows(make_set: MakeSet) -> None:
+    images = make_set({"red": 60})
+    last = [e for e in run(TINY, images) if isinstance(e, Saved)][-1].checkpoint
+    fast, slow = last.part("generator"), last.part("ema")
+    weights = [name for name in fast if name.endswith("weight")]
+    assert any(not torch.equal(fast[name], slow[name]) for name in weights)
+    for name in weights:
+        assert (fast[name] - slow[name]).abs().mean() < 0.05
+
+
+def test_transfer_starts_with_the_weights_of_another_run(make_set: MakeSet, tmp_path: Path) -> None:
+    source = make_set({"red": 30, "green": 30})
+    model = finished(run(TINY, source)).model
+    save(tmp_path / "run" / "model", model)
+    start = load_start(str(tmp_path / "run"))
+    config = dataclasses.replace(TINY, start_from=str(tmp_path / "run"), width=None, freeze_d=2)
+    target = make_set({"blue": 60})  # one class
+    events = run(config, target, start=start)
+    assert "notice.gan_carried" in notices(events) and finished(events).result["width"] == 8
+    frozen = finished(events).model.part("discriminator")
+    before = model.part("discriminator")
+    blocks = sorted({name.split(".")[1] for name in before if name.startswith("blocks.")}, key=int)
+    kept, taught = blocks[::-1][:2], blocks[::-1][2:]
+    for name in before:
+        if name.startswith("blocks.") and name.endswith(("weight", "bias")):
+            is_kept = name.split(".")[1] in kept
+            assert torch.equal(frozen[name], before[name]) == is_kept, (name, kept, taught)
+
+
+def test_what_can_not_be_carried_over_is_listed_and_never_frozen(
+    make_set: MakeSet, tmp_path: Path
+) -> None:
+    images = make_set({"red": 60})
+    save(tmp_path / "run" / "model", finished(run(TINY, images)).model)
+    larger = dataclasses.replace(
+        TINY, start_from=str(tmp_path / "run"), resolution=64, freeze_d=2, images=16
+    )
+    events = run(larger, images, start=load_start(str(tmp_path / "run")))
+    said = {e.message.key: e.message.text() for e in events if isinstance(e, Notice)}
+    assert "to_rgb" in said["notice.gan_carried_not"]
+    assert "Only 0 of the 2" in said["notice.gan_freeze_less"]  # the pixels' stage is a new one
+
+
+def test_new_classes_start_as_the_average_of_the_old_ones() -> None:
+    torch.manual_seed(0)
+    three, two, none = (create_generator(GanShape("dcgan", 32, c, 8, 16)) for c in (3, 2, 0))
+    for name, weight in three.named_parameters():
+        if name.endswith(("gain.weight", "bias.weight")):
+            torch.nn.init.normal_(weight)
+    old = three.state_dict()
+    assert carry_over(two, old) == []
+    mean = old["start.gain.weight"].mean(dim=0)
+    torch.testing.assert_close(two.state_dict()["start.gain.weight"][1], mean)
+    assert carry_over(none, old) == []
+    torch.testing.assert_close(none.state_dict()["start.norm.weight"], mean)
+    assert carry_over(three, none.state_dict()) == ["classes.weight"]
+    torch.testing.assert_close(three.state_dict()["start.gain.weight"][2], mean)
+
+
+def test_all_is_carried_over_between_equal_networks(make_set: MakeSet, tmp_path: Path) -> None:
+    images = make_set({"red": 60})
+    save(tmp_path / "run" / "model", finished(run(TINY, images)).model)
+    config = dataclasses.replace(TINY, start_from=str(tmp_path / "run"))
+    assert "notice.gan_carried" in notices(
+        run(config, images, start=load_start(str(tmp_path / "run")))
+    )
+
+
+def test_a_start_is_judged_as_it_came(make_set: MakeSet, tmp_path: Path) -> None:
+    images = make_set({"red": 60})
+    save(tmp_path / "run" / "model", finished(run(TINY, images)).model)
+    config = dataclasses.replace(TINY, start_from=str(tmp_path / "run"), lr=0.1, images=32)
+    events = run(config, images, start=load_start(config.start_from))
+    looks = [e.data for e in events if isinstance(e, Preview) and e.name == "meters"]
+    assert [look["images_seen"] for look in looks[:1]] == [0] and looks[0]["best"]
+    best = min(looks, key=lambda look: float(look["kid"]))
+    assert finished(events).result["best_seen"] == best["images_seen"]
+    fresh = run(dataclasses.replace(TINY, images=16), images)
+    first = next(e.data for e in fresh if isinstance(e, Preview) and e.name == "meters")
+    assert first["images_seen"] > 0
+
+
+def test_a_start_without_a_generator_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no generator"):
+        load_start(str(tmp_path))
+
+
+def test_samples_depend_on_their_seed_alone(make_set: MakeSet, tmp_path: Path) -> None:
+    save(tmp_path / "model", finished(run(TINY, make_set({"red": 30, "green": 30}))).model)
+    sampler = load_sampler(tmp_path)
+    assert sampler.class_names == ("red", "green")
+    many = sampler([5, 6, 7, 8], "green")
+    assert many.shape == (4, 3, 32, 32) and many.dtype == torch.uint8
+    difference = (many[2].int() - sampler([7], "green")[0].int()).abs().max()
+    assert difference <= 1  # another order of additions in a batch
+    mean = sampler([5, 6], "green", psi=0.0)
+    assert (mean[0].int() - mean[1].int()).abs().max() <= 1
+    with pytest.raises(UserError, match="blue"):
+        sampler([1], "blue")
+
+
+# ---- what a run keeps
+
+
+def test_grids_are_kept_thinned_and_taken_back_on_resume(tmp_path: Path, monkeypatch: Any) -> None:
+    import numpy as np
+
+    monkeypatch.setattr("training.runs.folder.MOST_SHOTS", 6)
+    about = About("0" * 32, "", "gan", "x", 0.0, "data", {}, GAN_TEXTBOOK.to_json())
+    folder = RunFolder.create(tmp_path / "run", about)
+    assert isinstance(read_config(folder), GanConfig)
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    for seen in range(0, 700, 100):
+        folder.record(Picture("samples", seen, seen / 10, pixels))
+    kept = [seen for seen, _ in folder.shots("samples")]
+    assert kept == [0, 200, 400, 600]
+    folder.record(Resumed(40.0, 400))
+    assert [seen for seen, _ in folder.shots("samples")] == [0, 200, 400]
+    assert folder.history().shots == {"samples": 400}
+
+
+def test_meters_say_more_than_a_number(make_set: MakeSet) -> None:
+    events = run(TINY, make_set({"red": 100}))
+    previews = [event.data for event in events if isinstance(event, Preview)]
+    assert previews and all(preview["space"] == "seedling-s-64" for preview in previews)
+    assert previews[-1]["images_seen"] == 96
+    best = [preview["kid"] for preview in previews if preview["best"]]
+    assert best == sorted(best, reverse=True)
+    assert finished(events).result["best_seen"] in [p["images_seen"] for p in previews if p["best"]]
+
+
+def test_a_listener_gets_a_say_all_the_time(make_set: MakeSet) -> None:
+    """Every step gives the turn away, so that pausing and stopping are prompt."""
+    events = train_gan(TINY, make_set({"red": 60}), fabric=create_fabric("cpu"))
+    first = list(islice(events, 40))
+    events.close()  # type: ignore[attr-defined]
+    assert any(isinstance(event, Tick) for event in first)

@@ -1,0 +1,302 @@
+"""Looks at a generator's pictures: one network's features, and what the meters say."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from training.features.space import FeatureSpace, choose_feature_space
+from training.metrics.evaluator import Judge, Meters, Suspect, collapse_sign, is_copying
+from training.metrics.fidelity import frechet_distance, kernel_distance
+
+T = TypeVar("T")
+PINNED = (2.83677, 0.0287386, 0.408632)  # the first random features of the first noise picture
+CPU = torch.device("cpu")
+
+
+def pictures(count: int, seed: int, brightness: int = 0) -> Tensor:
+    """Noise of (count, 3, 6, 6) uint8."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = (count, 3, 6, 6)
+    return torch.randint(brightness, 156 + brightness, shape, generator=generator).byte()
+
+
+def plain_space() -> FeatureSpace:
+    """The pixels are the features."""
+    return FeatureSpace("pixels-6", 6, lambda x: x.flatten(1), CPU)
+
+
+def finish(steps: Generator[int, None, T]) -> tuple[list[int], T]:
+    """What a generator yields, and what it returns."""
+    seen = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as end:
+            return seen, end.value
+
+
+def looked(judge: Judge, samples: Tensor, labels: Tensor | None = None, **about: Any) -> Meters:
+    return finish(judge.look(samples, labels, **about))[1]
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_without_weights_the_features_are_random_and_always_the_same() -> None:
+    first, second = choose_feature_space(CPU), choose_feature_space(CPU)
+    assert first.name == second.name == "random-64"
+    x = pictures(5, 0)
+    assert torch.equal(first(x), second(x))
+    a, b = first(pictures(300, 1)), first(pictures(300, 2, brightness=20))
+    assert a.dtype == torch.float32 and a.isfinite().all()
+    # Fixed to the last weight: a distance of today must mean the same tomorrow.
+    assert a[0, :3].tolist() == pytest.approx(PINNED, rel=1e-3)
+    assert frechet_distance(a, b) > 3 * frechet_distance(a[:150], a[150:])
+
+
+def test_the_projects_own_weights_are_used() -> None:
+    space = choose_feature_space(CPU)
+    assert space.name == "seedling-s-64"
+    assert space(pictures(3, 0)).shape == (3, 256)
+
+
+def test_damaged_weights_are_done_without(damaged_weights: None) -> None:
+    assert choose_feature_space(CPU).name == "random-64"
+
+
+@pytest.mark.parametrize("weights", ["no_weights", ""])
+def test_choosing_a_space_draws_no_random_numbers(
+    weights: str, request: pytest.FixtureRequest
+) -> None:
+    """Else a run would go another way when it is the first of the process."""
+    if weights:
+        request.getfixturevalue(weights)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    choose_feature_space(CPU)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("side", [2, 6, 15])
+def test_pictures_of_any_size_get_features(side: int) -> None:
+    """Resizing keeps the colours: flat pictures stay what they are."""
+    flat = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1).expand(-1, 3, side, side)
+    features = plain_space()(flat)
+    expected = torch.tensor([0, 0.2, 1]).view(3, 1).expand(-1, 108)
+    torch.testing.assert_close(features, expected)
+
+
+def test_features_do_not_change_with_the_next_batch() -> None:
+    written = torch.zeros(2, 4)  # as a frozen graph, which writes into its output again
+
+    def forward(x: Tensor) -> Tensor:
+        return written.copy_(x.flatten(1)[:, :4])
+
+    space = FeatureSpace("again", 6, forward, CPU)
+    first = space(pictures(2, 0))
+    before = first.clone()
+    space(pictures(2, 1))
+    assert torch.equal(first, before)
+
+
+def test_a_look_is_what_the_metrics_say() -> None:
+    space = plain_space()
+    train, held, samples = pictures(80, 1), pictures(60, 2), pictures(70, 3)
+    judge = Judge(space, train, held)
+    meters = looked(judge, samples, progress=0.5)
+    assert (meters.reference, meters.reference_count, meters.count) == ("held_out", 60, 70)
+    assert (meters.space, meters.progress) == ("pixels-6", 0.5)
+    assert meters.fd == pytest.approx(frechet_distance(space(samples), space(held)), rel=1e-4)
+    assert meters.kid == pytest.approx(kernel_distance(space(samples), space(held)), rel=1e-4)
+    assert meters.fd_floor == pytest.approx(meters.fd, rel=0.1)  # all three are alike
+    fewer = looked(judge, samples[:20])
+    assert fewer.fd_floor is not None and meters.fd_floor is not None
+    assert fewer.fd_floor == pytest.approx(fewer.fd, rel=0.1)  # it goes with the count
+    assert fewer.fd_floor > 1.2 * meters.fd_floor
+    assert meters.variety == pytest.approx(1, abs=0.05)
+    assert meters.distinct == pytest.approx(1, abs=0.1)
+    assert meters.coverage > 0.8
+    assert meters.variety_within is None
+    assert meters.copied_range is not None and not is_copying(meters)
+
+
+def test_worse_pictures_get_worse_numbers() -> None:
+    judge = Judge(plain_space(), pictures(80, 1), pictures(60, 2))
+    good, bad = looked(judge, pictures(70, 3)), looked(judge, pictures(70, 3, brightness=80))
+    assert bad.fd > 1.5 * good.fd
+    assert bad.kid > good.kid + 0.01
+    assert bad.coverage < good.coverage
+    assert bad.fd_floor == good.fd_floor
+
+
+def test_few_held_out_pictures_are_only_for_the_question_of_copies() -> None:
+    train = pictures(30, 1)
+    few = looked(Judge(plain_space(), train, pictures(12, 2)), pictures(40, 3))
+    assert (few.reference, few.reference_count, few.fd_floor) == ("train", 30, None)
+    assert few.copied_share is not None
+    for held in (None, pictures(0, 2), pictures(9, 2)):
+        none = looked(Judge(plain_space(), train, held), pictures(40, 3))
+        assert (none.copied_share, none.copied_range) == (None, None)
+        assert len(none.suspicious) == 6 and not is_copying(none)
+
+
+def test_copies_are_found_and_shown() -> None:
+    train, held = pictures(90, 1), pictures(90, 2)
+    samples = pictures(40, 3)
+    samples[7], samples[30] = train[55], train[4]
+    samples[11] = train[20]
+    samples[11, 0, 0, 0] ^= 1
+    judge = Judge(plain_space(), train, held)
+    honest = looked(judge, samples)
+    assert {(s.sample, s.train) for s in honest.suspicious[:2]} == {(7, 55), (30, 4)}
+    assert (honest.suspicious[2].sample, honest.suspicious[2].train) == (11, 20)
+    ratios = [suspect.ratio for suspect in honest.suspicious]
+    assert ratios == sorted(ratios) and ratios[2] < 0.1 and 0.6 < ratios[3] < 1.2
+    assert not is_copying(honest)
+    copier = looked(judge, train[:40])
+    assert copier.copied_share == 1 and is_copying(copier)
+    other_way = looked(judge, held[:40])
+    assert other_way.copied_share == 0 and not is_copying(other_way)
+
+
+def test_data_that_repeat_themselves_accuse_nobody() -> None:
+    train = pictures(1, 1).repeat(30, 1, 1, 1)
+    meters = looked(Judge(plain_space(), train, train[:20]), train[:20])
+    assert meters.suspicious == ()
+    assert meters.copied_share == 0.5
+    assert meters.fd == pytest.approx(0, abs=1e-9)
+    assert (meters.variety, meters.distinct) == (1, 1)
+
+
+def test_classes_are_looked_at_one_by_one() -> None:
+    labels = torch.arange(60) % 3
+    tint = (labels * 50).byte().view(-1, 1, 1, 1)
+    train = pictures(60, 1) // 4 + tint
+    samples = (pictures(1, 3) // 4).expand(60, -1, -1, -1) + tint  # one picture per class
+    judge = Judge(plain_space(), train, train_labels=labels)
+    collapsed = looked(judge, samples, labels)
+    assert collapsed.variety_within == pytest.approx(0, abs=1e-6)
+    assert collapsed.variety > 0.7
+    assert looked(judge, pictures(60, 4) // 4 + tint, labels).variety_within == pytest.approx(
+        1, abs=0.1
+    )
+    assert looked(judge, samples).variety_within is None
+
+
+def test_a_constant_generator_has_no_variety() -> None:
+    judge = Judge(plain_space(), pictures(60, 1), pictures(60, 2))
+    same = pictures(1, 3).expand(50, -1, -1, -1)
+    meters = looked(judge, same)
+    assert meters.variety == pytest.approx(0, abs=1e-6)
+    assert meters.distinct == pytest.approx(0, abs=1e-3)
+    assert meters.coverage < 0.5
+    assert not is_copying(meters)  # fifty equal pictures are one witness
+
+
+def test_the_judge_takes_small_steps_and_computes_real_features_once() -> None:
+    sizes = []
+
+    def forward(x: Tensor) -> Tensor:
+        sizes.append(len(x))
+        return x.flatten(1)
+
+    space = FeatureSpace("counted", 6, forward, CPU)
+    judge = Judge(space, pictures(500, 1), pictures(70, 2), most=100)
+    seen, _ = finish(judge.prepare())
+    assert judge.cost == 170 and seen == sorted(seen) and seen[-1] == 170
+    assert len(seen) == len(sizes) and max(sizes) <= space.batch_size
+    sizes.clear()
+    for _ in range(2):
+        yields, meters = finish(judge.look(pictures(40, 3)))
+        assert yields[-1] == meters.count == 40
+        assert len(yields) > 2 + 40 // space.batch_size  # also between the metrics
+    assert sum(sizes) == 80
+
+
+def test_an_abandoned_preparation_begins_again() -> None:
+    judge = Judge(plain_space(), pictures(80, 1), pictures(60, 2))
+    steps = judge.prepare()
+    next(steps)
+    steps.close()
+    expected = looked(Judge(plain_space(), pictures(80, 1), pictures(60, 2)), pictures(40, 3))
+    assert looked(judge, pictures(40, 3)) == expected
+
+
+def test_judging_draws_no_random_numbers() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    looked(Judge(plain_space(), pictures(80, 1), pictures(60, 2)), pictures(40, 3))
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_handful_of_pictures_can_be_judged(count: int) -> None:
+    labels = torch.zeros(count, dtype=torch.int64)
+    judge = Judge(plain_space(), pictures(count, 1), pictures(1, 2), labels)
+    meters = looked(judge, pictures(count, 3), labels)
+    numbers = [value for value in meters.to_json().values() if isinstance(value, float)]
+    assert len(numbers) >= 7 and all(map(math.isfinite, numbers))
+
+
+def meters(progress: float = 0.5, **changes: Any) -> Meters:
+    """A healthy look."""
+    healthy = Meters(
+        progress=progress,
+        space="pixels-6",
+        reference="held_out",
+        reference_count=60,
+        count=40,
+        fd=2.0,
+        fd_floor=1.5,
+        kid=0.01,
+        density=0.9,
+        coverage=0.8,
+        variety=0.9,
+        variety_within=None,
+        distinct=0.9,
+        copied_share=0.5,
+        copied_range=(0.4, 0.6),
+        suspicious=(Suspect(3, 7, 0.5),),
+    )
+    return replace(healthy, **changes)
+
+
+@pytest.mark.parametrize("found", [meters(), meters(copied_share=None, copied_range=None)])
+def test_meters_survive_a_file(found: Meters) -> None:
+    assert Meters.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+@pytest.mark.parametrize("sign", ["variety", "variety_within", "distinct"])
+def test_two_low_looks_in_a_row_are_a_collapse(sign: str) -> None:
+    low = [meters(p, **{sign: 0.05}) for p in (0.3, 0.4)]
+    assert collapse_sign(low) == sign
+    assert collapse_sign([meters(0.2), *low]) == sign
+    assert collapse_sign(low[:1]) is None
+    assert collapse_sign([*low, meters()]) is None  # it has recovered
+    assert collapse_sign([low[0], meters(), low[1]]) is None
+
+
+def test_the_beginning_of_a_run_is_no_collapse() -> None:
+    low = [meters(p, variety=0.0, distinct=0.0) for p in (0.01, 0.05, 0.14)]
+    assert collapse_sign(low) is None
+    assert collapse_sign([*low, meters(0.2, variety=0.0)]) is None
+    assert collapse_sign([]) is None
+
+
+def test_different_signs_do_not_add_up() -> None:
+    assert collapse_sign([meters(variety=0.0), meters(distinct=0.0)]) is None
+
+
+def test_copying_needs_more_than_chance() -> None:
+    assert is_copying(meters(copied_share=0.9, copied_range=(0.8, 1.0)))
+    assert not is_copying(meters(copied_share=0.7, copied_range=(0.4, 0.9)))
+    assert not is_copying(meters(copied_share=0.55, copied_range=(0.52, 0.58)))
+    assert not is_copying(meters(copied_share=None, copied_range=None))

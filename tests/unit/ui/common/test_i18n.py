@@ -1,0 +1,136 @@
+"""The page says everything in every language, and never takes a name for markup."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from training.core.home import Home, new_id
+from training.core.messages import LANGUAGES, Message, UserError, t
+from training.intake.limits import Limits
+from training.jobs.manager import RunManager
+from training.runs.folder import About, RunFolder
+from ui.common import html
+from ui.common import i18n as text
+from ui.common.context import Visitor
+from ui.page import Page
+
+ANNA, BEN = new_id(), new_id()
+EVIL = "<img src=x onerror=alert(1)>{0}${1}"
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    """A page with one stopped run of Anna's, named by somebody who means harm."""
+    home = Home(tmp_path)
+    about = About(
+        id=new_id(),
+        owner=ANNA,
+        kind="classifier",
+        name=EVIL,
+        created=1.0,
+        data="../../datasets/gone",
+        edits={},
+        config={"minutes": 3, "method": "quick", "backbone": "seedling_net", "seed": 0},
+        status="stopped",
+    )
+    RunFolder.create(home.runs / about.id, about)
+    yield Page(home, RunManager(home, ("cpu",)), Limits())
+
+
+def visitor(owner: str, page: Page, language: str = "en") -> Visitor:
+    run = next(iter(page.frame.manager.runs(ANNA)))
+    return Visitor(owner, language, "", run.id, {})
+
+
+def everything(page: Page, who: Visitor) -> dict[Any, Any]:
+    values = {component: component.value for component in page.tabs["train"].reads}
+    return page._all(who, values)
+
+
+def test_a_component_says_what_it_should_in_each_language() -> None:
+    words = text.Words("en")
+    with gr.Blocks():
+        button = words.make(gr.Button, {"value": "train.start_btn"}, variant="primary")
+    assert button.value == t("train.start_btn", "en")
+    assert words.updates("zh")[button]["value"] == t("train.start_btn", "zh")
+    assert button.variant == "primary"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_whole_page_can_be_said_to_anybody(page: Page, language: str) -> None:
+    for owner in (ANNA, BEN, ""):
+        updates = everything(page, visitor(owner, page, language))
+        assert set(page.frame.words.components) <= set(updates)
+
+
+def test_a_name_is_never_markup(page: Page) -> None:
+    updates = everything(page, visitor(ANNA, page))
+    status = updates[page.tabs["watch"].status]
+    assert "&lt;img" in status
+    assert "<img" not in status
+
+
+def test_a_stranger_sees_no_run(page: Page) -> None:
+    said = json.dumps(everything(page, visitor(BEN, page)), default=str, skipkeys=True)
+    assert "onerror" not in said
+    anna = everything(page, visitor(ANNA, page))
+    assert "onerror" in str(anna[page.tabs["watch"].status])
+
+
+def test_a_stranger_can_do_nothing_with_a_run(page: Page) -> None:
+    watch, result, tries = (page.tabs[name] for name in ("watch", "result", "try"))
+    stranger = visitor(BEN, page)
+    for tab in (watch, result, tries):
+        with pytest.raises(UserError):
+            tab._pick(stranger, {tab.picker: stranger.run})
+    for act in (watch._delete, watch._ask, watch._doer(page.frame.manager.stop)):
+        with pytest.raises(UserError):
+            act(stranger, {watch.doomed: stranger.run, watch.picker: stranger.run})
+    assert len(page.frame.manager.runs(ANNA)) == 1
+
+
+def test_what_has_not_changed_is_not_sent_again(page: Page) -> None:
+    who = visitor(ANNA, page)
+    updates, seen = page.tabs["watch"].live(who, {})
+    assert updates
+    assert page.tabs["watch"].live(who, seen) == ({}, seen)
+
+
+def test_values_are_escaped_and_numbers_are_not() -> None:
+    said = html.message_html(Message("watch.says_running", {"name": EVIL, "count": 3}), "en")
+    assert "<img" not in said
+    assert "<b>" in said
+    problem = UserError("train.small_class", name=EVIL, count=1, least=4, missing=3)
+    assert "<img" not in html.problem_html(problem, "zh")
+
+
+def test_sentences_with_braces_in_a_name_survive() -> None:
+    assert "{0}${1}" in html.say("watch.says_running", "en", name=EVIL)
+
+
+@pytest.mark.parametrize("language", ["", None, "fr", 3, "../en", ["en"]])
+def test_an_unknown_language_is_the_usual_one(language: object) -> None:
+    assert text.speakable(language, "zh") == "zh"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "1 second"),
+        (0.4, "1 second"),
+        (30, "30 seconds"),
+        (60, "1 minute"),
+        (89, "89 seconds"),
+        (180, "3 minutes"),
+        (7200, "2 hours"),
+        (5400, "1.5 hours"),
+    ],
+)
+def test_times_are_said_as_people_say_them(seconds: float, said: str) -> None:
+    assert html.duration(seconds, "en") == said

@@ -1,0 +1,91 @@
+"""The judgement at the end: the best model on pictures held out from every choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from models.classifiers import Classifier
+from models.frozen import eager_features
+from models.registry import restore_model
+from training.classifier.config import ClassifierConfig
+from training.data.imageset import ImageSet
+from training.data.splits import Split
+from training.features.store import FeatureStore, extract
+from training.metrics.classification import describe_predictions
+from training.runs.checkpoint import Checkpoint, pack
+from training.runs.events import Event, Finished, Step, Tick
+
+MOST_WRONG = 24  # pictures shown
+
+
+def evaluate_classifier(
+    config: ClassifierConfig, images: ImageSet, last: Checkpoint, *, fabric: Fabric
+) -> Iterator[Event]:
+    """Judge the best model inside the checkpoint ``last`` and end with ``Finished``.
+
+    The last step of a whole run, and all that remains to be done for one that was stopped.
+    """
+    weights = last.part("best")
+    model = restore_model(config.backbone, len(images.class_names), weights)
+    split = Split.from_json(last.state["split"])
+    side = config.side()
+    store = FeatureStore(images, f"{config.backbone}-{side}" if config.method == "quick" else None)
+    forward = eager_features(model, fabric.device)
+    for _ in extract(forward, images, split.test, side, fabric.device, store):
+        yield Tick()
+    features = store.get(images, split.test)
+    with torch.no_grad():
+        probabilities = model.head.cpu()(features).softmax(dim=1).numpy()
+    result = describe_predictions(images.labels[split.test], probabilities, images.class_names)
+    state = last.state
+    result |= {
+        "evaluated_on": split.origin,
+        "most_wrong": _most_wrong(images, split, probabilities),
+        "train_images": len(split.train),
+        "val_images": len(split.val),
+        "images_seen": state["seen"],
+        "seconds": state["seconds"],
+        "images_per_second": state["images_per_second"],
+        "device": str(fabric.device),
+        "backbone": config.backbone,
+        "method": config.method,
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+    }
+    yield Step("done", state["seen"], state["seconds"], 1.0, state["images_per_second"])
+    yield Finished(result, model_checkpoint(config, images, model, side))
+
+
+def model_checkpoint(
+    config: ClassifierConfig, images: ImageSet, model: Classifier, side: int
+) -> Checkpoint:
+    """The model alone, with all that is needed to use it."""
+    about = {
+        "kind": "classifier",
+        "backbone": config.backbone,
+        "image_size": side,
+        "class_names": list(images.class_names),
+    }
+    return Checkpoint(pack(model=model.state_dict()), about)
+
+
+def _most_wrong(images: ImageSet, split: Split, probabilities: np.ndarray) -> list[dict[str, Any]]:
+    """The mistakes with the highest confidence; ``index`` counts in ``images``."""
+    truth = images.labels[split.test]
+    guesses, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(guesses != truth)
+    worst = wrong[np.argsort(-confidence[wrong])][:MOST_WRONG]
+    return [
+        {
+            "index": int(split.test[place]),
+            "file": images.files[split.test[place]],
+            "truth": images.class_names[truth[place]],
+            "guess": images.class_names[guesses[place]],
+            "confidence": float(confidence[place]),
+        }
+        for place in worst
+    ]

@@ -1,0 +1,168 @@
+"""The quick half of training: features once, then the best linear head on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.classifiers import Classifier
+from models.frozen import frozen_backbone
+from training.classifier.config import ClassifierConfig
+from training.classifier.losses import inverse_frequency
+from training.classifier.plan import Progress, early_share
+from training.classifier.probe import STRENGTHS, Probe
+from training.core.messages import Message
+from training.data.imageset import ImageSet
+from training.data.splits import Indices, Split
+from training.features.store import FeatureStore, extract
+from training.runs.clock import Clock
+from training.runs.events import Event, Notice, Step, Tick
+
+GLIMPSE_SECONDS, GLIMPSE_STRENGTH = 3.0, 40.0
+FEATURE_SHARE = {"quick": 0.85, "lp_ft": 0.3}  # of the budget may go into features
+FEWEST = 8  # pictures a class whose features are computed whatever the budget says
+FEW = 1000  # pictures to learn from; below, the strength is chosen by cross-validation
+FOLDS = 5
+
+
+def fit_head(
+    config: ClassifierConfig,
+    images: ImageSet,
+    model: Classifier,
+    progress: Progress,
+    device: torch.device,
+    clock: Clock,
+) -> Generator[Event, None, None]:
+    """Replace ``model``'s head by the best linear one on its features as they are.
+
+    Cuts ``progress.split`` down, evenly over its parts and classes, where the features of all
+    pictures would take longer than the time budget; sets ``progress.images_per_second``.
+    """
+    split = progress.split
+    side = config.side()
+    store = FeatureStore(images, f"{config.backbone}-{side}")
+    rows = stratified_order(images, split, config.seed)
+    share = _shares(config)
+    started = reported = glimpsed = clock.seconds()
+    forward = frozen_backbone(config.backbone, device)
+    for counted in extract(forward, images, rows, side, device, store):
+        now = clock.seconds()
+        progress.images_per_second = speed = counted.fresh / max(1e-6, now - started)
+        if now - reported >= 0.5 or counted.done == len(rows):
+            reported = now
+            done = share(now, 0.9 * counted.done / len(rows))
+            metrics: dict[str, float] = {}
+            if now - glimpsed >= GLIMPSE_SECONDS:
+                metrics = _glimpse(
+                    config, images, split.without(store.missing(images, rows)), store
+                )
+                glimpsed = clock.seconds()
+            yield Step("features", counted.done, now, done, speed, metrics)
+        else:
+            yield Tick()
+        late = config.images is None and now > FEATURE_SHARE[config.method] * config.minutes * 60
+        if late and _is_enough(images, split.without(store.missing(images, rows))):
+            break
+    missing = store.missing(images, rows)
+    if missing.size:
+        values = {"used": len(rows) - len(missing), "count": len(rows)}
+        yield Notice(Message("notice.budget_subset", values))
+        progress.split = split.without(missing)
+    yield from _fit(config, images, model, progress.split, store, clock)
+
+
+def _is_enough(images: ImageSet, split: Split) -> bool:
+    """Whether a head can be fitted and judged on ``split``."""
+    taught = np.unique(images.labels[split.train]).size
+    count = len(split.train) + len(split.val) + len(split.test)
+    fewest = FEWEST * len(images.class_names)
+    return (
+        taught == len(images.class_names)
+        and bool(split.val.size and split.test.size)
+        and (count >= fewest)
+    )
+
+
+def _glimpse(
+    config: ClassifierConfig, images: ImageSet, split: Split, store: FeatureStore
+) -> dict[str, float]:
+    """What a head on the features so far gets right, for curves that move while one waits."""
+    if not split.train.size or not split.val.size:
+        return {}
+    probe = _create_probe(config, images, split, store)
+    fitted = torch.arange(len(split.train) + len(split.val)) < len(split.train)
+    return probe.try_once(fitted[:, None], GLIMPSE_STRENGTH).metrics()
+
+
+def _create_probe(
+    config: ClassifierConfig, images: ImageSet, split: Split, store: FeatureStore
+) -> Probe:
+    rows = np.concatenate([split.train, split.val])
+    x, y = store.get(images, rows), torch.from_numpy(images.labels[rows])
+    class_count = len(images.class_names)
+    weights = inverse_frequency(y, class_count) if config.class_weights else None
+    return Probe(x, y, class_count, weights)
+
+
+def _fit(
+    config: ClassifierConfig,
+    images: ImageSet,
+    model: Classifier,
+    split: Split,
+    store: FeatureStore,
+    clock: Clock,
+) -> Generator[Event, None, None]:
+    probe = _create_probe(config, images, split, store)
+    share = _shares(config)
+    best, best_loss = STRENGTHS[0], float("inf")
+    for number, trial in enumerate(probe.try_strengths(_folds(split)), 1):
+        if trial.val_loss < best_loss:
+            best, best_loss = trial.strength, trial.val_loss
+        now = clock.seconds()
+        yield Step(
+            phase="head",
+            images_seen=len(split.train) + len(split.val),
+            seconds=now,
+            progress=share(now, 0.9 + 0.09 * number / len(STRENGTHS)),
+            images_per_second=0.0,
+            metrics=trial.metrics(),
+        )
+    head = probe.fit(best)
+    model.head.load_state_dict(head.state_dict())
+
+
+def _shares(config: ClassifierConfig) -> Callable[[float, float], float]:
+    """What share of the run is done, from the seconds so far and the share of this part of it.
+
+    For ``quick`` this part is the whole run, for ``lp_ft`` only its beginning.
+    """
+    if config.method == "quick":
+        return lambda seconds, part: part
+    return lambda seconds, part: early_share(config, seconds)
+
+
+def _folds(split: Split) -> Tensor:
+    """Which pictures are fitted to choose a strength: the split's own, or five ways where few.
+
+    (N, K) bool for the N pictures of ``train`` and then ``val``.
+    """
+    count, total = len(split.train), len(split.train) + len(split.val)
+    if count >= FEW:
+        return (torch.arange(total) < count)[:, None]
+    # Strides instead of blocks, because ``train`` and ``val`` are sorted by class.
+    return torch.arange(total)[:, None] % FOLDS != torch.arange(FOLDS)
+
+
+def stratified_order(images: ImageSet, split: Split, seed: int) -> Indices:
+    """All rows of ``split``; every beginning holds an equal share of each part and class."""
+    rng = np.random.default_rng(seed)
+    rows, places = [], []
+    for part in (split.train, split.val, split.test):
+        for label in np.unique(images.labels[part]):
+            chosen = rng.permutation(part[images.labels[part] == label])
+            rows.append(chosen)
+            places.append((np.arange(len(chosen)) + rng.random()) / len(chosen))
+    return np.concatenate(rows)[np.argsort(np.concatenate(places), kind="stable")]

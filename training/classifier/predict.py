@@ -1,0 +1,61 @@
+"""A finished classifier at work: one picture in, a probability for every class out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from models.registry import restore_model
+from training.core.messages import UserError
+from training.data.batches import to_batch, to_unit
+from training.data.imageset import centre_square
+from training.runs.folder import load_model
+
+KEPT_IN_MEMORY = 8  # models; a class of thirty tries few different ones at a time
+
+
+class Predictor:
+    """The model of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load ``folder/model``.
+
+        Raises:
+            UserError: the run has no model, it can't be read, or it is a generator.
+        """
+        saved = load_model(folder)
+        if saved.state["kind"] != "classifier":
+            raise UserError("predict.generator", name=folder.name)
+        self.class_names: list[str] = saved.state["class_names"]
+        self.side: int = saved.state["image_size"]
+        weights = saved.part("model")
+        model = restore_model(saved.state["backbone"], len(self.class_names), weights)
+        self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __call__(self, picture: Image.Image) -> dict[str, float]:
+        """Probabilities by class, the highest first; ``picture`` as ``read_picture`` gives it."""
+        square = centre_square(np.asarray(picture), self.side)
+        x = to_unit(to_batch(square[None]), torch.device("cpu"))
+        with torch.inference_mode():
+            probabilities = self.model(x).softmax(dim=1)[0].tolist()
+        named = dict(zip(self.class_names, probabilities, strict=True))
+        return dict(sorted(named.items(), key=lambda item: -item[1]))
+
+
+def load_predictor(folder: Path) -> Predictor:
+    """The predictor of the run in ``folder``, kept in memory until its model changes.
+
+    Raises:
+        UserError: the run has no model, or it can't be read.
+    """
+    state = folder / "model" / "state.json"
+    return _load(folder, state.stat().st_mtime_ns if state.exists() else 0)
+
+
+@lru_cache(maxsize=KEPT_IN_MEMORY)
+def _load(folder: Path, version: int) -> Predictor:
+    return Predictor(folder)

@@ -1,0 +1,203 @@
+"""Fine-tune a classifier: one loop that reads from top to bottom."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator, Mapping
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from models.classifiers import Classifier
+from models.registry import BACKBONES, create_model, restore_model
+from models.weights import WeightsUnavailable
+from training.classifier.config import ClassifierConfig
+from training.classifier.evaluate import evaluate_classifier
+from training.classifier.head import fit_head
+from training.classifier.learner import Learner
+from training.classifier.plan import Meter, Progress, early_share, make_plan, range_test_steps
+from training.classifier.schedule import DEFAULT_RATES, choose_rate, range_test_rates
+from training.core.messages import Message, UserError
+from training.data.imageset import ImageSet
+from training.data.splits import split_images
+from training.features.backbones import weights_missing
+from training.runs.checkpoint import Checkpoint, pack
+from training.runs.clock import Clock
+from training.runs.events import Event, Notice, Preview, Saved, Step, Tick
+
+RANGE_STOP = 2.5  # times the lowest loss: the range test has seen enough
+MEASURE_SECONDS = 0.5  # of training steps tell how fast they are
+
+
+def train_classifier(
+    config: ClassifierConfig,
+    images: ImageSet,
+    *,
+    fabric: Fabric,
+    resume: Checkpoint | None = None,
+    session: float = math.inf,
+) -> Iterator[Event]:
+    """Train on ``images`` as ``config`` says, and end with ``Finished``.
+
+    Pausing is not iterating, stopping is closing, resuming is passing the last checkpoint: on
+    one CPU thread, and with its length given in images, a resumed run ends with the very
+    numbers of one that never stopped. After ``session`` seconds the loop looks at the validation
+    pictures once more, saves and ends without ``Finished``.
+
+    Raises:
+        UserError: too few pictures or classes, weights that can't be had, a loss that diverged.
+    """
+    clock = Clock(resume.state["seconds"] if resume else 0.0, session)
+    for event in clock.count(_train(config, images, fabric, resume, clock)):
+        if fabric.is_global_zero:
+            yield event
+
+
+def _train(
+    config: ClassifierConfig,
+    images: ImageSet,
+    fabric: Fabric,
+    resume: Checkpoint | None,
+    clock: Clock,
+) -> Iterator[Event]:
+    # ---- who teaches, who decides, who judges; the network, and its head on frozen features
+    if resume is None:
+        progress = Progress(split_images(images, config.seed), peak_rate=config.lr)
+        if progress.split.leaked:
+            yield Notice(Message("notice.leaked", {"count": progress.split.leaked}))
+        torch.manual_seed(config.seed)  # a new head, or the whole random start
+        model = _create(config, images)
+        clock.restart()  # a download is not training
+        if config.method in ("quick", "lp_ft"):
+            yield from fit_head(config, images, model, progress, fabric.device, clock)
+        best: dict[str, Tensor] = {}
+    else:
+        # Copies: training changes weights in place, and the checkpoint is somebody else's.
+        weights = {name: weight.clone() for name, weight in resume.part("model").items()}
+        model = restore_model(config.backbone, len(images.class_names), weights)
+        progress = Progress.from_json(resume.state)
+        best = resume.part("best")
+
+    # ---- quick: nothing more to learn
+    if config.method == "quick":
+        weights = model.state_dict()
+        progress.seen = len(progress.split.train) + len(progress.split.val)
+        progress.seconds = clock.seconds()
+        last = Checkpoint(pack(model=weights, best=weights), progress.to_json())
+        yield Saved(last)
+        yield from evaluate_classifier(config, images, last, fabric=fabric)
+        return
+
+    # ---- pictures on the device, learning rate, length
+    yield Step("prepare", progress.seen, clock.seconds(), progress.overall(), 0.0)
+    learner = Learner(config, images, progress.split, model, fabric)
+    if resume is not None:
+        learner.restore(resume.part("optimizer"), resume.part("start"))
+    if progress.plan is None:
+        step_seconds = yield from _measure(learner)
+        if progress.peak_rate is None:
+            progress.peak_rate = yield from _find_rate(learner, clock, step_seconds)
+        if config.method == "lp_ft":  # what follows must not be worse than the head alone
+            best, progress.best_loss = learner.weights(), learner.validate()[0]
+        progress.plan = make_plan(
+            config,
+            train_count=len(progress.split.train),
+            val_count=len(progress.split.val),
+            test_count=len(progress.split.test),
+            seconds_used=clock.seconds(),
+            images_per_second=config.batch_size / step_seconds,
+        )
+        yield Notice(progress.plan.message(len(progress.split.train)))
+    plan = progress.plan
+
+    # ---- train: step, report, and now and then look at the validation pictures
+    meter = Meter(clock, progress.seen)
+    while progress.seen < plan.total:
+        learner.set_schedule(progress.peak_rate or 0.0, progress.share())
+        loss, right = learner.step(progress.seen)
+        progress.seen += config.batch_size
+        meter.add(loss, right)
+        if meter.due():
+            metrics = meter.read(progress)
+            yield _step("train", progress, clock, {**metrics, "train/lr": learner.rate()})
+        else:
+            yield Tick()
+        over = clock.is_over()
+        if over or progress.seen >= plan.next_eval:
+            val_loss, val_accuracy = learner.validate()
+            progress.check(val_loss)
+            if progress.best_loss is None or val_loss < progress.best_loss:
+                best, progress.best_loss = learner.weights(), val_loss
+            plan.after_eval(config, progress.seen, clock.seconds())
+            metrics = {"val/loss": val_loss, "val/accuracy": val_accuracy}
+            yield _step("train", progress, clock, metrics)
+            progress.seconds = clock.seconds()
+            yield Saved(Checkpoint(learner.tensors(best), progress.to_json()))
+        if over:
+            return
+
+    # ---- judge the best
+    progress.seconds = clock.seconds()
+    last = Checkpoint(pack(best=best), progress.to_json())
+    yield from evaluate_classifier(config, images, last, fabric=fabric)
+
+
+def _create(config: ClassifierConfig, images: ImageSet) -> Classifier:
+    """The network with its weights, pretrained unless training is from scratch."""
+    pretrained = config.method != "scratch"
+    if pretrained and BACKBONES[config.backbone].card is None:
+        raise UserError("train.no_pretrained", backbone=config.backbone)
+    try:
+        return create_model(config.backbone, len(images.class_names), pretrained=pretrained)
+    except WeightsUnavailable as problem:
+        raise weights_missing(config.backbone, problem) from problem
+
+
+def _measure(learner: Learner) -> Generator[Event, None, float]:
+    """Seconds for one step, on a copy that is thrown away; the first step is not timed."""
+    trial, batch_size = learner.fork(), learner.config.batch_size
+    trial.set_rate(1e-6)
+    trial.step(0)[0].item()
+    seconds, steps = 0.0, 0
+    while seconds < MEASURE_SECONDS:
+        yield Tick()  # whatever the listener does now is not counted
+        started = time.monotonic()
+        steps += 1
+        trial.step(steps * batch_size)[0].item()  # waits for the device
+        seconds += time.monotonic() - started
+    return seconds / steps
+
+
+def _find_rate(
+    learner: Learner, clock: Clock, step_seconds: float
+) -> Generator[Event, None, float]:
+    """The peak learning rate: by a range test on a copy, or a usual one where time is short."""
+    config = learner.config
+    steps = range_test_steps(config, config.minutes * 60 - clock.seconds(), step_seconds)
+    usual = DEFAULT_RATES[config.optimizer, config.method]
+    if not steps:
+        yield Notice(Message("notice.default_rate", {"rate": f"{usual:.2g}"}))
+        return usual
+    trial, losses = learner.fork(), []
+    rates = range_test_rates(steps)
+    for number, rate in enumerate(rates):
+        trial.set_rate(rate)
+        losses.append(trial.step(number * config.batch_size)[0].item())
+        now = clock.seconds()
+        yield Step("rate", 0, now, early_share(config, now), config.batch_size / step_seconds)
+        if not losses[-1] < RANGE_STOP * min(losses):  # also true of NaN
+            losses = [loss for loss in losses if math.isfinite(loss)]
+            break
+    if not losses:
+        return usual
+    chosen = choose_rate(rates[: len(losses)], losses, usual)
+    data = {"rates": rates[: len(losses)], "losses": losses, "chosen": chosen}
+    yield Preview("lr_range", data)
+    return chosen
+
+
+def _step(phase: str, progress: Progress, clock: Clock, metrics: Mapping[str, float]) -> Step:
+    seconds, speed = clock.seconds(), progress.images_per_second
+    return Step(phase, progress.seen, seconds, progress.overall(), speed, metrics)

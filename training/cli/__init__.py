@@ -1,0 +1,3 @@
+"""The same work from a terminal: ``python -m training COMMAND ...``."""
+
+__all__ = ["commands", "generator_commands", "parser"]

@@ -1,0 +1,90 @@
+"""Every sentence that a person reads, by key and language, and the errors a person can mend.
+
+The sentences live in ``assets/locales/<language>/*.json`` as flat ``{key: sentence}`` files.
+A part of the program never builds a sentence: it names a key and hands over the values, so
+that one report or one error can be read in any language, at any later time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from training.core.paths import ASSETS
+
+LOCALES = ASSETS / "locales"
+LANGUAGES = ("en", "zh")
+
+
+@cache
+def sentences(language: str) -> Mapping[str, str]:
+    """All sentences of one language, merged from its files.
+
+    Raises:
+        ValueError: ``language`` is not one of ``LANGUAGES``, or a key stands in two files.
+    """
+    if language not in LANGUAGES:
+        raise ValueError(f"{language!r} is not one of {', '.join(LANGUAGES)}.")
+    merged: dict[str, str] = {}
+    for path in sorted((LOCALES / language).glob("*.json")):
+        part = json.loads(path.read_text(encoding="utf-8"))
+        if twice := merged.keys() & part.keys():
+            raise ValueError(f"{path} repeats {sorted(twice)}.")
+        merged |= part
+    return merged
+
+
+def t(key: str, language: str = "en", /, **values: Any) -> str:
+    """The sentence ``key`` in ``language``, with ``{name}`` places filled from ``values``.
+
+    Raises:
+        KeyError: no such key, or a value is missing; a typing error in the program.
+    """
+    return sentences(language)[key].format(**values)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence not yet in any language: what to say, and the values to say it with."""
+
+    key: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def text(self, language: str = "en") -> str:
+        """The sentence in ``language``."""
+        return t(self.key, language, **self.values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, for ``run.json``, ``events.jsonl`` and reports."""
+        return {"key": self.key, "values": dict(self.values)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Message:
+        """The reverse of ``to_json``."""
+        return cls(data["key"], data["values"])
+
+
+class UserError(Exception):
+    """Something that the person can mend: what is wrong, and what to do about it.
+
+    ``UserError("intake.encrypted", file="a.zip")`` reads its two sentences from the keys
+    ``error.intake.encrypted.what`` and ``error.intake.encrypted.fix``.
+    """
+
+    def __init__(self, key: str, **values: Any) -> None:
+        """Name the error by its key; ``values`` fill the places of both sentences."""
+        super().__init__(key)
+        self.key = key
+        self.what = Message(f"error.{key}.what", values)
+        self.fix = Message(f"error.{key}.fix", values)
+
+    def text(self, language: str = "en") -> str:
+        """Both sentences, what and fix."""
+        return f"{self.what.text(language)} {self.fix.text(language)}"
+
+    def __str__(self) -> str:
+        """The English sentences, for logs and the command line."""
+        return self.text()

@@ -1,0 +1,3 @@
+"""Pictures at rest, who learns from which, and batches."""
+
+__all__ = ["batches", "imageset", "splits"]

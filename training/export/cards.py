@@ -1,0 +1,75 @@
+"""The cards of the shipped models, and MODELS.md made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.weights import read_card, shipped_folder, shipped_names
+
+
+def read_cards() -> list[Mapping[str, Any]]:
+    """The cards of all shipped models, in the order of their names."""
+    return [read_card(shipped_folder(name)) for name in shipped_names()]
+
+
+def models_table() -> str:
+    """The text of MODELS.md: a table, and a paragraph for each card."""
+    cards = read_cards()
+    lines = [
+        "# Models that come with Seedling",
+        "",
+        "Made by `python -m training models` from the cards in `assets/pretrained/`.",
+        "",
+        "| model | what | parameters | file | learned from | measured |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [_row(card) for card in cards]
+    for card in cards:
+        lines += ["", f"## {card['name']}", "", *_paragraphs(card)]
+    return "\n".join(lines) + "\n"
+
+
+def _row(card: Mapping[str, Any]) -> str:
+    what = "classifier" if card["kind"] == "classifier" else "generator"
+    cells = (
+        f"`{card['name']}`",
+        what,
+        f"{card['parameters'] / 1e6:.2f} M",
+        f"{card['bytes'] / 1e6:.1f} MB",
+        f"{card['data']['name']} ({card['data']['images']:,} pictures)",
+        measured(card),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def measured(card: Mapping[str, Any]) -> str:
+    """What a card says of the quality, as a sentence without its full stop."""
+    quality = card["quality"]
+    if card["kind"] == "classifier":
+        low, high = quality["accuracy_range"]
+        return (
+            f"top-1 {quality['accuracy']:.1%} of {quality['count']:,} pictures "
+            f"({low:.1%} to {high:.1%})"
+        )
+    return (
+        f"FD {quality['fd']:.0f}, KID {quality['kid']:.3f}, density {quality['density']:.2f}, "
+        f"coverage {quality['coverage']:.2f} in {quality['space']} features, {quality['reference']}"
+    )
+
+
+def _paragraphs(card: Mapping[str, Any]) -> list[str]:
+    minutes, teacher = card["seconds"] / 60, card["recipe"].get("teacher")
+    bias = (
+        f" Its discriminator looked through {teacher}: distances in that network's features come "
+        "out better than the pictures are."
+    )
+    return [
+        f"{card['use']} {card['limits']}{bias if teacher else ''}",
+        "",
+        f"Data: {card['data']['name']}; {card['data']['licence']}.",
+        f"Made in {minutes:.0f} minutes on {card['device']}, with {card['images_seen']:,} pictures "
+        f"seen and the code of {card['code']}, by",
+        "",
+        f"    {card['origin']}",
+    ]

@@ -1,0 +1,3 @@
+"""Pictures as frozen networks see them: computed, kept, compared."""
+
+__all__ = ["backbones", "perceptual", "space", "store"]

@@ -1,0 +1,62 @@
+"""The pictures that a GAN learns from and is checked with, batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from models.gans.registry import GanShape
+from training.data.batches import batch_rows, load_squares, to_symmetric
+from training.data.imageset import ImageSet
+from training.data.splits import Split
+
+Batch = tuple[Tensor, Tensor | None]  # (B, 3, R, R) float32 in [-1, 1], and (B,) classes or none
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Squares (N, 3, R, R) uint8 in each part.
+
+    Labels are (N,) int64, or ``None`` for networks without classes. Pictures stay on the CPU where
+    an accelerator has no room for them.
+    """
+
+    train: Tensor
+    val: Tensor
+    labels: Tensor | None
+    val_labels: Tensor | None
+    fabric: Fabric
+
+    @classmethod
+    def load(cls, images: ImageSet, split: Split, shape: GanShape, fabric: Fabric) -> Pictures:
+        """Cut and scale the pictures of ``split`` for networks of ``shape``."""
+        device, side = fabric.device, shape.resolution
+        labels = torch.from_numpy(images.labels).to(device) if shape.class_count else None
+        return cls(
+            load_squares(images, split.train, side, device),
+            load_squares(images, split.val, side, device),
+            labels[split.train] if labels is not None else None,
+            labels[split.val] if labels is not None else None,
+            fabric,
+        )
+
+    def batch(self, seen: int, size: int, seed: int) -> Batch:
+        """This process's part of the ``size`` training pictures after the first ``seen`` ones."""
+        rows = batch_rows(len(self.train), seen, size, seed)
+        return self._take(
+            self.train, self.labels, rows[self.fabric.global_rank :: self.fabric.world_size]
+        )
+
+    def any(self, part: str, size: int, draws: torch.Generator) -> Batch:
+        """``size`` pictures of "train" or "val" as ``draws`` has it, the same in all processes."""
+        pixels, labels = (
+            (self.train, self.labels) if part == "train" else (self.val, self.val_labels)
+        )
+        return self._take(pixels, labels, torch.randint(len(pixels), (size,), generator=draws))
+
+    def _take(self, pixels: Tensor, labels: Tensor | None, rows: Tensor) -> Batch:
+        x = to_symmetric(pixels[rows.to(pixels.device)], self.fabric.device)
+        return x, labels[rows.to(labels.device)] if labels is not None else None

@@ -1,0 +1,317 @@
+"""Two networks in training: their optimizers, the average that makes the samples, and a step."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from models.gans.layers import Discriminator, Generator
+from models.gans.registry import GanShape
+from models.gans.style import StyleGenerator
+from training.data.batches import SEED_STEP
+from training.gan.augment import diff_augment
+from training.gan.config import USUAL, GanConfig, penalty_weight
+from training.gan.flat import lay_flat
+from training.gan.images import Pictures
+from training.gan.losses import (
+    OBJECTIVES,
+    estimated_slope,
+    path_length,
+    squared_slope,
+    steepness_error,
+)
+from training.gan.networks import create_networks
+from training.runs.checkpoint import Checkpoint, pack, pack_optimizer, unpack_optimizer
+
+EMA_RAMP = 0.05  # of the images seen is the average's half-life, early in a run (1912.04958's code)
+PATH_EVERY, PATH_SHRINK, PATH_DECAY = 4, 2, 0.01  # arXiv 1912.04958, appendix B
+
+
+@dataclass(frozen=True)
+class StepMeans:
+    """One step's means over the batch, on the device and not waited for.
+
+    ``won`` is the share of pairs in which the real picture scored above the generated one.
+    """
+
+    d_loss: Tensor
+    g_loss: Tensor
+    real: Tensor
+    fake: Tensor
+    won: Tensor
+
+
+class GanLearner:
+    """A generator, its slow average ``ema``, a discriminator, and all that a step needs."""
+
+    def __init__(
+        self,
+        config: GanConfig,
+        shape: GanShape,
+        batch_size: int,
+        pictures: Pictures,
+        fabric: Fabric,
+    ) -> None:
+        """Make new networks; random weights come from torch's global random numbers."""
+        self.config, self.shape, self.batch_size = config, shape, batch_size
+        self.pictures, self.fabric = pictures, fabric
+        self.objective, self.gamma = OBJECTIVES[config.loss], penalty_weight(config)
+        generator, discriminator = create_networks(config, shape)
+        device = fabric.device
+        self.generator: Generator = _place(generator, device)
+        self.discriminator: Discriminator = _place(discriminator, device)
+        self.ema: Generator = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self._slow, self._fast = (
+            lay_flat(list(network.parameters())) for network in (self.ema, self.generator)
+        )
+        self.path_mean, self._penalty_share = torch.zeros((), device=device), 1.0
+        self._evens_paths = bool(config.path_length) and isinstance(generator, StyleGenerator)
+        self.freeze(0)
+
+    def _create_optimizers(self) -> None:
+        usual = USUAL[self.config.architecture]
+        self.peak = self.config.lr or usual.lr
+        self.g_optimizer, self.d_optimizer = (
+            Adam([flat], lr=self.peak, betas=usual.betas, fused=True)
+            for flat in (self._fast, self._critic)
+        )
+
+    def freeze(self, stages: int) -> None:
+        """FreezeD: keep the discriminator's lowest ``stages``; both optimizers begin anew."""
+        frozen = {id(w) for stage in self.discriminator.stages[:stages] for w in stage.parameters()}
+        for weight in self.discriminator.parameters():
+            weight.requires_grad_(id(weight) not in frozen)
+        self.taught = [w for w in self.discriminator.parameters() if w.requires_grad]
+        self._critic = lay_flat(self.taught)
+        self._create_optimizers()
+
+    def set_schedule(self, factor: float, d_factor: float, penalty: float = 1.0) -> None:
+        """Rates and penalty as shares of their peaks; ``d_factor`` is the discriminator's alone."""
+        self._penalty_share = penalty
+        self.g_optimizer.param_groups[0]["lr"] = self.peak * factor
+        rate = self.peak * factor * self.config.d_lr_factor * d_factor
+        self.d_optimizer.param_groups[0]["lr"] = rate
+
+    # ---- one step
+
+    def step(self, seen: int, strength: float) -> StepMeans:
+        """Update the discriminator, then the generator, on the batch after ``seen`` images.
+
+        ``strength`` is DiffAugment's. What is random depends on the seed, ``seen`` and the
+        process's rank alone, so that a resumed run goes on as if it had never stopped.
+        """
+        fabric, size = self.fabric, self.batch_size // self.fabric.world_size
+        seed = self.config.seed * SEED_STEP + seen * fabric.world_size + fabric.global_rank
+        torch.manual_seed(seed)  # latents, per-layer noise, style mixing, dropout
+        draws = torch.Generator().manual_seed(seed)
+        real, labels = self.pictures.batch(seen, self.batch_size, self.config.seed)
+        if self.config.mirror:
+            flipped = torch.rand(len(real), 1, 1, 1, generator=draws).to(real.device) < 0.5
+            real = torch.where(flipped, real.flip(3), real)
+        with fabric.autocast():
+            z = torch.randn(size, self.shape.latent_size, device=fabric.device)
+            fake = self.generator.train()(z, labels)
+            d_loss, scores = self._teach_discriminator(real, fake.detach(), labels, strength, draws)
+            g_loss = self._teach_generator(fake, scores[0], labels, strength, draws)
+            if self._evens_paths and (seen // self.batch_size) % PATH_EVERY == 0:
+                self._even_out_paths(z, labels)
+        self._follow(seen)
+        won = (scores[0] > scores[1]).float().mean()
+        return StepMeans(d_loss, g_loss, scores[0].mean(), scores[1].mean(), won)
+
+    def _teach_discriminator(
+        self,
+        real: Tensor,
+        fake: Tensor,
+        labels: Tensor | None,
+        strength: float,
+        draws: torch.Generator,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Gives the mean loss without its penalty, and the scores of both batches."""
+        real = diff_augment(real, strength, draws)
+        fake = diff_augment(fake, strength, draws)
+        self.discriminator.train()
+        real_scores = self.discriminator(real, labels)
+        fake_scores = self.discriminator(fake, labels)
+        loss = self.objective.discriminator(real_scores, fake_scores)
+        penalty = self._penalty(real, fake, real_scores, fake_scores, labels)
+        self._descend(self.d_optimizer, (loss + penalty).mean())
+        return loss.detach().mean(), (real_scores.detach(), fake_scores.detach())
+
+    def _penalty(
+        self,
+        real: Tensor,
+        fake: Tensor,
+        real_scores: Tensor,
+        fake_scores: Tensor,
+        labels: Tensor | None,
+    ) -> Tensor:
+        """(B,) the gradient penalty that goes with the objective."""
+        kind, total = self.objective.penalty, torch.zeros_like(real_scores)
+        gamma = self.gamma * self._penalty_share
+        if not gamma or kind == "none":
+            return total
+
+        def critic(x: Tensor) -> Tensor:
+            scores: Tensor = self.discriminator(x, labels)
+            return scores
+
+        if kind == "wgan_gp":
+            mix = torch.rand(len(real), 1, 1, 1, device=real.device)
+            return gamma * steepness_error(critic, real, fake, mix)
+        for x, scores in ((real, real_scores), (fake, fake_scores))[: 2 if kind == "r1_r2" else 1]:
+            if self.config.penalty_form == "exact":
+                total = total + squared_slope(critic, x)
+            else:
+                total = total + estimated_slope(critic, x, scores, torch.randn_like(x))
+        return gamma / 2 * total
+
+    def _teach_generator(
+        self,
+        fake: Tensor,
+        real_scores: Tensor,
+        labels: Tensor | None,
+        strength: float,
+        draws: torch.Generator,
+    ) -> Tensor:
+        """Gives the mean loss. A loss that compares uses the real scores of a moment ago."""
+        for weight in self.taught:
+            weight.requires_grad_(False)  # the gradient passes through, at two thirds of the cost
+        scores = self.discriminator(diff_augment(fake, strength, draws), labels)
+        loss = self.objective.generator(real_scores, scores).mean()
+        self._descend(self.g_optimizer, loss)
+        for weight in self.taught:
+            weight.requires_grad_(True)
+        return loss.detach()
+
+    def _even_out_paths(self, z: Tensor, labels: Tensor | None) -> None:
+        """Path-length regularisation, every few steps and as much stronger: arXiv 1912.04958."""
+        assert isinstance(self.generator, StyleGenerator)
+        count = max(1, len(z) // PATH_SHRINK)
+        w = self.generator.mapping(z[:count], labels[:count] if labels is not None else None)
+        side = self.shape.resolution
+        noise = torch.randn(count, 3, side, side, device=z.device)
+        lengths, _ = path_length(self.generator.synthesis, w, noise)
+        self.path_mean = self.path_mean.lerp(lengths.detach().mean(), PATH_DECAY)
+        loss = (lengths - self.path_mean).square().mean() * self.config.path_length * PATH_EVERY
+        self._descend(self.g_optimizer, loss)
+
+    def _descend(self, optimizer: Adam, loss: Tensor) -> None:
+        """One step down the gradient of ``loss``, a mean over all processes."""
+        optimizer.zero_grad(set_to_none=False)
+        self.fabric.backward(loss)
+        if self.fabric.world_size > 1:
+            # Not DDP's own hooks: they count on one forward pass for each backward pass, and here
+            # are up to four, and double backward.
+            gradient = optimizer.param_groups[0]["params"][0].grad
+            gradient.copy_(self.fabric.all_reduce(gradient))
+        optimizer.step()
+
+    @torch.no_grad()
+    def _follow(self, seen: int) -> None:
+        """Let the average follow the generator; its half-life grows with the images seen."""
+        half_life = min(self.config.ema_half_life, EMA_RAMP * seen)
+        keep = 0.5 ** (self.batch_size / half_life) if half_life else 0.0
+        self._slow.lerp_(self._fast, 1 - keep)
+        for slow, fast in zip(self.ema.buffers(), self.generator.buffers(), strict=True):
+            slow.copy_(fast)
+
+    # ---- looks
+
+    @torch.no_grad()
+    def overfit(self, seen: int, strength: float) -> float:
+        """How far scores of held-out pictures have fallen from real ones towards generated ones.
+
+        (mean D(train) - mean D(held out)) / (mean D(train) - mean D(generated)): 0 for none, 1
+        for all the way. Only differences count, so that it means the same under every loss;
+        arXiv 2006.06676, equation 1. 0 while real and generated pictures can't be told apart.
+        """
+        draws = torch.Generator().manual_seed(self.config.seed * SEED_STEP + seen + 1)
+        real, labels = self.pictures.any("train", self.batch_size, draws)
+        held, held_labels = self.pictures.any("val", self.batch_size, draws)
+        z = torch.randn(len(real), self.shape.latent_size, generator=draws).to(real.device)
+        fake = self.ema(z, labels)
+        means = [
+            self.discriminator(diff_augment(x, strength, draws), y).mean()
+            for x, y in ((real, labels), (held, held_labels), (fake, labels))
+        ]
+        train, val, generated = torch.stack(means).tolist()
+        gap = train - generated
+        return min(1.0, max(0.0, (train - val) / gap)) if gap > 1e-6 else 0.0
+
+    def mean_over_processes(self, means: Mapping[str, float]) -> dict[str, float]:
+        """The same figures, averaged over all processes."""
+        if self.fabric.world_size == 1:
+            return dict(means)
+        values = torch.tensor(list(means.values()), device=self.fabric.device)
+        averaged = _tensor(self.fabric.all_reduce(values))
+        return dict(zip(means, averaged.tolist(), strict=True))
+
+    # ---- checkpoints
+
+    def tensors(self, best: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """All tensors of a checkpoint."""
+        return pack(
+            generator=_copy(self.generator),
+            discriminator=_copy(self.discriminator),
+            ema=_copy(self.ema),
+            best=best,
+            g_optimizer=pack_optimizer(self.g_optimizer),
+            d_optimizer=pack_optimizer(self.d_optimizer),
+            path={"mean": self.path_mean.cpu().clone()},
+        )
+
+    def restore(self, saved: Checkpoint) -> None:
+        """The reverse of ``tensors``."""
+        self.generator.load_state_dict(saved.part("generator"))
+        self.discriminator.load_state_dict(saved.part("discriminator"))
+        self.ema.load_state_dict(saved.part("ema"))
+        unpack_optimizer(self.g_optimizer, saved.part("g_optimizer"))
+        unpack_optimizer(self.d_optimizer, saved.part("d_optimizer"))
+        self.path_mean = saved.part("path")["mean"].to(self.fabric.device)
+
+    def forget_step(self) -> None:
+        """Drop what is left of a step that ended in the middle."""
+        for optimizer in (self.g_optimizer, self.d_optimizer):
+            optimizer.zero_grad(set_to_none=False)
+        for weight in self.taught:
+            weight.requires_grad_(True)
+        if self.fabric.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def parameters(self) -> dict[str, int]:
+        """How many numbers each of the two networks learns."""
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        return {
+            name: sum(weight.numel() for weight in network.parameters())
+            for name, network in networks.items()
+        }
+
+    def is_sound(self) -> bool:
+        """Whether all weights are numbers; a loss tells of the weights before its own step only."""
+        return all(bool(flat.norm().isfinite()) for flat in (self._fast, self._slow, self._critic))
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of the average generator's weights, on the CPU."""
+        return _copy(self.ema)
+
+
+def _place(network: Any, device: torch.device) -> Any:
+    return network.to(device, memory_format=torch.channels_last)
+
+
+def _tensor(value: Any) -> Tensor:
+    """Fabric reduces containers of tensors, too; here it never gets one."""
+    assert isinstance(value, Tensor)
+    return value
+
+
+def _copy(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}

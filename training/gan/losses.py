@@ -1,0 +1,112 @@
+"""What networks minimise. Pure functions; the adversarial ones come back unreduced, one a sample.
+
+A discriminator's score is a logit: no sigmoid is ever taken on its own, so that nothing
+overflows. Published code of the text's example feeds sigmoid-less scores to the probability form
+of cross-entropy and lets the generator chase the wrong target; here both networks are updated
+towards their own target, in the logits form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# ---- classifiers
+
+
+# ---- GANs: what the two networks want, given scores (B,) of real and of generated pictures
+
+ScoreLoss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The two losses of one game, each ``(real_scores, fake_scores) -> (B,)``.
+
+    ``penalty`` names the gradient penalty that belongs to it: ``none``, ``r1`` (on real
+    pictures), ``r1_r2`` (on both) or ``wgan_gp`` (between them); ``gamma`` is its usual weight.
+    """
+
+    discriminator: ScoreLoss
+    generator: ScoreLoss
+    penalty: str = "none"
+    gamma: float = 0.0
+
+
+def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
+    """-log D(x) - log(1 - D(G(z))) with D = sigmoid(score)."""
+    return F.softplus(-real) + F.softplus(fake)
+
+
+OBJECTIVES: Mapping[str, Objective] = {
+    # arXiv 1406.2661, equation 1: the generator minimises log(1 - D(G(z))), whose slope vanishes
+    # where the discriminator is sure.
+    "minimax": Objective(_cross_entropy, lambda _, fake: -F.softplus(fake)),
+    # The same paper, end of section 3: maximise log D(G(z)) instead. R1: arXiv 1801.04406.
+    "non_saturating": Objective(_cross_entropy, lambda _, fake: F.softplus(-fake), "r1", 0.5),
+    # arXiv 1705.02894
+    "hinge": Objective(lambda real, fake: F.relu(1 - real) + F.relu(1 + fake), lambda _, f: -f),
+    # arXiv 1704.00028
+    "wgan_gp": Objective(lambda real, fake: fake - real, lambda _, fake: -fake, "wgan_gp", 10.0),
+    # arXiv 2501.05441, equation 2: each fake is compared with a real picture.
+    "relativistic": Objective(
+        lambda real, fake: F.softplus(fake - real),
+        lambda real, fake: F.softplus(real - fake),
+        "r1_r2",
+        0.5,
+    ),
+}
+
+ESTIMATE_STEP = 0.05  # pixels reach from -1 to 1
+Critic = Callable[[Tensor], Tensor]  # pictures (B, 3, H, W) to scores (B,)
+
+
+def squared_slope(critic: Critic, x: Tensor) -> Tensor:
+    """(B,) squared norm of each score's gradient at its picture, by double backward.
+
+    Half of it, weighted, is R1 on real and R2 on generated pictures (arXiv 1801.04406). Scores
+    must not depend on other pictures of the batch.
+    """
+    x = x.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    return slope.square().sum(dim=(1, 2, 3))
+
+
+def estimated_slope(critic: Critic, x: Tensor, scores: Tensor, noise: Tensor) -> Tensor:
+    """(B,) an estimate of ``squared_slope`` from one more forward pass and no double backward.
+
+    ``scores`` are ``critic(x)``; ``noise`` is standard normal, given by the caller. For a small
+    s, (D(x + s n) - D(x)) / s is the gradient's projection on n, whose square has the squared norm
+    as its mean: unbiased for a locally linear critic, and noisy. The approximated R1 of arXiv
+    2501.08316, with the mean taken over directions.
+    """
+    change: Tensor = (critic(x + ESTIMATE_STEP * noise) - scores) / ESTIMATE_STEP
+    return change.square()
+
+
+def steepness_error(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    """(B,) (||gradient|| - 1)^2 at random points between real and fake: arXiv 1704.00028.
+
+    ``mix`` (B, 1, 1, 1) in [0, 1] is the share of the real picture, given by the caller.
+    """
+    between = mix * real.detach() + (1 - mix) * fake.detach()
+    return (squared_slope(critic, between) + 1e-12).sqrt().sub(1).square()
+
+
+def path_length(
+    synthesis: Callable[[Tensor], Tensor], w: Tensor, noise: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How far a picture moves when its style moves: (B,) lengths and the pictures themselves.
+
+    ``w`` (B, w_size) styles; ``noise`` like the pictures, normal, divided by the root of the
+    pixel count as in arXiv 1912.04958, section 3.2.
+    """
+    w = w.detach().requires_grad_()
+    pictures = synthesis(w)
+    scaled = noise / (pictures.shape[2] * pictures.shape[3]) ** 0.5
+    (slope,) = torch.autograd.grad((pictures * scaled).sum(), w, create_graph=True)
+    return slope.square().sum(dim=1).sqrt(), pictures

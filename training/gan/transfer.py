@@ -1,0 +1,162 @@
+"""Begin where another GAN ended: carry weights over, and say what could not be."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.gans.registry import GanShape
+from models.weights import is_shipped, read_card, shipped_folder, shipped_names
+from training.core.messages import UserError
+from training.data.batches import load_squares
+from training.data.imageset import ImageSet
+from training.features.space import SIDE, choose_feature_space
+from training.gan.config import GanConfig
+from training.latent.steering import load_sampler
+from training.runs import checkpoint as checkpoints
+from training.runs.checkpoint import Checkpoint
+from training.runs.folder import RunFolder, load_model
+
+SCRATCH = "scratch"  # what a person writes to begin with random networks
+CPU = torch.device("cpu")
+COMPARED, SETS_IN_MEMORY = 64, 256  # pictures that tell how alike two sets are; sets
+
+
+def default_start(config: GanConfig, images: ImageSet | None = None) -> str:
+    """The name of a shipped model that is built as ``config`` says; empty where there is none.
+
+    Of several it is the one that paints what is most like ``images``.
+    """
+    fitting = []
+    for name in shipped_names("gan"):
+        shape = GanShape.from_json(read_card(shipped_folder(name))["model"]["shape"])
+        alike = (shape.architecture, shape.resolution) == (config.architecture, config.resolution)
+        if alike and config.width in (None, shape.width):
+            fitting.append(name)
+    if len(fitting) < 2 or images is None or not len(images):
+        return fitting[0] if fitting else ""
+    rows = np.linspace(0, len(images) - 1, min(COMPARED, len(images))).astype(int)
+    wanted = _look_of_pictures(images.folder, tuple(images.offsets[rows].tolist()))
+    looks = {name: _look_of_model(shipped_folder(name)) for name in fitting}
+    return min(fitting, key=lambda name: float((looks[name] - wanted).norm()))
+
+
+@lru_cache(maxsize=SETS_IN_MEMORY)  # the page asks at every change of its form
+def _look_of_pictures(folder: Path, offsets: tuple[int, ...]) -> Tensor:
+    """The mean features of a set's pictures that begin at these ``offsets``."""
+    images = ImageSet.open(folder)
+    rows = np.flatnonzero(np.isin(images.offsets, offsets))
+    return _mean_features(load_squares(images, rows, SIDE, CPU))
+
+
+@lru_cache
+def _look_of_model(folder: Path) -> Tensor:
+    return _mean_features(load_sampler(folder)(range(COMPARED)))
+
+
+def _mean_features(pixels: Tensor) -> Tensor:
+    space = choose_feature_space(CPU)
+    return torch.cat([space(part) for part in pixels.split(space.batch_size)]).mean(dim=0)
+
+
+def choose_teacher(config: GanConfig) -> GanConfig:
+    """``config`` with a teacher, or none, where it leaves that open.
+
+    Who starts from a generator goes on with the teacher that it learned from, so that its
+    discriminator can be carried over, too.
+
+    Raises:
+        UserError: there is no run to start from.
+    """
+    if config.teacher is not None:
+        return config
+    teacher = _teacher_of(config.start_from) if config.start_from else ""
+    return dataclasses.replace(config, teacher=teacher)
+
+
+def _teacher_of(start_from: str) -> str:
+    """What the discriminator of a shipped model or a run looks through; empty for pixels alone."""
+    folder = Path(start_from)
+    if start_from in shipped_names("gan"):
+        recipe = read_card(shipped_folder(start_from))["recipe"]
+        return str(recipe["teacher"] or "")
+    try:
+        about = RunFolder(folder).about()
+        config = GanConfig.from_json(about.config) if about.kind == GanConfig.kind else None
+    except (OSError, ValueError, TypeError, KeyError) as problem:  # no run, or a damaged one
+        raise UserError("gan.no_start", name=folder.name) from problem
+    return config.teacher or "" if config else ""
+
+
+def load_start(start_from: str) -> Checkpoint:
+    """The weights of the shipped model of this name, or of the run in this folder.
+
+    Of a run they are the finished model's, else those of the last checkpoint.
+
+    Has the parts ``generator`` (the average one) and ``discriminator``, and the ``shape``.
+
+    Raises:
+        UserError: there is no GAN there, or it can't be read.
+    """
+    folder = Path(start_from)
+    if start_from in shipped_names("gan"):
+        folder = shipped_folder(start_from)
+    if is_shipped(folder):
+        shipped = load_model(folder)
+        if "shape" in shipped.state:
+            return shipped
+    for name in ("model", "checkpoint"):
+        try:
+            saved = checkpoints.load(folder / name)
+        except FileNotFoundError:
+            continue
+        except checkpoints.CheckpointDamaged as problem:
+            raise UserError("run.damaged", name=folder.name) from problem
+        if "shape" not in saved.state:
+            break
+        generator = saved.part("ema") or saved.part("generator")
+        tensors = checkpoints.pack(generator=generator, discriminator=saved.part("discriminator"))
+        return Checkpoint(tensors, saved.state)
+    raise UserError("gan.no_start", name=folder.name)
+
+
+@torch.no_grad()
+def carry_over(network: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
+    """Copy all that has the same name and shape; gives the names of what keeps its random start.
+
+    New classes begin as the average of the old ones, or as what a network without classes had.
+    """
+    per_class = {
+        f"{name}.weight" for name, part in network.named_modules() if isinstance(part, nn.Embedding)
+    }
+    left: list[str] = []
+    for name, tensor in network.state_dict().items():
+        given = weights.get(name)
+        if given is not None and given.shape == tensor.shape:
+            tensor.copy_(given)
+        elif (average := _over_classes(name, weights, name in per_class)) is not None and (
+            average.shape[-1] == tensor.shape[-1]
+        ):
+            tensor.copy_(average.expand_as(tensor))
+        else:
+            left.append(name)
+    return left
+
+
+def _over_classes(name: str, weights: Mapping[str, Tensor], is_per_class: bool) -> Tensor | None:
+    """What stands for any class: of an embedding, or between ``ClassNorm`` and plain BatchNorm."""
+    if is_per_class and name in weights:
+        return weights[name].mean(dim=0)
+    for plain, classes in (("norm.weight", "gain.weight"), ("norm.bias", "bias.weight")):
+        if is_per_class and name.endswith(classes):
+            return weights.get(name.removesuffix(classes) + plain)
+        if name.endswith(plain):
+            given = weights.get(name.removesuffix(plain) + classes)
+            return given.mean(dim=0) if given is not None else None
+    return None

@@ -1,0 +1,191 @@
+"""The data sets of all people, each seen by its owner only."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from training.core.files import is_full, write_json
+from training.core.home import Home, new_id
+from training.core.messages import UserError
+from training.data.imageset import ImageSet
+
+Edits = dict[str, str | None]
+
+
+def is_id(value: object) -> bool:
+    """Whether ``value`` has the form of an id; says nothing of whether it is known."""
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value) is not None
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One person's pictures, and how they want the classes called.
+
+    ``source`` is what the command line would call the data: a file name or a source's name.
+    """
+
+    id: str
+    folder: Path
+    source: str
+    created: float
+    edits: tuple[Edits, ...]  # oldest first; the last one holds
+
+    def original(self) -> ImageSet:
+        """The pictures with the classes as they came."""
+        return ImageSet.open(self.folder)
+
+    def images(self) -> ImageSet:
+        """The pictures with the classes as the person wants them."""
+        return self.original().edited(self.current_edits())
+
+    def current_edits(self) -> Edits:
+        """Old class name to new one, ``None`` where the class is left out."""
+        return self.edits[-1] if self.edits else {}
+
+
+class Shelf:
+    """The data sets of all people, each seen by its owner only."""
+
+    def __init__(self, home: Home) -> None:
+        """Nothing is made before it is needed."""
+        self.home = home
+
+    def account(self, name: str) -> str:
+        """The id of somebody who has signed in by this name, in whatever browser."""
+        key = self.home.secret("link-secret").encode()
+        return hmac.new(key, f"account {name}".encode(), hashlib.sha256).hexdigest()[:32]
+
+    def folder_for_new(self) -> Path:
+        """Where a new data set may be written; it is nobody's until ``keep``."""
+        return self.home.datasets / new_id()
+
+    def keep(self, owner: str, folder: Path, source: str) -> DataSet:
+        """Give the data set in ``folder`` to ``owner``.
+
+        Raises:
+            UserError: the disk is full; the data set is gone.
+        """
+        data = {"owner": owner, "source": source, "created": time.time()}
+        try:
+            write_json(folder / "owner.json", data)
+        except OSError as problem:
+            shutil.rmtree(folder, ignore_errors=True)  # it would be nobody's for good
+            if is_full(problem):
+                raise UserError("intake.disk_filled") from problem
+            raise
+        found = self.find(owner, folder.name)
+        if found is None:
+            raise ValueError(f"{folder} is not a data set of this home.")
+        return found
+
+    def find(self, owner: str, dataset_id: object) -> DataSet | None:
+        """The data set, if there is one of that id and it is ``owner``'s."""
+        if not is_id(owner) or not is_id(dataset_id):
+            return None
+        folder = self.home.datasets / str(dataset_id)
+        about = _read(folder / "owner.json")
+        if about is None or about["owner"] != owner or not (folder / "imageset.json").exists():
+            return None
+        edits = _read(folder / "edits.json") or []
+        return DataSet(folder.name, folder, about["source"], about["created"], tuple(edits))
+
+    def require(self, owner: str, dataset_id: object) -> DataSet:
+        """Like ``find``.
+
+        Raises:
+            UserError: there is none, or it is somebody else's, which is not told apart.
+        """
+        found = self.find(owner, dataset_id)
+        if found is None:
+            raise UserError("data.none")
+        return found
+
+    def edit(self, dataset: DataSet, edits: Edits) -> None:
+        """Remember ``edits`` as what holds from now on."""
+        write_json(dataset.folder / "edits.json", [*dataset.edits, edits])
+
+    def undo(self, dataset: DataSet) -> None:
+        """Go back to the edits before; nothing happens when there are none."""
+        write_json(dataset.folder / "edits.json", list(dataset.edits[:-1]))
+
+
+def read_edits(rows: Sequence[tuple[str, str]]) -> Edits:
+    """Rows of (class as it came, name wanted) as edits; an empty name leaves the class out.
+
+    Raises:
+        UserError: no class would be left.
+    """
+    edits = {old: _clean(wanted) for old, wanted in rows}
+    if not any(edits.values()):
+        raise UserError("data.no_class_left")
+    return {old: name or None for old, name in edits.items() if name != old}
+
+
+class Collection:
+    """Pictures that one person takes one by one, until they become a data set."""
+
+    def __init__(self, home: Home, owner: str) -> None:
+        """``owner`` must be an id; nothing is made before the first picture."""
+        if not is_id(owner):
+            raise ValueError("an owner's id has 32 hexadecimal digits")
+        self.folder = home.collected / owner
+
+    def pictures(self) -> list[tuple[Path, str]]:
+        """Every (picture, class), oldest first."""
+        kept = _read(self.folder / "collected.json") or []
+        return [(self.folder / file, class_name) for file, class_name in kept]
+
+    def counts(self) -> dict[str, int]:
+        """Class name to how many pictures it has."""
+        counts: dict[str, int] = {}
+        for _, class_name in self.pictures():
+            counts[class_name] = counts.get(class_name, 0) + 1
+        return counts
+
+    def add(self, picture: Image.Image, class_name: str) -> None:
+        """Keep one more picture.
+
+        Raises:
+            UserError: the class has no name.
+        """
+        name = _clean(class_name)
+        if not name:
+            raise UserError("data.class_unnamed")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = f"{new_id()}.png"
+        picture.save(self.folder / file)
+        self._write([*self.pictures(), (self.folder / file, name)])
+
+    def undo(self) -> None:
+        """Forget the newest picture; nothing happens when there is none."""
+        pictures = self.pictures()
+        if pictures:
+            pictures[-1][0].unlink(missing_ok=True)
+            self._write(pictures[:-1])
+
+    def clear(self) -> None:
+        """Forget all, once they have become a data set."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+    def _write(self, pictures: Sequence[tuple[Path, str]]) -> None:
+        write_json(self.folder / "collected.json", [(path.name, name) for path, name in pictures])
+
+
+def _clean(name: object) -> str:
+    return " ".join(str(name or "").split())[:80]
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

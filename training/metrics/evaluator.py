@@ -1,0 +1,281 @@
+"""Looks at a generator's pictures while it trains: how good, how varied, whose copies.
+
+The real pictures' features are computed once, and every look costs one pass of the samples
+through the feature network and a few products of matrices. Everything that takes time is a
+generator that yields after a fraction of a second, so that whoever iterates can let others in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.features.space import FeatureSpace
+from training.metrics.fidelity import (
+    copying,
+    density_coverage,
+    distinctness,
+    faithfulness,
+    frechet_distance,
+    kernel_distance,
+    nearest,
+    neighbour_distances,
+    variety,
+    variety_within,
+)
+
+REFERENCE = 1000  # pictures at most of each kind: about 2 s of features on one CPU core
+HELD_OUT_LEAST = 50  # with fewer held-out pictures, training pictures are a better yardstick
+POOL_LEAST = 10  # held-out pictures without which nothing is said about copying
+SUSPECTS = 6
+
+WARM_UP = 0.15  # of the run: a generator begins with pictures that are all alike
+LOOKS_IN_A_ROW = 2
+# Measured on Fashion-MNIST: one noisy picture again and again has a variety of 0.23 and is 0.26
+# distinct, ten noisy pictures 0.88 and 0.29, pure noise 0.40 and 0.42, other real ones 0.99 both.
+COLLAPSED_BELOW: Mapping[str, float] = {"variety": 0.3, "variety_within": 0.3, "distinct": 0.45}
+COPIED_ABOVE = 0.6
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A sample and the training picture it is nearest to, by their places in what was given.
+
+    ``ratio`` is their distance over the usual one from a real picture to the nearest training
+    picture. It is 0 for a copy, and of fresh Fashion-MNIST pictures 1 in 1,000 is below 0.4.
+    """
+
+    sample: int
+    train: int
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Meters:
+    """What one look found. Only numbers of the same ``space`` and counts can be compared.
+
+    ``reference`` says whether ``fd``, ``kid``, ``density`` and ``coverage`` compare with
+    "held_out" or, for want of those, with "train" pictures; ``fd_floor`` is what as many real
+    training pictures as there are samples get, and so about what a perfect generator would, or
+    ``None`` where there are not as many. ``variety`` and its kin are in proportion to training
+    pictures, ``variety_within`` is ``None`` without classes, ``copied_*`` without held-out
+    pictures. ``faithful`` of the samples are nearest to their own class, and so are
+    ``faithful_real`` of the real pictures; ``None`` without classes.
+    Copies are only sought among the judge's own training pictures: of N, ``REFERENCE`` at most,
+    so that somebody who copies all of them has a ``copied_share`` of (1 + REFERENCE / N) / 2.
+    """
+
+    progress: float  # of the run, 0 to 1
+    space: str
+    reference: str
+    reference_count: int
+    count: int  # samples
+    fd: float
+    fd_floor: float | None
+    kid: float
+    density: float
+    coverage: float
+    variety: float
+    variety_within: float | None
+    distinct: float
+    copied_share: float | None
+    copied_range: tuple[float, float] | None
+    suspicious: tuple[Suspect, ...]
+    faithful: float | None = None
+    faithful_real: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Meters:
+        """The reverse of ``to_json``, also after a way through a file."""
+        between = data["copied_range"]
+        suspects = tuple(Suspect(**suspect) for suspect in data["suspicious"])
+        return cls(
+            **{
+                **data,
+                "copied_range": between and (between[0], between[1]),
+                "suspicious": suspects,
+            }
+        )
+
+
+class Judge:
+    """Compares samples with up to ``REFERENCE`` training and as many held-out pictures."""
+
+    def __init__(
+        self,
+        space: FeatureSpace,
+        train: Tensor,
+        held_out: Tensor | None = None,
+        train_labels: Tensor | None = None,
+        *,
+        most: int = REFERENCE,
+        seed: int = 0,
+    ) -> None:
+        """Choose at most ``most`` pictures of each kind by ``seed``; nothing is computed yet.
+
+        ``train`` (N, 3, R, R) and ``held_out`` (M, 3, R, R) are uint8, N at least 2;
+        ``train_labels`` (N,) is for generators with classes.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        self.space = space
+        self._train, self._held_out = train, held_out
+        self._labels = train_labels
+        self._rows = torch.randperm(len(train), generator=generator)[:most]
+        count = 0 if held_out is None else len(held_out)
+        self._held_rows = torch.randperm(count, generator=generator)[:most]
+        self._real: Tensor | None = None
+        self._held: Tensor | None = None
+        self._floors: dict[int, float] = {}
+        self._usual: float | None = None
+
+    @property
+    def reference(self) -> str:
+        """What distances are measured to: "held_out" or "train"."""
+        return "held_out" if len(self._held_rows) >= HELD_OUT_LEAST else "train"
+
+    @property
+    def reference_count(self) -> int:
+        """How many pictures that is."""
+        return len(self._held_rows if self.reference == "held_out" else self._rows)
+
+    @property
+    def cost(self) -> int:
+        """How many pictures ``prepare`` takes the features of."""
+        return len(self._rows) + len(self._held_rows)
+
+    def prepare(self) -> Generator[int, None, None]:
+        """Compute the real pictures' features, once; yields how many of ``cost`` are done."""
+        if self._real is not None:
+            return
+        if self._held is None and self._held_out is not None and len(self._held_rows):
+            self._held = yield from self._features(self._held_out, self._held_rows)
+        self._real = yield from self._features(self._train, self._rows, len(self._held_rows))
+
+    def look(
+        self, samples: Tensor, labels: Tensor | None = None, *, progress: float = 0.0
+    ) -> Generator[int, None, Meters]:
+        """Judge ``samples`` (S, 3, R, R) uint8, S at least 2, of classes ``labels`` (S,).
+
+        They should be in random order. Yields how many samples have features, also between the
+        metrics, and returns the meters: ``meters = yield from judge.look(samples)``. It calls
+        ``prepare`` where that has not been done.
+        """
+        yield from self.prepare()
+        real, held, count = self._real, self._held, len(samples)
+        assert real is not None
+        reference = held if held is not None and self.reference == "held_out" else real
+        fake = yield from self._features(samples, torch.arange(count))
+        fd = frechet_distance(fake, reference)
+        yield count
+        floor = None
+        if reference is held and len(real) >= count:  # distances of unequal counts tell nothing
+            floor = self._floor(count, reference)
+        yield count
+        kid = kernel_distance(fake, reference)
+        yield count
+        density, coverage = density_coverage(reference, fake)
+        yield count
+        within: float | None = None
+        faithful: tuple[float | None, float | None] = (None, None)
+        if labels is not None and self._labels is not None:
+            real_labels = self._labels.cpu()[self._rows]
+            within = variety_within(real, real_labels, fake, labels.cpu())
+            faithful = faithfulness(real, real_labels, fake, labels.cpu())
+        distinct = distinctness(real, fake)
+        yield count
+        copied = None
+        if held is not None and min(len(held), len(real)) >= POOL_LEAST:
+            copied = copying(fake, real, held)
+        yield count
+        return Meters(
+            progress=progress,
+            space=self.space.name,
+            reference=self.reference,
+            reference_count=len(reference),
+            count=count,
+            fd=fd,
+            fd_floor=floor,
+            kid=kid,
+            density=density,
+            coverage=coverage,
+            variety=variety(real, fake),
+            variety_within=within,
+            distinct=distinct,
+            copied_share=copied.share if copied else None,
+            copied_range=(copied.low, copied.high) if copied else None,
+            suspicious=self._suspects(fake, real, held),
+            faithful=faithful[0],
+            faithful_real=faithful[1],
+        )
+
+    def _features(
+        self, pixels: Tensor, rows: Tensor, done: int = 0
+    ) -> Generator[int, None, Tensor]:
+        parts = []
+        for part in rows.split(self.space.batch_size):
+            parts.append(self.space(pixels[part]))
+            done += len(part)
+            yield done
+        return torch.cat(parts)
+
+    def _floor(self, count: int, reference: Tensor) -> float:
+        """The distance that real pictures get: the loop's looks are all of one count."""
+        assert self._real is not None
+        if count not in self._floors:
+            self._floors[count] = frechet_distance(self._real[:count], reference)
+        return self._floors[count]
+
+    def _suspects(self, fake: Tensor, real: Tensor, held: Tensor | None) -> tuple[Suspect, ...]:
+        if self._usual is None:
+            if held is not None and len(held) >= POOL_LEAST:
+                gaps = nearest(held, real)[0]
+            else:
+                gaps = neighbour_distances(real)
+            self._usual = gaps.median().item()
+        usual = self._usual
+        if usual == 0:  # the data repeat themselves, and so may a generator
+            return ()
+        distances, places = nearest(fake, real)
+        return tuple(
+            Suspect(sample, int(self._rows[places[sample]]), distances[sample].item() / usual)
+            for sample in distances.argsort()[:SUSPECTS].tolist()
+        )
+
+
+def collapse_sign(history: Sequence[Meters]) -> str | None:
+    """Which meter says that the generator has collapsed, or ``None``.
+
+    One of ``COLLAPSED_BELOW`` that was below its threshold in the last ``LOOKS_IN_A_ROW`` of
+    ``history``, all of them after the warm-up. ``variety`` comes first: everything is alike;
+    then ``variety_within``: all of a class is alike; then ``distinct``: a few repeat.
+    """
+    last = [meters for meters in history if meters.progress >= WARM_UP][-LOOKS_IN_A_ROW:]
+    if len(last) < LOOKS_IN_A_ROW:
+        return None
+    for sign, threshold in COLLAPSED_BELOW.items():
+        values = [getattr(meters, sign) for meters in last]
+        if all(value is not None and value < threshold for value in values):
+            return sign
+    return None
+
+
+def looks_collapsed(meters: Meters) -> bool:
+    """Whether these samples alone are as much alike as those of a collapsed generator."""
+    values = [(getattr(meters, sign), least) for sign, least in COLLAPSED_BELOW.items()]
+    return any(value is not None and value < least for value, least in values)
+
+
+def is_copying(meters: Meters) -> bool:
+    """Whether the samples are nearer to training than to held-out pictures beyond chance."""
+    if meters.copied_share is None or meters.copied_range is None:
+        return False
+    return meters.copied_share > COPIED_ABOVE and meters.copied_range[0] > 0.5

@@ -1,0 +1,67 @@
+"""Curves, notices and previews that a run's events add up to."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from training.core.messages import Message
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value on a curve."""
+
+    images_seen: int
+    seconds: float
+    value: float
+
+
+@dataclass(frozen=True)
+class History:
+    """What a run's events add up to."""
+
+    curves: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
+    notices: tuple[Message, ...] = ()
+    previews: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shots: Mapping[str, int] = field(default_factory=dict)  # images seen at the newest of a kind
+    phase: str = ""
+    images_seen: int = 0
+    seconds: float = 0.0
+    progress: float = 0.0
+    images_per_second: float = 0.0
+
+    def after(self, line: Mapping[str, Any]) -> History:
+        """This history and one more line of ``events.jsonl``."""
+        match line["event"]:
+            case "step":
+                seen, seconds = line["images_seen"], line["seconds"]
+                curves = dict(self.curves)
+                for name, value in line["metrics"].items():
+                    curves[name] = (*curves.get(name, ()), Point(seen, seconds, value))
+                now = ("phase", "images_seen", "seconds", "progress", "images_per_second")
+                return dataclasses.replace(self, curves=curves, **{key: line[key] for key in now})
+            case "notice":
+                message = Message.from_json(line["message"])
+                if message in self.notices:  # a resumed run says it again
+                    return self
+                return dataclasses.replace(self, notices=(*self.notices, message))
+            case "preview":
+                return dataclasses.replace(
+                    self, previews={**self.previews, line["name"]: line["data"]}
+                )
+            case "picture":
+                shots = {**self.shots, line["name"]: line["images_seen"]}
+                return dataclasses.replace(self, shots=shots)
+            case "resumed":  # what was said after the checkpoint is about to be said again
+                curves = {
+                    name: tuple(point for point in points if point.seconds <= line["seconds"])
+                    for name, points in self.curves.items()
+                }
+                shots = {k: min(v, line.get("images_seen", 0)) for k, v in self.shots.items()}
+                seconds = line["seconds"]
+                return History(curves, self.notices, self.previews, shots, seconds=seconds)
+            case _:
+                return self

@@ -1,0 +1,266 @@
+"""What a generator's run shows, as HTML: its pictures, and three meters in words."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from models.gans.registry import ARCHITECTURES
+from training.core.messages import t
+from training.gan.config import GanConfig
+from training.gan.setup import class_count
+from training.jobs.live import Snapshot
+from training.kinds import read_config
+from training.latent.sampler import MOST_CLASS_ROWS
+from training.metrics.evaluator import COPIED_ABOVE, Meters, is_copying
+from training.runs.folder import RunFolder
+from ui.common.html import box, percent, say
+
+SMALL_FILE = 300_000  # bytes; larger pictures are sent as JPEG
+CRISP = 400  # px; wider grids have pictures large enough to be scaled smoothly
+# How near: 1 / (1 + kernel distance), which a few pictures change less than the Fréchet distance.
+# On Fashion-MNIST, 0.50 after 2 minutes and 0.57 after 8 were garments at a glance; 0.28, for emoji
+# after one minute and for the tutorial's network after 8, were blots. How varied: as a share of
+# the training pictures' own variety.
+QUALITY_LEVELS = ((0.8, "good"), (0.5, "fair"), (0.25, "poor"), (0.0, "bad"))
+VARIETY_LEVELS = ((0.8, "good"), (0.5, "fair"), (0.3, "poor"), (0.0, "bad"))
+FEW = 200  # pictures on either side, below which the numbers wobble
+NEAR = 0.5  # of the usual distance between two real pictures: worth a look of one's own
+
+
+def is_gan(run: Snapshot | None) -> bool:
+    """Whether it is a generator's run."""
+    return run is not None and run.about.kind == GanConfig.kind
+
+
+# ---- pictures
+
+
+def row_names(folder: RunFolder) -> tuple[str, ...]:
+    """The class of each row of a run's sample grid; none where rows are not classes.
+
+    None either where the pictures that it learned from have been deleted.
+    """
+    config = read_config(folder)
+    try:
+        images = folder.images()
+    except FileNotFoundError:
+        return ()
+    if not isinstance(config, GanConfig):
+        return ()
+    count = class_count(config, images, images.given("train"))
+    return images.class_names if 0 < count <= MOST_CLASS_ROWS else ()
+
+
+def newest_shot(folder: RunFolder, name: str) -> tuple[int, Path] | None:
+    """The newest picture of a kind and the images seen until then."""
+    shots = folder.shots(name)
+    return shots[-1] if shots else None
+
+
+def grid_html(path: Path, caption: str, rows: Sequence[str], alt: str) -> str:
+    """A grid of samples with the class of each row beside it; nothing if it is gone by now."""
+    try:
+        source, (width, height) = _read(path)
+    except FileNotFoundError:  # a resumed run takes back what came after its checkpoint
+        return ""
+    names = "".join(f"<span>{html.escape(name)}</span>" for name in rows)
+    kind = "crisp" if width <= CRISP else "smooth"
+    return (
+        f'<figure class="grid"><div class="grid-body">'
+        f'{f"""<div class="grid-rows" aria-hidden="true">{names}</div>""" if names else ""}'
+        f'<div class="grid-cell"><img class="{kind}" alt="{html.escape(alt)}" src="{source}" '
+        f'width="{width}" height="{height}" decoding="sync" style="--natural:{width}px"></div>'
+        f"</div>{f'<figcaption>{caption}</figcaption>' if caption else ''}</figure>"
+    )
+
+
+def _read(path: Path) -> tuple[str, tuple[int, int]]:
+    """A picture inside a page, and its size; small ones exactly as they are."""
+    data = path.read_bytes()
+    with Image.open(BytesIO(data)) as opened:
+        size, kind = opened.size, "png"
+        if len(data) > SMALL_FILE:
+            file, kind = BytesIO(), "jpeg"
+            opened.convert("RGB").save(file, "JPEG", quality=88, subsampling=0)
+            data = file.getvalue()
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}", size
+
+
+def samples_html(folder: RunFolder, shot: tuple[int, Path] | None, language: str) -> str:
+    """One of a run's sample grids, with how much the network had seen then."""
+    if shot is None:
+        return ""
+    seen = f"{shot[0]:,}"
+    names = row_names(folder)
+    alt = t("gan.grid_alt", language, seen=seen)
+    if names:
+        alt += " " + t("gan.grid_rows", language, names=", ".join(names))
+    return grid_html(shot[1], t("gan.grid_caption", language, seen=seen), names, alt)
+
+
+def suspicious_html(
+    folder: RunFolder, meters: Meters, language: str, name: str = "suspicious"
+) -> str:
+    """The samples that are nearest to a training picture, above those pictures."""
+    shot = newest_shot(folder, name)
+    if shot is None or not meters.suspicious:
+        return ""
+    nearest = meters.suspicious[0].ratio
+    key = "gan.suspicious_near" if nearest < NEAR else "gan.suspicious_far"
+    caption = t(key, language, nearest=percent(nearest))
+    rows = [t(f"gan.suspicious_{row}", language) for row in ("made", "real")]
+    grid = grid_html(shot[1], caption, rows, t("gan.suspicious_alt", language))
+    return f'<div class="suspicious">{grid}</div>'
+
+
+# ---- meters
+
+
+def meters_html(meters: Meters, config: Mapping[str, Any], collapsed: bool, language: str) -> str:
+    """Quality, variety and copying: what is good, the numbers, and what they can't tell.
+
+    ``config`` is the run's; a collapsed one is told what it has not tried yet.
+    """
+    alarm = ""
+    if collapsed:
+        items = "".join(f"<li>{t(f'gan.cure_{cure}', language)}</li>" for cure in cures(config))
+        alarm = box("problem", f"{t('gan.collapsed', language)}<ul>{items}</ul>")
+    sections = (quality(meters), variety(meters), copying(meters))
+    names = ("quality", "variety", "copying")
+    body = "".join(
+        _meter(name, level, share, _numbers(name, meters, language), language)
+        for name, (level, share) in zip(names, sections, strict=True)
+    )
+    few = min(meters.count, meters.reference_count) < FEW
+    note = f'<p class="note">{t("gan.few", language)}</p>' if few else ""
+    return f'{alarm}<div class="meters">{body}</div>{note}'
+
+
+def cures(config: Mapping[str, Any]) -> list[str]:
+    """What helps against collapse, without what the run does already."""
+    done = {
+        "relativistic": config["loss"] == "relativistic",
+        "augment": config["augment"] != "none",
+        "d_lr": config["d_lr_factor"] < 1,
+        "classes": config["conditional"],
+        "time": False,
+    }
+    return [name for name, is_done in done.items() if not is_done]
+
+
+def quality(meters: Meters) -> tuple[str, float | None]:
+    """How near, as a word and on a bar from 0 to 1; neither without held-out pictures."""
+    if meters.fd_floor is None:
+        return "unknown", None
+    share = 1 / (1 + max(0.0, meters.kid))
+    return _level(share, QUALITY_LEVELS), share
+
+
+def variety(meters: Meters) -> tuple[str, float]:
+    """How varied, by the weakest of its signs."""
+    signs = (meters.variety, meters.variety_within, meters.distinct)
+    share = min(1.0, *(sign for sign in signs if sign is not None))
+    return _level(share, VARIETY_LEVELS), share
+
+
+def copying(meters: Meters) -> tuple[str, float | None]:
+    """Whether it repeats training pictures, and the share nearer to those; half is by chance."""
+    if meters.copied_share is None:
+        return "unknown", None
+    if is_copying(meters):
+        return "bad", meters.copied_share
+    return ("poor" if meters.copied_share > COPIED_ABOVE else "good"), meters.copied_share
+
+
+def _level(share: float, levels: Sequence[tuple[float, str]]) -> str:
+    return next(name for least, name in levels if share >= least)
+
+
+def _meter(name: str, level: str, share: float | None, numbers: str, language: str) -> str:
+    title, word = t(f"gan.{name}", language), t(f"gan.{name}_{level}", language)
+    bar = ""
+    if share is not None:
+        middle = "<u></u>" if name == "copying" else ""
+        bar = (
+            f'<div class="meter-bar" role="meter" aria-label="{title}" aria-valuemin="0" '
+            f'aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
+            f'<i style="width:{share * 100:.0f}%"></i>{middle}</div>'
+        )
+    return (
+        f'<section class="meter {level}"><h4>{title} <b>{word}</b></h4>{bar}'
+        f"<p>{t(f'gan.{name}_{level}_info', language)}</p>"
+        f'<p class="numbers">{numbers}</p></section>'
+    )
+
+
+def _numbers(name: str, meters: Meters, language: str) -> str:
+    if name == "quality":
+        return _quality_numbers(meters, language)
+    if name == "variety":
+        values = {
+            "variety": percent(meters.variety),
+            "distinct": percent(meters.distinct),
+            "coverage": percent(meters.coverage),
+            "density": f"{meters.density:.2f}",
+        }
+        if meters.variety_within is None:
+            return t("gan.variety_numbers", language, **values)
+        within = percent(meters.variety_within)
+        says = t("gan.variety_numbers_classes", language, within=within, **values)
+        if meters.faithful is not None and meters.faithful_real is not None:
+            own, real = percent(meters.faithful), percent(meters.faithful_real)
+            says += " " + t("gan.faithful", language, own=own, real=real)
+        return says
+    if meters.copied_share is None or meters.copied_range is None:
+        return ""
+    low, high = meters.copied_range
+    values = {"share": percent(meters.copied_share), "low": percent(low), "high": percent(high)}
+    return t("gan.copying_numbers", language, **values)
+
+
+def _quality_numbers(meters: Meters, language: str) -> str:
+    space = space_name(meters.space, language)
+    reference = t(f"gan.against_{meters.reference}", language, count=meters.reference_count)
+    says = say(
+        "gan.quality_numbers",
+        language,
+        fd=number(meters.fd),
+        kid=number(meters.kid),
+        space=space,
+        count=meters.count,
+        reference=reference,
+    )
+    if meters.fd_floor is not None:
+        says += " " + t("gan.quality_floor", language, floor=number(meters.fd_floor))
+    return says
+
+
+def space_name(space: str, language: str) -> str:
+    """The feature space as people can read it: no distance means anything without it."""
+    key = "gan.space_random" if space.startswith("random") else "gan.space_known"
+    return t(key, language, name=space)
+
+
+def number(value: float) -> str:
+    """Three digits that say something."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def architecture_name(name: str, language: str) -> str:
+    """A family as the form calls it; its own name where it is not one of ours any more."""
+    return t(f"gan.arch_{name}", language) if name in ARCHITECTURES else html.escape(name)
+
+
+def read_meters(data: Mapping[str, Any] | None) -> Meters | None:
+    """The meters in a preview or a result, which may say more than they."""
+    if data is None:
+        return None
+    known = Meters.__dataclass_fields__
+    return Meters.from_json({name: value for name, value in data.items() if name in known})

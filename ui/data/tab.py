@@ -1,0 +1,156 @@
+"""Step 1: pictures in, a look at what they are, and the classes as the person wants them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from training.core.messages import t
+from training.intake.take_in import Report
+from training.jobs.datasets import DataSet, read_edits
+from ui.common.context import Frame, Updates, Values, Visitor
+from ui.common.html import note
+from ui.data import view
+from ui.data.uploads import write_skipped
+from ui.data.ways import DataWays
+
+
+class DataTab:
+    """Components and handlers of the tab; built inside the page's context."""
+
+    def __init__(self, frame: Frame) -> None:
+        """Build the tab."""
+        self.frame = frame
+        self.message = gr.HTML()
+        with frame.words.make(gr.Accordion, {"label": "data.ways"}, open=True) as self.start:
+            self.ways = DataWays(frame)
+        with gr.Column(visible=False, elem_classes="summary") as self.summary:
+            self._build_summary()
+        self._wire()
+
+    # ---- what stands where
+
+    def _build_summary(self) -> None:
+        make = self.frame.words.make
+        self.headline = gr.HTML()
+        self.next_btn = make(
+            gr.Button, {"value": "data.next_btn"}, variant="primary", elem_classes="next"
+        )
+        self.advice = gr.HTML()
+        self.classes = gr.HTML()
+        with make(gr.Accordion, {"label": "data.edit"}, open=False) as self.editor:
+            make(gr.HTML, {"value": lambda lang: note(t("data.edit_note", lang))})
+            self.table = make(
+                gr.Dataframe,
+                {"label": "data.edit", "headers": view.edit_headers},
+                datatype="str",
+                type="array",
+                interactive=True,
+                static_columns=[0, 1],
+                column_count=3,
+                buttons=[],
+                show_label=False,
+                max_height=420,
+            )
+            with gr.Row():
+                self.apply_btn = make(
+                    gr.Button, {"value": "data.apply_btn"}, variant="primary", size="md"
+                )
+                self.undo_btn = make(gr.Button, {"value": "data.undo_btn"}, size="md")
+        with make(gr.Accordion, {"label": "data.skipped"}, open=False, visible=False) as self.left:
+            self.skipped = make(
+                gr.Dataframe,
+                {"label": "data.skipped", "headers": view.skipped_headers},
+                datatype="str",
+                wrap=True,
+                interactive=False,
+                buttons=[],
+                show_label=False,
+                max_height=360,
+            )
+            self.csv_btn = make(gr.DownloadButton, {"label": "data.csv_btn"}, size="md")
+
+    # ---- what happens when
+
+    def _wire(self) -> None:
+        on = self.frame.on
+        self.ways.wire(self._arrived, self.outputs, self.message)
+        on(
+            self.apply_btn.click,
+            self._apply,
+            reads=[self.table],
+            writes=self.outputs,
+            message=self.message,
+        )
+        on(self.undo_btn.click, self._undo, writes=self.outputs, message=self.message)
+        self.frame.go(self.next_btn.click, "train")
+
+    def _arrived(self, visitor: Visitor, dataset: DataSet) -> Updates:
+        now = replace(visitor, dataset=dataset.id)
+        return {self.frame.dataset: dataset.id, **self.show(now), **self.fold(now)}
+
+    def _apply(self, visitor: Visitor, values: Values) -> Updates:
+        dataset = self.frame.shelf.require(visitor.owner, visitor.dataset)
+        wanted = {str(row[0]): str(row[2] or "") for row in values[self.table] or []}
+        names = dataset.original().class_names
+        edits = read_edits([(name, wanted.get(name, name)) for name in names])
+        if edits != dataset.current_edits():
+            self.frame.shelf.edit(dataset, edits)
+        return self.show(visitor)
+
+    def _undo(self, visitor: Visitor, values: Values) -> Updates:
+        dataset = self.frame.shelf.require(visitor.owner, visitor.dataset)
+        self.frame.shelf.undo(dataset)
+        return self.show(visitor)
+
+    # ---- what is seen
+
+    @property
+    def outputs(self) -> list[Any]:
+        """All that ``show`` may change."""
+        return [
+            *(self.frame.dataset, self.start, self.summary, self.headline, self.advice),
+            *(self.classes, self.table, self.undo_btn, self.left, self.skipped, self.csv_btn),
+            *self.ways.outputs,
+        ]
+
+    def show(self, visitor: Visitor) -> Updates:
+        """The visitor's data set, or the ways to get one."""
+        dataset = self.frame.shelf.find(visitor.owner, visitor.dataset)
+        updates: Updates = {
+            self.summary: gr.Column(visible=dataset is not None),
+            **self.ways.show(visitor),
+        }
+        if dataset is None:
+            return updates
+        return {**updates, **self._show_set(visitor, dataset)}
+
+    def fold(self, visitor: Visitor) -> Updates:
+        """Open the ways to get pictures for who has none, and close them for who has some."""
+        dataset = self.frame.shelf.find(visitor.owner, visitor.dataset)
+        return {self.start: gr.Accordion(open=dataset is None)}
+
+    def _show_set(self, visitor: Visitor, dataset: DataSet) -> Updates:
+        language, images, original = visitor.language, dataset.images(), dataset.original()
+        report = Report.load(dataset.folder)
+        updates: Updates = {
+            self.headline: view.headline(images, report, language),
+            self.advice: view.advice(images, report, language),
+            self.classes: view.class_rows(images, language),
+            self.table: gr.Dataframe(
+                value=view.edit_rows(original, dataset.current_edits()),
+                headers=view.edit_headers(language),
+            ),
+            self.undo_btn: gr.Button(interactive=bool(dataset.edits)),
+            self.left: gr.Accordion(visible=bool(report.skipped)),
+        }
+        if report.skipped:
+            headers = view.skipped_headers(language)
+            path = self.frame.home.temp / dataset.id / "skipped.csv"
+            write_skipped(report, path, headers, language)
+            rows = view.skipped_rows(report, language)
+            updates[self.csv_btn] = gr.DownloadButton(value=str(path))
+            updates[self.skipped] = gr.Dataframe(value=rows, headers=headers)
+        return updates

@@ -1,0 +1,277 @@
+"""The form of step 2 for a generator: every field of ``GanConfig`` as a component, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from models.gans.registry import ARCHITECTURES, WIDTHS, list_architectures
+from models.weights import read_card, shipped_folder, shipped_names
+from training.core.messages import UserError, t
+from training.data.splits import split_for_generator
+from training.gan.config import (
+    AUGMENTATIONS,
+    GAN_TEXTBOOK,
+    PENALTY_FORMS,
+    RESOLUTIONS,
+    SCHEDULES,
+    GanConfig,
+    teachers,
+)
+from training.gan.losses import OBJECTIVES
+from training.gan.transfer import SCRATCH, choose_teacher, default_start
+from training.jobs.datasets import DataSet
+from training.jobs.live import Snapshot
+from ui.common.access import require_run, run_labels
+from ui.common.context import Frame, Updates, Values, Visitor
+from ui.common.html import shipped_label
+from ui.train.classifier_plan import run_name
+from ui.train.form import Form, backbone_label, choices_of, lined_choices
+from ui.train.gan_plan import command_line, plan_html
+
+CHOICES = {
+    "schedule": SCHEDULES,
+    "augment": AUGMENTATIONS,
+    "penalty_form": PENALTY_FORMS,
+}
+# What stands for None, where the planner is to choose: a number field can't be empty.
+FITTING = (
+    "fitting"  # the shipped model that is built like this; the teacher of what one starts from
+)
+AUTOMATIC: Mapping[str, Any] = {
+    "width": 0,
+    "batch_size": 0,
+    "lr": 0,
+    "gamma": -1,
+    "images": 0,
+    "teacher": FITTING,
+}
+NUMBERS = (
+    ("batch_size", "lr", "d_lr_factor", "gamma"),
+    ("augment_strength", "ema_half_life", "path_length", "freeze_d"),
+    ("seed", "images"),
+)
+WHOLE = ("batch_size", "ema_half_life", "freeze_d", "seed", "images")
+STEPS = {"lr": 0.0001, "d_lr_factor": 0.1, "gamma": 0.1, "augment_strength": 0.1}
+
+
+class GanForm(Form):
+    """The components, by the names of the config's fields in ``fields``."""
+
+    def __init__(self, frame: Frame) -> None:
+        """Build the form where the page stands."""
+        super().__init__(frame.words, GanConfig(), lambda name: f"gan.field_{name}")
+        self.frame = frame
+        self.build_budget()
+        self._build_networks()
+        with self.words.make(gr.Accordion, {"label": "train.more"}, open=False):
+            self._build_more()
+
+    @property
+    def components(self) -> list[Any]:
+        """All that ``config`` reads."""
+        return list(self.fields.values())
+
+    def _build_networks(self) -> None:
+        with gr.Row():
+            with gr.Column(scale=3):
+                entries = lined_choices(lambda name: f"gan.arch_{name}", list_architectures())
+                self.field("architecture", gr.Radio, entries, elem_classes="methods")
+            with gr.Column(scale=2):
+                self.field(
+                    "resolution",
+                    gr.Radio,
+                    choices=lambda _: [(f"{side} px", side) for side in RESOLUTIONS],
+                    elem_classes="pills",
+                )
+                self.field(
+                    "loss",
+                    gr.Dropdown,
+                    choices_of("gan", "loss", list(OBJECTIVES)),
+                    filterable=False,
+                )
+                self.field(
+                    "start_from",
+                    gr.Dropdown,
+                    choices=start_choices,
+                    value=FITTING,
+                    filterable=False,
+                )
+                self.field("conditional", gr.Checkbox)
+                self.build_textbook("gan.textbook_note")
+
+    def _build_more(self) -> None:
+        with gr.Row():
+            self.build_name()
+            width = self._shown("width", self.usual.width)
+            self.field("width", gr.Dropdown, width_choices, value=width, filterable=False)
+        with gr.Row():
+            for name, options in CHOICES.items():
+                self.field(name, gr.Dropdown, choices_of("gan", name, options), filterable=False)
+        with gr.Row():
+            teacher = self._shown("teacher", self.usual.teacher)
+            self.field("teacher", gr.Dropdown, teacher_choices, value=teacher, filterable=False)
+            self.field("mirror", gr.Checkbox)
+        for names in NUMBERS:
+            with gr.Row():
+                for name in names:
+                    self.field(
+                        name,
+                        gr.Number,
+                        value=self._shown(name, getattr(self.usual, name)),
+                        precision=0 if name in WHOLE else None,
+                        step=1 if name in WHOLE else STEPS.get(name, 0.01),
+                        min_width=170,
+                    )
+
+    def _shown(self, name: str, value: Any) -> Any:
+        """A setting as its field shows it."""
+        return AUTOMATIC.get(name) if value is None else value
+
+    # ---- what happens when
+
+    def wire(self, on: Callable[..., Any]) -> None:
+        """What one field does to another."""
+        architecture, resolution = (self.fields[n] for n in ("architecture", "resolution"))
+        both = [architecture, resolution]
+        on(architecture.input, lambda _, v: self.fit_resolution(v), reads=both, writes=[resolution])
+        on(resolution.input, lambda _, v: self.fit_architecture(v), reads=both, writes=both)
+        start = self.fields["start_from"]
+        on(start.input, self._fit_source, reads=[start], writes=both)
+        on(self.textbook_btn.click, lambda *_: self.textbook(), writes=self.components)
+        self.wire_budget(on)
+
+    def fit_resolution(self, values: Values) -> Updates:
+        """Not every network can be built for every size: take the nearest."""
+        sides = ARCHITECTURES[values[self.fields["architecture"]]].resolutions
+        wanted = values[self.fields["resolution"]]
+        if wanted in sides:
+            return {}
+        return {self.fields["resolution"]: min(sides, key=lambda side: abs(side - wanted))}
+
+    def fit_architecture(self, values: Values) -> Updates:
+        """A size that the chosen network can't be built for needs another network."""
+        architecture, wanted = self.fields["architecture"], values[self.fields["resolution"]]
+        if wanted in ARCHITECTURES[values[architecture]].resolutions:
+            return {}
+        able = (name for name, entry in ARCHITECTURES.items() if wanted in entry.resolutions)
+        usual = self.usual.architecture
+        names = sorted(able, key=lambda name: name != usual)
+        return {architecture: names[0]}
+
+    def _fit_source(self, visitor: Visitor, values: Values) -> Updates:
+        """What starts from a network has to be built like it."""
+        wanted = values[self.fields["start_from"]]
+        built: Mapping[str, Any]
+        if wanted in shipped_names("gan"):
+            built = read_card(shipped_folder(wanted))["model"]["shape"]
+        elif (source := self._source(visitor, values)) is not None:
+            built = source.about.config
+        else:
+            return {}
+        return {self.fields[name]: built[name] for name in ("architecture", "resolution")}
+
+    def textbook(self) -> Updates:
+        """The textbook recipe, in the person's own time."""
+        recipe = GAN_TEXTBOOK.to_json()
+        return {
+            component: SCRATCH if name == "start_from" else self._shown(name, recipe[name])
+            for name, component in self.fields.items()
+            if name != "minutes"
+        }
+
+    def sources(self, runs: Sequence[Snapshot]) -> list[Snapshot]:
+        """Those of the runs that have a generator to start from, be it one that was cut short."""
+        folder = self.frame.manager.folder
+        return [
+            run for run in runs if run.about.kind == GanConfig.kind and folder(run.id).has_weights()
+        ]
+
+    def show_sources(self, mine: Sequence[Snapshot], language: str, forget: bool) -> Updates:
+        """The visitor's generators as places to start from; ``forget`` what had been chosen."""
+        labels = run_labels(mine)
+        choices = start_choices(language) + [
+            (t("gan.from_run", language, name=labels[run.id]), run.id) for run in self.sources(mine)
+        ]
+        dropdown = gr.Dropdown(choices=choices, value=FITTING) if forget else gr.Dropdown(choices)
+        return {self.fields["start_from"]: dropdown}
+
+    # ---- what the form says
+
+    def _source(self, visitor: Visitor, values: Values) -> Snapshot | None:
+        """The run to start from, once it is sure that it is the visitor's generator.
+
+        Raises:
+            UserError: it is not.
+        """
+        wanted = values[self.fields["start_from"]]
+        if wanted in (FITTING, SCRATCH):
+            return None
+        run_id = require_run(self.frame.manager, visitor.owner, wanted)
+        run = self.frame.manager.snapshot(run_id)
+        if not self.sources([run]):
+            raise UserError("page.no_such_run")
+        return run
+
+    def config(self, visitor: Visitor, values: Values) -> GanConfig:
+        """The form as a config.
+
+        Raises:
+            UserError: a field is empty or out of bounds, or the run to start from is gone.
+        """
+        data = {name: values[component] for name, component in self.fields.items()}
+        data |= {name: None for name, auto in AUTOMATIC.items() if data[name] == auto}
+        wanted = data["start_from"]
+        if wanted not in shipped_names("gan"):
+            source = self._source(visitor, values)
+            data["start_from"] = str(self.frame.manager.folder(source.id).path) if source else ""
+        try:
+            config = GanConfig.from_json(data)
+            if wanted == FITTING:
+                dataset = self.frame.shelf.find(visitor.owner, visitor.dataset)
+                images = dataset.images() if dataset else None
+                config = dataclasses.replace(config, start_from=default_start(config, images))
+            return choose_teacher(config)
+        except UserError as problem:  # called as this form calls it, not as the other one does
+            named = dict(problem.what.values)
+            if "field" in named:
+                named["field"] = f"gan.field_{named['field']}"
+            raise UserError(problem.key, **named) from problem
+
+    def plan(self, config: GanConfig, dataset: DataSet, language: str) -> str:
+        """What pressing the button will do.
+
+        Raises:
+            UserError: a generator can't learn from these pictures.
+        """
+        images = dataset.images()
+        return plan_html(config, images, split_for_generator(images, config.seed), language)
+
+    def command(self, config: GanConfig, dataset: DataSet) -> str:
+        """The same training from a terminal."""
+        return command_line(config, dataset)
+
+    def usual_name(self, config: GanConfig, dataset: DataSet, language: str) -> str:
+        """What to call a run that its owner did not name."""
+        return run_name(dataset, t(f"gan.arch_{config.architecture}", language), language)
+
+
+def teacher_choices(language: str) -> list[tuple[str, Any]]:
+    """The pretrained backbones that a discriminator can look through, or none of them."""
+    fitting = (t("gan.teacher_fitting", language), AUTOMATIC["teacher"])
+    none = (t("gan.no_teacher", language), "")
+    return [fitting, none, *((backbone_label(name, language), name) for name in teachers())]
+
+
+def start_choices(language: str) -> list[tuple[str, str]]:
+    """What everybody's generator can begin with."""
+    usual = [(t("gan.from_fitting", language), FITTING), (t("gan.from_scratch", language), SCRATCH)]
+    return usual + [(shipped_label(name, language), name) for name in shipped_names("gan")]
+
+
+def width_choices(language: str) -> list[tuple[str, int]]:
+    """The widths worth offering; 0 lets the planner choose."""
+    return [(t(f"gan.width_{name}", language), n) for name, n in {"auto": 0, **WIDTHS}.items()]

@@ -1,0 +1,120 @@
+"""What step 2 knows of a generator's training: cost, what teaches, honest advice, the command."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from models.gans.cost import gan_cost
+from models.gans.registry import ARCHITECTURES, GanShape
+from models.registry import BACKBONES
+from training.core.device import gpu_is_lent, list_devices
+from training.core.messages import t
+from training.data.imageset import ImageSet
+from training.data.splits import GAN_LEAST, GAN_PLENTY, Split
+from training.gan.config import GanConfig, penalty_weight
+from training.gan.setup import class_count
+from training.gan.transfer import SCRATCH, choose_teacher, default_start
+from training.jobs.datasets import DataSet
+from ui.common.html import box, duration, millions, say
+from ui.train.classifier_plan import command, config_changes
+
+LARGE = 256  # px that only a graphics card learns in bearable time
+
+
+def plan_html(config: GanConfig, images: ImageSet, split: Split, language: str) -> str:
+    """What pressing the button will do, what it costs, and what these pictures can give."""
+    classes = class_count(config, images, split.train)
+    lines = [
+        _data_line(config, split, language),
+        _class_line(config, images, classes, language),
+        _network_line(config, classes, language),
+    ]
+    plan = box("plain", "".join(f"<p>{line}</p>" for line in lines))
+    advice = _advice(config, split, language)
+    items = "".join(f"<li>{each}</li>" for each in advice)
+    return plan + (box("advice", f"<ul>{items}</ul>") if advice else "")
+
+
+def _data_line(config: GanConfig, split: Split, language: str) -> str:
+    return say(
+        "gan.plan" if len(split.test) else "gan.plan_all",
+        language,
+        learn=f"{len(split.train):,}",
+        judge=f"{len({*split.val.tolist(), *split.test.tolist()}):,}",
+        time=duration(config.minutes * 60, language),
+    )
+
+
+def _class_line(config: GanConfig, images: ImageSet, classes: int, language: str) -> str:
+    if classes:
+        return t("gan.plan_classes", language, count=classes)
+    if config.conditional and len(images.class_names) > 1:
+        return t("gan.plan_part_labelled", language)
+    return t("gan.plan_no_classes", language)
+
+
+def _network_line(config: GanConfig, classes: int, language: str) -> str:
+    entry = ARCHITECTURES[config.architecture]
+    width = config.width or entry.widths["medium"]
+    shape = GanShape(
+        config.architecture,
+        config.resolution,
+        classes,
+        width,
+        entry.latent_size,
+        batch_norm=penalty_weight(config) == 0,
+    )
+    cost = gan_cost(shape)
+    generator = millions(cost.generator_parameters)
+    if config.teacher:
+        says = say("gan.plan_teacher", language, generator=generator, teacher=config.teacher)
+        card = BACKBONES[config.teacher].card
+        if card is not None and not card.is_here():
+            size = f"{card.size_mb:.0f}"
+            says += " " + say("train.plan_download", language, name=config.teacher, size=size)
+    else:
+        says = say(
+            "gan.plan_networks",
+            language,
+            generator=generator,
+            discriminator=millions(cost.discriminator_parameters),
+            cost=millions(cost.multiply_adds),
+        )
+    return says if config.width or config.start_from else f"{says} {t('gan.plan_width', language)}"
+
+
+def _advice(config: GanConfig, split: Split, language: str) -> list[str]:
+    """What a set of this size can and can't give."""
+    count, advice = len(split.train), []
+    if count < GAN_LEAST and not len(split.test):
+        advice.append(t("gan.advice_tiny", language, count=count, least=GAN_LEAST))
+    elif count < GAN_PLENTY:
+        advice.append(t("gan.advice_small", language, count=count))
+    if count < GAN_PLENTY and config.augment == "none":
+        advice.append(t("gan.advice_augment", language))
+    if count < GAN_PLENTY and not config.start_from:
+        advice.append(t("gan.advice_transfer", language))
+    if config.resolution >= LARGE and list_devices()[0] == "cpu" and not gpu_is_lent():
+        advice.append(t("gan.advice_large", language, side=config.resolution))
+    return advice
+
+
+def command_line(config: GanConfig, dataset: DataSet) -> str:
+    """The same training from a terminal."""
+    usual = choose_teacher(GanConfig(start_from=config.start_from))
+    usual = dataclasses.replace(usual, start_from=default_start(config, dataset.images()))
+    changed = config_changes(config.to_json(), usual.to_json())
+    if "start_from" in changed and not config.start_from:
+        changed["start_from"] = SCRATCH
+    names = ("architecture", "loss", "resolution", "minutes")
+    flags = {**{name: getattr(config, name) for name in names}, **changed}
+    return command("gan", dataset.source, {_flag(name): flags[name] for name in _order(flags)})
+
+
+def _flag(name: str) -> str:
+    return "from" if name == "start_from" else name
+
+
+def _order(flags: dict[str, object]) -> list[str]:
+    """As the config has them."""
+    return [field.name for field in dataclasses.fields(GanConfig) if field.name in flags]

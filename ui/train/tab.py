@@ -1,0 +1,209 @@
+"""Step 2: what shall grow, how, in which time, and one button."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import gradio as gr
+
+from training.classifier.config import ClassifierConfig
+from training.core.messages import UserError, t
+from training.data.splits import is_for_generators
+from training.gan.config import GanConfig
+from training.jobs.datasets import DataSet
+from ui.common.context import Frame, Updates, Values, Visitor
+from ui.common.html import box, data_title, empty_state, problem_html, say
+from ui.train.classifier_form import TrainForm
+from ui.train.form import lined_choices
+from ui.train.gan_form import GanForm
+
+KINDS = (ClassifierConfig.kind, GanConfig.kind)
+UNFIT = ("train.no_classes", "train.one_class", "train.small_class", "train.all_alike")
+Seen = Mapping[str, Hashable]
+
+
+class TrainTab:
+    """Components and handlers of the tab; built inside the page's context."""
+
+    def __init__(self, frame: Frame) -> None:
+        """Build the tab."""
+        self.frame = frame
+        self.message = gr.HTML()
+        self.data = gr.HTML()
+        make = frame.words.make
+        self.to_data_btn = make(
+            gr.Button, {"value": "train.to_data_btn"}, variant="primary", elem_classes="empty-next"
+        )
+        with gr.Column(visible=False) as self.body:
+            self.kind = make(
+                gr.Radio,
+                {
+                    "label": "train.kind",
+                    "choices": lined_choices(lambda kind: f"train.kind_{kind}", KINDS),
+                },
+                value=KINDS[0],
+                elem_classes=["methods", "kinds"],
+            )
+            self._build_forms()
+            self.plan = gr.HTML()
+            self.start_btn = make(
+                gr.Button, {"value": "train.start_btn"}, variant="primary", elem_classes="start"
+            )
+            with make(gr.Accordion, {"label": "train.command"}, open=False):
+                self.command = make(
+                    gr.Textbox,
+                    {"label": "train.command"},
+                    show_label=False,
+                    interactive=False,
+                    buttons=["copy"],
+                    max_lines=4,
+                    elem_classes="command",
+                    container=False,
+                )
+        self._wire()
+
+    def _build_forms(self) -> None:
+        self.forms: dict[str, Any] = {}
+        self.rooms: dict[str, gr.Column] = {}
+        for kind, form in zip(KINDS, (TrainForm, GanForm), strict=True):
+            with gr.Column(visible=kind == KINDS[0]) as self.rooms[kind]:
+                self.forms[kind] = form(self.frame)
+
+    @property
+    def reads(self) -> list[Any]:
+        """The form's components, which ``show`` reads."""
+        return [self.kind, *(each for form in self.forms.values() for each in form.components)]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """All that ``show`` and ``live`` may change."""
+        return [
+            *(self.data, self.to_data_btn, self.body, self.plan, self.command, self.start_btn),
+            *(self.kind, *self.rooms.values(), self.forms[GanConfig.kind].fields["start_from"]),
+        ]
+
+    # ---- what happens when
+
+    def _wire(self) -> None:
+        on = self.frame.on
+        self.frame.go(self.to_data_btn.click, "data")
+        for form in self.forms.values():
+            form.wire(on)
+        on(
+            self.kind.change,
+            lambda _, values: self._show_kind(values[self.kind]),
+            reads=[self.kind],
+            writes=list(self.rooms.values()),
+        )
+        changes = [component.change for component in self.reads]
+        on(
+            lambda call, **options: gr.on(changes, call, **options),
+            self._preview,
+            reads=self.reads,
+            writes=[self.plan, self.command, self.start_btn],
+            trigger_mode="always_last",
+        )
+        on(
+            self.start_btn.click,
+            self._start,
+            reads=[*self.reads, *(form.run_name for form in self.forms.values())],
+            writes=[self.frame.run, self.frame.steps],
+            message=self.message,
+        )
+        on(self.frame.dataset.change, self._arrive, reads=self.reads, writes=self.outputs)
+
+    def _show_kind(self, kind: object) -> Updates:
+        return {room: gr.Column(visible=name == kind) for name, room in self.rooms.items()}
+
+    def _arrive(self, visitor: Visitor, values: Values) -> Updates:
+        """New pictures: where they are for generators only, that is what is offered."""
+        dataset = self._dataset(visitor)
+        if dataset is None or not is_for_generators(dataset.images()):
+            return self.show(visitor, values)
+        chosen = {**values, self.kind: GanConfig.kind}
+        return {
+            **self.show(visitor, chosen),
+            self.kind: GanConfig.kind,
+            **self._show_kind(GanConfig.kind),
+        }
+
+    def _start(self, visitor: Visitor, values: Values) -> Updates:
+        dataset = self.frame.shelf.require(visitor.owner, visitor.dataset)
+        form, language = self.forms[values[self.kind]], visitor.language
+        config = form.config(visitor, values)
+        form.plan(config, dataset, language)  # says now what the run would say later
+        self.frame.keeper.make_room(visitor.owner, dataset.id)
+        run_id = self.frame.manager.start(
+            visitor.owner,
+            config,
+            dataset.folder,
+            name=form.name(values) or form.usual_name(config, dataset, language),
+            edits=dataset.current_edits(),
+        )
+        return {self.frame.run: run_id, self.frame.steps: gr.Tabs(selected="watch")}
+
+    # ---- what is seen
+
+    def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
+        """The generators to start from, where they have changed. Called every second."""
+        mine = self.frame.manager.runs(visitor.owner)
+        form = self.forms[GanConfig.kind]
+        sources = form.sources(mine)
+        ids = tuple(run.id for run in sources)
+        names = tuple(run.about.name for run in sources)
+        key, before = (visitor.language, ids, names), seen.get("sources")
+        if before == key:
+            return {}, seen
+        # One that has been deleted may be the one that was chosen.
+        gone = isinstance(before, tuple) and bool(set(before[1]) - set(ids))
+        return form.show_sources(mine, visitor.language, gone), {**seen, "sources": key}
+
+    def show(self, visitor: Visitor, values: Values) -> Updates:
+        """The form for the visitor's data, as filled in so far, or the way to get data."""
+        dataset, language = self._dataset(visitor), visitor.language
+        updates: Updates = {
+            self.to_data_btn: gr.Button(visible=dataset is None),
+            self.body: gr.Column(visible=dataset is not None),
+        }
+        if dataset is None:
+            empty = empty_state(t("train.empty", language), t("train.empty_hint", language))
+            return {**updates, self.data: empty}
+        images = dataset.images()
+        says = say(
+            "train.data" if len(images.class_names) > 1 else "train.data_flat",
+            language,
+            name=data_title(images.name, language),
+            pictures=f"{len(images):,}",
+            classes=len(images.class_names),
+        )
+        return {
+            **updates,
+            self.data: f'<p class="learning-from">{says}</p>',
+            **self._preview(visitor, values),
+        }
+
+    def _preview(self, visitor: Visitor, values: Values) -> Updates:
+        """What pressing the button would do, or why it can't be pressed."""
+        dataset, language = self._dataset(visitor), visitor.language
+        if dataset is None:
+            return {}
+        form = self.forms[values[self.kind]]
+        try:
+            config = form.config(visitor, values)
+            plan = form.plan(config, dataset, language)
+        except UserError as problem:
+            hint = box("plain", t("train.or_generator", language)) if problem.key in UNFIT else ""
+            return {
+                self.plan: problem_html(problem, language) + hint,
+                self.command: "",
+                self.start_btn: gr.Button(interactive=False),
+            }
+        return {
+            self.plan: plan,
+            self.command: form.command(config, dataset),
+            self.start_btn: gr.Button(interactive=True),
+        }
+
+    def _dataset(self, visitor: Visitor) -> DataSet | None:
+        return self.frame.shelf.find(visitor.owner, visitor.dataset)

@@ -1,0 +1,89 @@
+"""The lower half of step 3: all runs of a person in a table, and several in one chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from training.core.messages import t
+from training.jobs.live import Snapshot
+from ui.common import plots
+from ui.common.access import run_labels
+from ui.common.context import Frame, Updates, Values, Visitor
+from ui.watch.view import legend_html, runs_html
+
+METRIC = "val/accuracy"
+
+
+class CompareRuns:
+    """The table and the chart; built inside the page's context."""
+
+    def __init__(self, frame: Frame) -> None:
+        """Build both."""
+        self.frame = frame
+        make = frame.words.make
+        make(gr.HTML, {"value": lambda language: f"<h3>{t('watch.runs', language)}</h3>"})
+        # Not a gr.Dataframe: one that changes on a hidden tab breaks the page's script.
+        self.table = gr.HTML()
+        self.chosen = make(
+            gr.Dropdown,
+            {"label": "watch.overlay", "info": "watch.overlay_info"},
+            multiselect=True,
+            max_choices=len(plots.PALETTE),
+            filterable=False,
+            visible=False,
+        )
+        self.chart = make(
+            gr.LinePlot,
+            {"title": "watch.chart_overlay", "x_title": "watch.time_axis"},
+            x="x",
+            y="y",
+            color="curve",
+            y_title=" ",
+            color_title=" ",
+            color_map=dict(zip(plots.SERIES, plots.PALETTE, strict=True)),
+            height=300,
+            y_lim=[0, 1],
+            show_label=False,
+            visible=False,
+            buttons=[],
+            elem_classes="charts",
+        )
+        self.legend = gr.HTML()
+        frame.on(
+            self.chosen.change,
+            self._draw,
+            reads=[self.chosen],
+            writes=[self.chart, self.legend],
+        )
+
+    @property
+    def outputs(self) -> list[Any]:
+        """All that ``show`` may change."""
+        return [self.table, self.chosen]
+
+    def show(self, mine: Sequence[Snapshot], labels: Mapping[str, str], language: str) -> Updates:
+        """The table of ``mine``, and which of them can be laid over each other."""
+        drawable = [(labels[run.id], run.id) for run in mine if METRIC in run.history.curves]
+        return {
+            self.table: runs_html(mine, labels, language),
+            self.chosen: gr.Dropdown(choices=drawable, visible=len(drawable) > 1),
+        }
+
+    def _draw(self, visitor: Visitor, values: Values) -> Updates:
+        wanted = values[self.chosen] or []
+        runs = [run for run in self.frame.manager.runs(visitor.owner) if run.id in wanted]
+        labels = run_labels(runs)
+        frame = plots.overlay_frame([run.history for run in runs], METRIC)
+        names = [
+            f"{number} {labels[run.id]}" for number, run in zip(plots.SERIES, runs, strict=False)
+        ]
+        drawn = plots.has_points(frame)
+        return {
+            self.chart: gr.LinePlot(frame, visible=drawn),
+            self.legend: legend_html(dict(zip(names, plots.PALETTE, strict=False)))
+            if drawn
+            else "",
+        }

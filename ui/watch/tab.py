@@ -1,0 +1,299 @@
+"""Step 3: a run while it learns, and all runs beside each other."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+from gradio.components.plot import PlotData
+
+from training.core.messages import UserError, t
+from training.jobs.live import Snapshot
+from training.runs.folder import RESUMABLE
+from ui.common import plots
+from ui.common.access import choose_run, require_run, run_labels
+from ui.common.context import Frame, Opening, Updates, Values, Visitor
+from ui.common.generator_html import is_gan
+from ui.common.html import box, message_html, say
+from ui.watch.compare import CompareRuns
+from ui.watch.gan import GanWatch
+from ui.watch.view import CURVES, curves_key, curves_legend, status_html
+
+METRICS = ("loss", "accuracy")
+STOPPABLE = ("queued", "running", "paused")
+PAUSABLE = ("queued", "running")
+Seen = Mapping[str, Hashable]
+
+
+class WatchTab:
+    """Components and handlers of the tab; built inside the page's context."""
+
+    def __init__(self, frame: Frame) -> None:
+        """Build the tab."""
+        self.frame = frame
+        make = frame.words.make
+        self.opening = Opening(frame)
+        self.message = self.opening.message
+        with self.opening.body:
+            self.picker = make(gr.Dropdown, {"label": "watch.picker"}, filterable=False)
+            self.status = gr.HTML(elem_classes="status")
+            self._build_buttons()
+            self.notices = gr.HTML()
+            self._build_charts()
+            self.gan = GanWatch(frame, self.message, self._shown)
+            with make(
+                gr.Accordion, {"label": "watch.lr_range"}, open=False, visible=False
+            ) as self.lr_panel:
+                make(gr.HTML, {"value": "watch.lr_note"}, elem_classes="note")
+                self.lr_plot = gr.Plot(show_label=False, container=False)
+            self.compare = CompareRuns(frame)
+        self._wire()
+
+    # ---- what stands where
+
+    def _build_buttons(self) -> None:
+        make = self.frame.words.make
+        with gr.Row(elem_classes="actions"):
+            size: dict[str, Any] = {"size": "md", "min_width": 90}
+            self.result_btn = make(
+                gr.Button, {"value": "watch.result_btn"}, variant="primary", visible=False, **size
+            )
+            self.pause_btn = make(gr.Button, {"value": "watch.pause_btn"}, **size)
+            self.resume_btn = make(gr.Button, {"value": "watch.resume_btn"}, **size)
+            self.stop_btn = make(gr.Button, {"value": "watch.stop_btn"}, **size)
+            self.delete_btn = make(gr.Button, {"value": "watch.delete_btn"}, **size)
+        self.doomed = gr.State("")  # the run that the question below names
+        with gr.Row(visible=False, elem_classes="actions") as self.sure:
+            self.sure_text = gr.HTML()
+            self.sure_btn = make(gr.Button, {"value": "watch.sure_btn"}, variant="stop", **size)
+            self.keep_btn = make(gr.Button, {"value": "watch.keep_btn"}, **size)
+
+    def _build_charts(self) -> None:
+        self.charts: dict[str, gr.LinePlot] = {}
+        with gr.Column(visible=False, elem_classes="charts") as self.chart_row, gr.Row():
+            for name in METRICS:
+                self.charts[name] = self.frame.words.make(
+                    gr.LinePlot,
+                    {
+                        "title": f"watch.chart_{name}",
+                        "x_title": "watch.time_axis",
+                    },
+                    x="x",
+                    y="y",
+                    color="curve",
+                    color_map=CURVES,
+                    y_title=" ",
+                    color_title=" ",
+                    height=300,
+                    y_lim=[0, 1] if name == "accuracy" else None,
+                    show_label=False,
+                    buttons=[],
+                    min_width=300,
+                )
+        with self.chart_row:
+            self.frame.words.make(gr.HTML, {"value": curves_legend})
+
+    # ---- what happens when
+
+    def _wire(self) -> None:
+        on, manager = self.frame.on, self.frame.manager
+        self.frame.go(self.result_btn.click, "result")
+        on(
+            self.picker.input,
+            self._pick,
+            reads=[self.picker],
+            writes=self.outputs,
+            message=self.message,
+        )
+        for button, act in (
+            (self.pause_btn, manager.pause),
+            (self.resume_btn, manager.resume),
+            (self.stop_btn, manager.stop),
+        ):
+            on(
+                button.click,
+                self._doer(act),
+                reads=[self.picker],
+                writes=self.outputs,
+                message=self.message,
+                preprocess=False,  # whose run it is counts, not what a list held a moment ago
+            )
+        on(
+            self.delete_btn.click,
+            self._ask,
+            reads=[self.picker],
+            writes=[self.sure, self.sure_text, self.doomed],
+            message=self.message,
+            preprocess=False,
+        )
+        on(self.keep_btn.click, lambda *_: {self.sure: gr.Row(visible=False)}, writes=[self.sure])
+        on(
+            self.sure_btn.click,
+            self._delete,
+            reads=[self.doomed],
+            writes=self.outputs,
+            message=self.message,
+        )
+
+    def _pick(self, visitor: Visitor, values: Values) -> Updates:
+        run_id = self._picked(visitor, values)
+        return {self.frame.run: run_id, **self._for(visitor, run_id)}
+
+    def _doer(self, act: Any) -> Any:
+        def do(visitor: Visitor, values: Values) -> Updates:
+            run_id = self._picked(visitor, values)
+            act(run_id)
+            return self._for(visitor, run_id)
+
+        return do
+
+    def _ask(self, visitor: Visitor, values: Values) -> Updates:
+        run = self.frame.manager.snapshot(self._picked(visitor, values))
+        text = say("watch.sure", visitor.language, name=run.about.name)
+        question = {self.sure: gr.Row(visible=True), self.sure_text: f"<p>{text}</p>"}
+        return {**question, self.doomed: run.id}
+
+    def _delete(self, visitor: Visitor, values: Values) -> Updates:
+        run_id = require_run(self.frame.manager, visitor.owner, values[self.doomed])
+        self.frame.manager.delete(run_id)
+        shutil.rmtree(self.frame.home.temp / run_id, ignore_errors=True)  # made for a download
+        return {self.frame.run: "", **self._for(visitor, "")}
+
+    def _picked(self, visitor: Visitor, values: Values) -> str:
+        """The run that this tab shows, and no other, should it have been deleted in another tab.
+
+        Raises:
+            UserError: it has.
+        """
+        return require_run(self.frame.manager, visitor.owner, values[self.picker])
+
+    def _shown(self, visitor: Visitor) -> str:
+        """The run that the visitor sees: the one picked, or the one chosen for them.
+
+        Raises:
+            UserError: there is none.
+        """
+        run = choose_run(visitor.run, self.frame.manager.runs(visitor.owner))
+        if run is None:
+            raise UserError("page.no_such_run")
+        return run.id
+
+    def _for(self, visitor: Visitor, run_id: str) -> Updates:
+        closed: Updates = {self.sure: gr.Row(visible=False)}  # a question about what was shown
+        now = replace(visitor, run=run_id)
+        return closed | self.live(now, {})[0]
+
+    # ---- what is seen
+
+    @property
+    def outputs(self) -> list[Any]:
+        """All that ``live`` and the buttons may change."""
+        return [
+            self.frame.run,
+            *self.opening.outputs,
+            self.sure,
+            self.picker,
+            self.status,
+            self.result_btn,
+            self.pause_btn,
+            self.resume_btn,
+            self.stop_btn,
+            self.delete_btn,
+            self.chart_row,
+            *self.charts.values(),
+            self.notices,
+            self.lr_panel,
+            self.lr_plot,
+            *self.compare.outputs,
+            *self.gan.outputs,
+        ]
+
+    def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
+        """What has changed since ``seen``, and what has then been seen. Called every second."""
+        mine = self.frame.manager.runs(visitor.owner)
+        run = choose_run(visitor.run, mine)
+        now: dict[str, Hashable] = {
+            "runs": (
+                visitor.language,
+                run.id if run else "",
+                tuple(
+                    (each.id, each.status, each.about.name, each.result is None) for each in mine
+                ),
+            ),
+            "run": (visitor.language, run.id, run.version) if run else (visitor.language,),
+            "curves": curves_key(run),
+            "lr": (run.id, visitor.language, "lr_range" in run.history.previews) if run else (),
+        }
+        draw = {
+            "runs": lambda: self._show_runs(visitor, run, mine),
+            "run": lambda: self._show_run(run, visitor.language),
+            "curves": lambda: self._show_curves(run),
+            "lr": lambda: self._show_lr(run, visitor.language),
+        }
+        updates: Updates = {}
+        for part, key in now.items():
+            if seen.get(part) != key:
+                updates |= draw[part]()
+        changes, pictures = self.gan.live(run, visitor.language, seen)
+        return updates | changes, {**seen, **now, **pictures}
+
+    def _show_runs(
+        self, visitor: Visitor, run: Snapshot | None, mine: tuple[Snapshot, ...]
+    ) -> Updates:
+        language = visitor.language
+        hint = t("watch.empty", language), t("watch.empty_hint", language)
+        updates = self.opening.show(run is not None, *hint)
+        if run is None:
+            return updates
+        labels = run_labels(mine)
+        choices = [
+            (f"{labels[each.id]} ({t(f'watch.is_{each.status}', language)})", each.id)
+            for each in mine
+        ]
+        return {
+            **updates,
+            self.picker: gr.Dropdown(choices=choices, value=run.id),
+            **self.compare.show(mine, labels, language),
+        }
+
+    def _show_run(self, run: Snapshot | None, language: str) -> Updates:
+        if run is None:
+            return {}
+        notices = "".join(f"<li>{message_html(n, language)}</li>" for n in run.history.notices)
+        error = " ".join(message_html(m, language) for m in run.about.error)
+        return {
+            self.status: status_html(run, language),
+            self.notices: (box("problem", error) if error else "")
+            + (box("plain", f"<ul>{notices}</ul>") if notices else ""),
+            self.result_btn: gr.Button(visible=run.result is not None),
+            self.pause_btn: gr.Button(interactive=run.status in PAUSABLE),
+            self.resume_btn: gr.Button(interactive=run.status in RESUMABLE),
+            self.stop_btn: gr.Button(interactive=run.status in STOPPABLE),
+            self.delete_btn: gr.Button(interactive=run.status not in ("queued", "running")),
+        }
+
+    def _show_curves(self, run: Snapshot | None) -> Updates:
+        if run is None or is_gan(run):
+            return {self.chart_row: gr.Column(visible=False)}
+        frames = {
+            what: plots.curves_frame(run.history, {f"{name}/{what}": name for name in CURVES})
+            for what in METRICS
+        }
+        updates: Updates = {self.charts[name]: frame for name, frame in frames.items()}
+        any_points = any(plots.has_points(frame) for frame in frames.values())
+        return {**updates, self.chart_row: gr.Column(visible=any_points)}
+
+    def _show_lr(self, run: Snapshot | None, language: str) -> Updates:
+        preview = run.history.previews.get("lr_range") if run else None
+        if preview is None:
+            return {self.lr_panel: gr.Accordion(visible=False)}
+        labels = t("watch.lr_rate", language), t("watch.lr_loss", language)
+        return {
+            self.lr_panel: gr.Accordion(visible=True),
+            self.lr_plot: PlotData(
+                type="matplotlib", plot=plots.drawn(plots.lr_range_figure, preview, *labels)
+            ),
+        }

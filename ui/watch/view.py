@@ -1,0 +1,102 @@
+"""What step 3 shows, as sentences, rows and keys that say what has changed."""
+
+from __future__ import annotations
+
+import datetime
+import html
+from collections.abc import Hashable, Mapping, Sequence
+
+from training.core.messages import t
+from training.jobs.live import Snapshot
+from training.runs.folder import ACTIVE
+from ui.common.generator_html import architecture_name, is_gan, number
+from ui.common.html import duration, percent, say
+from ui.common.plots import AMBER, GREEN
+
+# What the charts call their curves: the same in every language, since a chart that is already
+# drawn loses the colours of curves that change their names. The legend translates.
+CURVES = {"train": GREEN, "val": AMBER}
+
+
+def curves_key(run: Snapshot | None) -> Hashable:
+    """Changes when a curve of the run has a new point."""
+    if run is None:
+        return ()
+    ends = tuple(
+        (name, len(points), points[-1]) for name, points in run.history.curves.items() if points
+    )
+    return run.id, ends
+
+
+def curves_legend(language: str) -> str:
+    """Green for what it learns from, amber for what it is checked with."""
+    return legend_html({t(f"watch.curve_{name}", language): at for name, at in CURVES.items()})
+
+
+def legend_html(colours: Mapping[str, str]) -> str:
+    """Which colour is what; the chart's own legend is too small to read."""
+    items = "".join(
+        f'<span><i style="background:{colour}"></i>{html.escape(name)}</span>'
+        for name, colour in colours.items()
+    )
+    return f'<p class="legend">{items}</p>'
+
+
+def runs_html(runs: Sequence[Snapshot], labels: Mapping[str, str], language: str) -> str:
+    """All runs as a table, the newest first, each called by its label."""
+    columns = ("name", "status", "accuracy", "method", "backbone", "started")
+    heads = "".join(f"<th>{t(f'watch.column_{column}', language)}</th>" for column in columns)
+    rows = "".join(_run_row(run, labels[run.id], language) for run in runs)
+    name = t("watch.runs", language)
+    return (
+        f'<div class="table-box"><table class="scores runs" aria-label="{name}">'
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _run_row(run: Snapshot, label: str, language: str) -> str:
+    config, started = run.about.config, datetime.datetime.fromtimestamp(run.about.created)
+    if is_gan(run):
+        fd = t("watch.fd", language, fd=number(run.result["fd"])) if run.result else "–"
+        loss = t(f"gan.loss_{config['loss']}", language)
+        learned = (fd, loss, architecture_name(config["architecture"], language))
+    else:
+        accuracy = percent(run.result["accuracy"]) if run.result else "–"
+        method = t(f"train.method_{config['method']}", language)
+        learned = (accuracy, method, html.escape(str(config["backbone"])))
+    cells = (t(f"watch.is_{run.status}", language), *learned, f"{started:%m-%d %H:%M}")
+    rest = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f'<tr><th scope="row">{html.escape(label)}</th>{rest}</tr>'
+
+
+def status_html(run: Snapshot, language: str) -> str:
+    """What the run is doing, in words, a bar, and the numbers beside it."""
+    history, active = run.history, run.status in ACTIVE
+    empty_handed = run.status == "stopped" and run.result is None
+    key = "watch.says_stopped_empty" if empty_handed else f"watch.says_{run.status}"
+    says = say(key, language, name=run.about.name, place=run.place)
+    if run.wait_seconds is not None:
+        says += " " + t("watch.wait", language, time=duration(run.wait_seconds, language))
+    elif run.seconds_left is not None:
+        says += " " + t("watch.left", language, time=duration(run.seconds_left, language))
+    share = 1.0 if run.status == "finished" else history.progress
+    facts = [("watch.fact_seen", f"{history.images_seen:,}")]
+    if run.status == "running":
+        facts.append(("watch.fact_speed", f"{history.images_per_second:,.0f}"))
+    facts.append(
+        ("watch.fact_time", duration(history.seconds, language) if history.seconds else "–")
+    )
+    if run.about.device:
+        facts.append(("watch.fact_device", html.escape(run.about.device)))
+    if active and run.memory_mb:
+        facts.append(("watch.fact_memory", f"{run.memory_mb:,.0f} MB"))
+    cells = "".join(
+        f"<div><dt>{t(key, language)}</dt><dd>{value}</dd></div>" for key, value in facts
+    )
+    width = f"{share * 100:.1f}"
+    return (
+        f'<div class="run {run.status}"><p class="says" role="status">{says}</p>'
+        f'<div class="progress" role="progressbar" aria-label="{t("watch.progress", language)}" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{width}">'
+        f'<i style="width:{width}%"></i></div><dl>{cells}</dl></div>'
+    )
