@@ -1,6 +1,7 @@
-"""Seedling: grow an image model from a handful of pictures, in the browser.
+"""Seedling's server, from the shell.
 
-Start it with ``python app.py``; ``python app.py --help`` lists the flags.
+Grow an image model from a handful of pictures, in the browser. Start it with ``python app.py``;
+``python app.py --help`` lists the flags.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from training.core.threads import few_heaps, share_cores, switch_often
 from ui.flags import Settings, read_flags
 
 if TYPE_CHECKING:
-    from training.jobs.zerogpu import Slices
+    from training.jobs.zerogpu import ZeroGpu
 
-SWEEP_SECONDS = 600.0  # between two looks at what nobody comes back for
+SWEEP_SECONDS = 600.0  # between two searches for data whose owner has not come back
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build the page and serve it until it is stopped; gives the exit code."""
+    """Serve the page until it is stopped; gives 0, or 2 where it can't be served."""
     try:
         settings = read_flags(arguments)
     except ValueError as problem:
@@ -48,7 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def serve(settings: Settings) -> None:
-    """The same, once the flags are known to make sense.
+    """Build the page and block until the server is stopped.
+
+    Torch and Gradio are imported here and not above, so that a wrong flag is answered at once.
 
     Raises:
         UserError: this machine has no such device, or the home can't be written to.
@@ -62,12 +65,12 @@ def serve(settings: Settings) -> None:
         create_fabric(device)
     home, people = settings.home, settings.people
     require_writable(home.path)
-    slices = None if settings.devices else borrow()
-    manager = RunManager(home, settings.devices, settings.sharing, slices)
+    zerogpu = None if settings.devices else borrow()
+    manager = RunManager(home, settings.devices, settings.quotas, zerogpu)
     page = Page(home, manager, settings.limits, settings.language, people)
-    page.frame.keeper.clear_up()
-    if settings.sharing.keep_hours:
-        manager.repeat(SWEEP_SECONDS, page.frame.keeper.sweep, "sweep")
+    page.app.storage.clear_up()
+    if settings.quotas.keep_hours:
+        manager.repeat(SWEEP_SECONDS, page.app.storage.sweep, "sweep")
     page.blocks.launch(
         server_name=settings.host,
         server_port=settings.port,
@@ -77,27 +80,27 @@ def serve(settings: Settings) -> None:
     manager.close()
 
 
-def borrow() -> Slices | None:
-    """A GPU for a call at a time, where this is a ZeroGPU Space."""
-    from training.core.device import forgo_gpu, gpu_is_lent
-    from training.jobs.zerogpu import Slices
+def borrow() -> ZeroGpu | None:
+    """The GPU of a ZeroGPU Space, lent for one call at a time; ``None`` anywhere else."""
+    from training.core.device import hide_gpu, on_zerogpu
+    from training.jobs.zerogpu import ZeroGpu
 
-    if not gpu_is_lent():
+    if not on_zerogpu():
         return None
     import spaces  # such a Space has it, and nobody else needs it
 
-    forgo_gpu()
-    return Slices(spaces.GPU)
+    hide_gpu()
+    return ZeroGpu(spaces.GPU)
 
 
 def refuse(problem: str) -> int:
-    """Say what is wrong; gives the exit code."""
+    """Print ``problem`` to stderr; gives 2, the exit code of a command line that is wrong."""
     print(f"error: {problem}", file=sys.stderr)
     return 2
 
 
 def port_is_free(host: str, port: int) -> bool:
-    """Whether a server can listen there now."""
+    """Whether a server can listen there now; binds the port for a moment to find out."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         if sys.platform != "win32":  # on Windows this would allow two servers on one port

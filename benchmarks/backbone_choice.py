@@ -1,10 +1,13 @@
-"""Which small network learns most in the same time: seedling-s against others of its size.
+"""Small backbones for equal minutes.
+
+Which network learns most in the same time: seedling-s against others of its size.
 
 ``python benchmarks/backbone_choice.py tiny-imagenet.zip [--minutes 15] [--only seedling-s ...]``
 
 DATA is a zip or folder of photos of 64 px with classes. Each network learns it from scratch with
 the recipe of ``python -m training pretrain seedling-s``, one after the other in one process and
-for the same minutes, and is judged by the photos held out. All have at most 3 million parameters:
+for the same minutes, and is evaluated on the photos held out. All have at most 3 million
+parameters:
 
 - *seedling-s*: a residual network with a 3x3 stem.
 - *mobilenet_v3*: MobileNetV3-small, its first stride left out.
@@ -110,7 +113,6 @@ def _create(name: str, class_count: int, pretrained: bool) -> Classifier:
 
 
 def main() -> None:
-    """Train them in turn and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data")
     parser.add_argument("--minutes", type=float, default=15.0)

@@ -1,5 +1,6 @@
-"""How fast classifier backbones learn and look: images per second, in turn, with the spread.
+"""Images per second of backbones.
 
+Training steps and frozen forward passes of classifier backbones, in turn, with the spread:
 python benchmarks/backbones.py seedling-s seedling_net mobilenet_v3_small --side 64
 """
 
@@ -30,7 +31,7 @@ CLASSES, TRAIN_BATCH, LOOK_BATCH = 200, 64, 32
 
 
 def main() -> None:
-    """Print a line for each backbone: the median, the slowest and the fastest round."""
+    """Measure in rounds, all backbones in each: a shared machine that drifts slows all alike."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="+", choices=list_models(), metavar="NAME")
     parser.add_argument("--side", type=int, default=64, help="px")
@@ -52,7 +53,7 @@ def main() -> None:
 
 
 def learning(name: str, side: int) -> Callable[[], int]:
-    """One step of training on random pictures; gives how many."""
+    """A function that takes one training step on random pictures and gives their count."""
     model = create_model(name, CLASSES).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
     x, y = pictures(TRAIN_BATCH, side), torch.randint(CLASSES, (TRAIN_BATCH,))
@@ -67,7 +68,7 @@ def learning(name: str, side: int) -> Callable[[], int]:
 
 
 def looking(name: str, side: int) -> Callable[[], int]:
-    """One frozen forward pass over random pictures; gives how many."""
+    """A function that makes one frozen forward pass and gives the count of pictures."""
     network: nn.Module = Features(create_model(name, CLASSES))
     forward, x = freeze(network, CPU), pictures(LOOK_BATCH, side)
 
@@ -84,7 +85,7 @@ def pictures(count: int, side: int) -> torch.Tensor:
 
 
 def speed(step: Callable[[], int], seconds: float) -> float:
-    """Images per second, after one step that is not counted."""
+    """Images per second over at least ``seconds``, after one step that is not counted."""
     step()
     count, started = 0, time.perf_counter()
     while (took := time.perf_counter() - started) < seconds:
@@ -93,7 +94,6 @@ def speed(step: Callable[[], int], seconds: float) -> float:
 
 
 def spread(values: list[float]) -> str:
-    """The median and the range."""
     ordered = sorted(values)
     return f"{ordered[len(ordered) // 2]:5.0f} ({ordered[0]:.0f} to {ordered[-1]:.0f})"
 

@@ -1,9 +1,11 @@
-"""Thirty people on one machine: does everybody finish, and does the page stay quick?
+"""Thirty people on one machine.
+
+Does everybody finish, and does the page stay quick?
 
 ``python benchmarks/classroom.py [--people 30] [--photos 60] [--minutes 10] [--data DATA]``
 
 Starts the app and sends it people over HTTP, each with a session, a heartbeat and a home of their
-own, as browsers do. They arrive, upload photos, train with *quick*, look for news, slide the
+own, as browsers do. They arrive, upload photos, train with *quick*, poll for updates, slide the
 generator that comes with the project, and begin again, for so many minutes after everybody has
 been through once. Before that, the speed of one training is measured in turns, with nobody
 watching it and with all of them. Exits with 1 if a goal is missed.
@@ -45,7 +47,11 @@ COMPANIONS = (psutil.cpu_count() or 1) - 1
 
 
 class Server:
-    """The app in a process of its own, and what it uses."""
+    """The app in a process of its own, and the memory, threads and handles that it uses.
+
+    Raises:
+        SystemExit: it has not answered after ``START_SECONDS``; with its log.
+    """
 
     def __init__(self, home: Path) -> None:
         with socket.socket() as probe:
@@ -76,7 +82,6 @@ class Server:
         return self.usage.num_threads(), self.usage.num_fds()
 
     async def keep_count(self) -> None:
-        """Note its memory every other second."""
         while True:
             self.memory.append((time.monotonic(), self.usage.memory_info().rss / 2**20))
             await asyncio.sleep(2)
@@ -110,7 +115,10 @@ class Server:
         return now
 
     async def speed(self, run: str, seconds: float) -> float:
-        """Images a second of a training, from one of its reports to another."""
+        """Images per second of a training, from one of its reports to another.
+
+        Not over a fixed time: only a report says how many images there were.
+        """
         seen, began = await self._next_report(run)
         await asyncio.sleep(seconds)
         seen_then, then = await self._next_report(run)
@@ -135,7 +143,7 @@ class Server:
 async def compare_speed(
     server: Server, run: str, people: list[Person], name: str, options: Any
 ) -> list[float]:
-    """A training's speed while all people look, by its speed while nobody does, in turns."""
+    """A training's speed while all people poll over its speed while nobody does, by round."""
     shares = []
     for _ in range(options.rounds):
         alone = await server.speed(run, options.seconds)
@@ -153,7 +161,7 @@ async def compare_speed(
 async def measure_shares(
     server: Server, people: list[Person], photos: list[tuple[str, bytes]], options: Any
 ) -> tuple[list[float], list[float]]:
-    """With a class that waits for its own turns; with as many tabs of the one who is training."""
+    """Shares of speed beside a class that waits for its turns, and beside as many tabs of one."""
     owner, others = people[0], people[1:]
     await owner.arrive()
     await owner.upload(share_of(photos, len(photos), 0))
@@ -178,7 +186,10 @@ async def measure_shares(
 async def teach(
     server: Server, people: list[Person], photos: list[tuple[str, bytes]], options: Any
 ) -> tuple[float, float]:
-    """Lessons for everybody until the time is up; gives when the ten minutes began and ended."""
+    """Lessons for everybody until the time is up; gives when the minutes began and ended.
+
+    They begin once everybody has been through once, in monotonic s.
+    """
     found, started, begun = people[0].found, time.monotonic(), asyncio.Event()
     end = float("inf")
 
@@ -200,7 +211,7 @@ async def teach(
 
 
 def more(before: tuple[int, int], now: tuple[int, int]) -> bool:
-    """Whether there are more threads or handles than there were."""
+    """Whether more threads or handles are left than were there, ``COMPANIONS`` aside."""
     return now[0] > before[0] + COMPANIONS or now[1] > before[1]
 
 
@@ -225,7 +236,7 @@ async def crowd(
 
 
 async def measure(options: Any, home: Path) -> int:
-    """Everything, one after the other; gives the exit code."""
+    """One lesson to warm up, then speeds, then the class; gives the exit code."""
     server = Server(home)
     counting = asyncio.create_task(server.keep_count())
     site, photos = Site.of(server.url), photos_of(options.data)
@@ -260,7 +271,7 @@ def tell(
     usage: tuple[tuple[int, int], tuple[int, int]],
     people: int,
 ) -> int:
-    """Print what was found, and which goals it reaches; gives the exit code."""
+    """Print what was found, and which goals it reaches; gives 1 if one is missed."""
     busy = psutil.Process().cpu_times()
     growth, tick = sizes[1] / sizes[0] - 1, statistics.quantiles(found.ticks, n=100)[94]
     share = statistics.median(shares)
@@ -292,7 +303,6 @@ def tell(
 
 
 def main() -> int:
-    """Read the flags, make a home, measure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--people", type=int, default=30)
     parser.add_argument("--photos", type=int, default=60, help="that each uploads in a lesson")

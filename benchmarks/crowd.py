@@ -1,4 +1,7 @@
-"""People at the page over HTTP, as their browsers would be: for ``benchmarks/classroom.py``."""
+"""Simulated browsers over HTTP.
+
+Each calls the page's functions as a browser's script would: for ``benchmarks/classroom.py``.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ def share_of(photos: list[tuple[str, bytes]], count: int, person: int) -> dict[s
 
 @dataclass(frozen=True)
 class Site:
-    """Where the app is, and what its page is made of."""
+    """Where the app is, and its ``/config``: components by id, and what events call."""
 
     url: str
     components: Mapping[int, Mapping[str, Any]]
@@ -62,14 +65,14 @@ class Site:
         return cls(url, components, tuple(config["dependencies"]))
 
     def part(self, **props: Any) -> int:
-        """The component with these properties."""
+        """The id of the first component with these properties."""
         for number, each in self.components.items():
             if all(each["props"].get(name) == value for name, value in props.items()):
                 return number
         raise LookupError(props)
 
     def on(self, event: str, target: int | None = None, writes: int | None = None) -> Any:
-        """What is called on an event, of one component or on the one that changes another."""
+        """The first dependency of an event: of ``target``, or one that ``writes`` a component."""
         for each in self.dependencies:
             fits = writes is None or writes in each["outputs"]
             if fits and any(e == event and target in (None, t) for t, e in each["targets"]):
@@ -79,7 +82,7 @@ class Site:
 
 @dataclass
 class Class:
-    """What all people together found."""
+    """What all people together found: seconds of each kind of call, and errors."""
 
     ticks: list[float] = field(default_factory=list)
     moves: list[float] = field(default_factory=list)
@@ -90,7 +93,7 @@ class Class:
 
 
 class Person:
-    """Somebody's browser."""
+    """Somebody's browser: holds the components' values, and sends those that a call reads."""
 
     def __init__(self, site: Site, client: httpx.AsyncClient, found: Class) -> None:
         self.site, self.client, self.found = site, client, found
@@ -103,7 +106,10 @@ class Person:
         self.statuses: Mapping[str, str] = {}
 
     async def call(self, dependency: Any, event: Mapping[str, Any] | None = None) -> str:
-        """Let the server handle an event, and take over what it changes; gives all it said."""
+        """Let the server handle an event, and take over what it changes; gives the raw answer.
+
+        A problem that the page would show counts as an error of ``found``.
+        """
         data = [self.values.get(each) for each in dependency["inputs"]]
         body = {"data": data, "fn_index": dependency["id"], "session_hash": self.session}
         body["event_data"] = event
@@ -140,7 +146,7 @@ class Person:
 
     @contextlib.asynccontextmanager
     async def here(self) -> AsyncIterator[None]:
-        """While the page is open, its heartbeat is."""
+        """Keep the heartbeat open, by whose end Gradio knows that a browser has left."""
 
         async def beat() -> None:
             path = f"/gradio_api/heartbeat/{self.session}"
@@ -183,11 +189,10 @@ class Person:
         return str(self.values[self.run])
 
     async def stop(self) -> None:
-        """Press the button of step 3."""
         await self.call(self.site.on("click", self.site.part(value="Stop")))
 
     async def tick(self) -> None:
-        """Ask for news, and for the page where there is any."""
+        """Poll, and fetch the page's update where there is one, as the browser would."""
         began = time.monotonic()
         look = self.site.on("tick")
         (news,) = look["outputs"]
@@ -198,7 +203,7 @@ class Person:
         self.found.ticks.append(time.monotonic() - began)
 
     async def watch(self, until: Any) -> None:
-        """Look as often as the page does: once a second, or as the server says."""
+        """Poll as often as the page does: once a second, or as the server says."""
         while not until():
             began = time.monotonic()
             await self.tick()
@@ -224,7 +229,7 @@ class Person:
             await asyncio.sleep(max(0.0, MOVE_EVERY - took))
 
     async def lesson(self, number: int, photos: Mapping[str, bytes]) -> None:
-        """Everything once."""
+        """Upload, train, watch to the end, slide; ``number`` is the person's."""
         await self.upload(photos)
         began = time.monotonic()
         run = await self.start(Minutes=1.0)

@@ -1,4 +1,6 @@
-"""*quick* against the PyTorch transfer-learning tutorial, and against the floor.
+"""*quick* against the PyTorch tutorial.
+
+And against the floor: what the same photos take at least.
 
 ``python benchmarks/finetune.py PHOTOS [--backbone mobilenet_v2] [--epochs 25]``
 
@@ -10,7 +12,7 @@ contestants get the same photos, weights and cores in one process:
   section "ConvNet as fixed feature extractor": frozen backbone, new last layer, SGD 0.001 with
   momentum 0.9, a tenth of the rate every 7 epochs, batches of 4, random crops and flips, the best
   epoch kept. ``--epochs`` runs fewer and reports the time scaled up to 25.
-- *quick*: Seedling from the zip to the judged model, with nothing cached.
+- *quick*: Seedling from the zip to the evaluated model, with nothing cached.
 - *floor*: each photo decoded once, to the tensor a network takes, and passed forward once, in
   the fastest of several ways and batch sizes.
 """
@@ -69,13 +71,12 @@ VAL_TRANSFORM = transforms.Compose(
 
 @dataclass(frozen=True)
 class Photo:
-    """One encoded photo and the number of its class."""
+    """One encoded photo and the number of its class; decoding is part of what is timed."""
 
     data: bytes
     label: int
 
     def decode(self) -> Image.Image:
-        """The photo as RGB."""
         return Image.open(io.BytesIO(self.data)).convert("RGB")
 
 
@@ -154,7 +155,7 @@ def run_tutorial(photos: dict[str, list[Photo]], backbone: str, epochs: int) -> 
 
 
 def run_quick(folder: Path, backbone: str) -> tuple[float, float]:
-    """Seconds from the encoded photos to the judged model, and its accuracy; nothing cached."""
+    """Seconds from the encoded photos to the evaluated model, and its accuracy; no cache."""
     frozen_backbone.cache_clear()
     with tempfile.TemporaryDirectory() as scratch:
         started = time.perf_counter()
@@ -217,7 +218,7 @@ def run_floor(photos: dict[str, list[Photo]], way: Way) -> float:
 
 
 def main() -> None:
-    """Run all three, *quick* and the floor in turn several times, and print a table."""
+    """*quick* and the floor in turn, several times; then the tutorial, once, as it takes long."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--backbone", default="mobilenet_v2")

@@ -1,4 +1,6 @@
-"""Seedling's default GAN against the PyTorch DCGAN tutorial, for the same seconds.
+"""The default GAN against DCGAN.
+
+Seedling's defaults and the PyTorch DCGAN tutorial learn for the same seconds.
 
 ``python benchmarks/gan.py DATA [--minutes 2] [--resolution 32] [--rounds 1] [--grids FOLDER]``
 
@@ -12,7 +14,7 @@ after the other in one process and on the same cores, these learn from the same 
 - *seedling*: the defaults, without classes;
 - *seedling, classes*: the defaults, with classes, where the data has them.
 
-All are judged alike: 2,000 of their pictures against 2,000 test pictures that none of them saw.
+All are evaluated alike: 2,000 samples against 2,000 test pictures that none of them saw.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ from training.metrics.fidelity import density_coverage, frechet_distance, kernel
 from training.metrics.fidelity import variety_within as within_classes  # noqa: E402
 from training.runs.events import Finished  # noqa: E402
 
-JUDGED = 2000
+FINAL_SAMPLES = 2000
 LATENT, MAPS, BATCH, RATE = 100, 64, 128, 2e-4  # the tutorial's
 
 Make = Callable[[int], tuple[Tensor, Tensor | None]]  # how many: pictures and their classes
@@ -90,12 +92,15 @@ def tutorial_networks(side: int) -> tuple[nn.Module, nn.Module]:
 def train_tutorial(
     pixels: Tensor, side: int, seconds: float, seed: int, device: torch.device
 ) -> tuple[Make, dict[str, Any]]:
-    """The tutorial's loop, stopped by the clock instead of after five epochs."""
+    """The tutorial's loop, stopped by the clock instead of after five epochs.
+
+    ``pixels`` (N, 3, side, side) are uint8. Gives what makes samples, and facts for the table.
+    """
     torch.manual_seed(seed)
     g, d = (network.to(device) for network in tutorial_networks(side))
     d_optimizer = torch.optim.Adam(d.parameters(), lr=RATE, betas=(0.5, 0.999))
     g_optimizer = torch.optim.Adam(g.parameters(), lr=RATE, betas=(0.5, 0.999))
-    criterion, seen, started = nn.BCELoss(), 0, time.monotonic()
+    criterion, images_seen, started = nn.BCELoss(), 0, time.monotonic()
     while time.monotonic() - started < seconds:
         for rows in torch.randperm(len(pixels)).split(BATCH):
             real = to_symmetric(pixels[rows.to(pixels.device)], device)
@@ -111,7 +116,7 @@ def train_tutorial(
             g.zero_grad()
             criterion(d(fake).view(-1), ones).backward()
             g_optimizer.step()
-            seen += len(rows)
+            images_seen += len(rows)
             if time.monotonic() - started >= seconds:
                 break
     took = time.monotonic() - started
@@ -124,13 +129,16 @@ def train_tutorial(
         ]
         return torch.cat(parts)[:count], None
 
-    return make, {"images_seen": seen, "seconds": took}
+    return make, {"images_seen": images_seen, "seconds": took}
 
 
 def train_seedling(
     images: ImageSet, config: GanConfig, device: torch.device
 ) -> tuple[Make, dict[str, Any]]:
-    """Seedling, from the pictures to the judged model."""
+    """Seedling, from the pictures to the evaluated model, which its seconds include.
+
+    Samples of a generator with classes have the classes of training pictures, evenly picked.
+    """
     started = time.monotonic()
     start = load_start(config.start_from) if config.start_from else None
     for event in train_gan(config, images, fabric=create_fabric(str(device)), start=start):
@@ -155,7 +163,6 @@ def train_seedling(
 
 
 def main() -> None:
-    """Run the rounds and print one line for each contestant, then medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data")
     parser.add_argument("--minutes", type=float, default=2.0)
@@ -193,8 +200,8 @@ def _round(
     side, seconds = options.resolution, options.minutes * 60
     split = split_for_generator(images, seed)
     train = load_squares(images, split.train, side, device)
-    test = load_squares(images, split.test[:JUDGED], side, device)
-    test_labels = torch.from_numpy(images.labels[split.test[:JUDGED]])
+    test = load_squares(images, split.test[:FINAL_SAMPLES], side, device)
+    test_labels = torch.from_numpy(images.labels[split.test[:FINAL_SAMPLES]])
     config = replace(GanConfig(), resolution=side, minutes=options.minutes, seed=seed)
     contestants: dict[str, Callable[[], tuple[Make, dict[str, Any]]]] = {
         "tutorial": lambda: train_tutorial(train, side, seconds, seed, device),
@@ -212,7 +219,7 @@ def _round(
         if name in options.without:
             continue
         make, facts = contest()
-        samples, labels = make(JUDGED)
+        samples, labels = make(FINAL_SAMPLES)
         fake = features(samples)
         density, coverage = density_coverage(reference, fake)
         figure = {
@@ -234,7 +241,7 @@ def _round(
 
 
 def _draw(path: Path, samples: Tensor, labels: Tensor | None) -> None:
-    """Eighty of the samples, in the order of their classes."""
+    """Write eighty of the samples, evenly picked in the order of their classes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     order = torch.arange(len(samples)) if labels is None else labels.argsort(stable=True)
     chosen = order[:: max(1, len(order) // 80)][:80]

@@ -1,4 +1,6 @@
-"""Does the alarm tell a generator that collapses from a healthy one?
+"""Does the collapse alarm work?
+
+Does it tell a generator that collapses from a healthy one?
 
 ``python benchmarks/gan_alarm.py DATA [--seeds 5] [--images 9600] [--collapsing-images 128000]``
 
@@ -35,20 +37,19 @@ SHOWN = ("variety", "variety_within", "distinct", "coverage")
 
 
 def watch(config: GanConfig, images: ImageSet, device: str) -> tuple[bool, list[str]]:
-    """Whether the alarm was ever on in the run, and every look in short, with * while it was."""
-    looks: list[str] = []
+    """Whether the alarm was ever on, and every evaluation in short, with * while it was."""
+    evaluations: list[str] = []
     alarm = False
     for event in train_gan(config, images, fabric=create_fabric(device)):
         if isinstance(event, Preview) and event.name == "meters":
             figures = [event.data[name] for name in SHOWN]
             shown = " ".join("-" if f is None else f"{f:.2f}" for f in figures)
-            looks.append(shown + "*" * event.data["collapsed"])
+            evaluations.append(shown + "*" * event.data["collapsed"])
             alarm = alarm or event.data["collapsed"]
-    return alarm, looks
+    return alarm, evaluations
 
 
 def main() -> None:
-    """Train all, print every verdict and the count of right ones."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data")
     parser.add_argument("--seeds", type=int, default=5)
@@ -71,9 +72,9 @@ def main() -> None:
         images, _ = open_data(options.data, Path(folder) / "data")
         for seed in range(options.seeds):
             for name, (config, expected) in contestants.items():
-                collapsed, looks = watch(replace(config, seed=seed), images, options.device)
+                collapsed, evaluations = watch(replace(config, seed=seed), images, options.device)
                 right[name] += collapsed == expected
-                figures = {"name": name, "seed": seed, "alarm": collapsed, "looks": looks}
+                figures = {"name": name, "seed": seed, "alarm": collapsed, "looks": evaluations}
                 print(json.dumps(figures), flush=True)
     for name, count in right.items():
         print(f"{name}: right for {count} of {options.seeds} seeds")

@@ -1,11 +1,13 @@
-"""A hundred pictures: from scratch against transfer, FreezeD and DiffAugment, for the same time.
+"""GANs from a hundred pictures.
+
+From scratch against transfer, FreezeD and DiffAugment, for the same time.
 
 ``python benchmarks/gan_small.py SOURCE TARGET [--classes A,B] [--count 100] [--minutes 2]``
 
 SOURCE and TARGET are names of data sets, zips or folders, such as ``fashion-mnist`` and ``mnist``.
 First a GAN learns SOURCE for ``--source-minutes``. Then GANs learn ``--count`` pictures of the
 two ``--classes`` of TARGET, one after the other in one process, each for ``--minutes``. All are
-judged against the test pictures of those classes, which none of them saw.
+evaluated against the test pictures of those classes, which none of them saw.
 """
 
 from __future__ import annotations
@@ -66,7 +68,6 @@ def small_part(images: ImageSet, classes: list[str], count: int) -> ImageSet:
 
 
 def main() -> None:
-    """Train the source, then every contestant in every round."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("source")
     parser.add_argument("target")

@@ -1,10 +1,12 @@
-"""What the loop costs beyond the networks: whole runs against bare forward and backward passes.
+"""The GAN loop's overhead.
+
+What a run costs beyond its networks: whole runs against bare forward and backward passes.
 
 ``python benchmarks/gan_speed.py DATA [--seconds 20] [--rounds 5] [--resolution 32]``
 
 In turns, in one process: the loop with everything that a run has (augmentation, optimizers, the
-average generator, sample grids, looks, reports, checkpoints in a run's folder); its steps alone
-(pictures, optimizers, the average generator); and the same two networks' forward and backward
+average generator, sample grids, evaluations, reports, checkpoints in a run's folder); its steps
+alone (pictures, optimizers, the average generator); and the same two networks' forward and backward
 passes, on one batch that never changes.
 """
 
@@ -31,16 +33,16 @@ from training.core.device import create_fabric, list_devices  # noqa: E402
 from training.data.imageset import ImageSet  # noqa: E402
 from training.gan.config import GanConfig, penalty_weight  # noqa: E402
 from training.gan.learner import GanLearner  # noqa: E402
-from training.gan.losses import OBJECTIVES, squared_slope  # noqa: E402
-from training.gan.setup import go_on  # noqa: E402
+from training.gan.losses import OBJECTIVES, grad_norm_sq  # noqa: E402
+from training.gan.setup import resume_training  # noqa: E402
 from training.gan.train import train_gan  # noqa: E402
 from training.intake.datasets import open_data  # noqa: E402
-from training.runs.events import Step  # noqa: E402
-from training.runs.folder import About, RunFolder  # noqa: E402
+from training.runs.events import Log  # noqa: E402
+from training.runs.folder import RunFolder, RunInfo  # noqa: E402
 
 
 def bare_speed(learner: GanLearner, seconds: float) -> float:
-    """Images per second of the passes that any GAN step consists of."""
+    """Images per second of the passes that any GAN step consists of, without optimizers."""
     config, size = learner.config, learner.batch_size
     g, d = learner.generator.train(), learner.discriminator.train()
     objective, gamma = OBJECTIVES[config.loss], penalty_weight(config)
@@ -57,9 +59,9 @@ def bare_speed(learner: GanLearner, seconds: float) -> float:
         real_scores, fake_scores = d(real, labels), d(fake.detach(), labels)
         loss = objective.discriminator(real_scores, fake_scores)
         if gamma and objective.penalty.startswith("r1"):
-            loss = loss + gamma / 2 * squared_slope(lambda x: d(x, labels), real)
+            loss = loss + gamma / 2 * grad_norm_sq(lambda x: d(x, labels), real)
             if objective.penalty == "r1_r2":
-                loss = loss + gamma / 2 * squared_slope(lambda x: d(x, labels), fake)
+                loss = loss + gamma / 2 * grad_norm_sq(lambda x: d(x, labels), fake)
         loss.mean().backward()
         d.requires_grad_(False)
         objective.generator(real_scores.detach(), d(fake, labels)).mean().backward()
@@ -69,36 +71,38 @@ def bare_speed(learner: GanLearner, seconds: float) -> float:
 
 
 def step_speed(learner: GanLearner, seconds: float) -> float:
-    """Images per second of training steps without what is shown and kept beside them."""
-    seen, started = 0, time.monotonic()
+    """Images per second of training steps without samples, evaluations and checkpoints."""
+    images_seen, started = 0, time.monotonic()
     while time.monotonic() - started < seconds:
-        learner.step(seen, 0.0)
-        seen += learner.batch_size
-    return seen / (time.monotonic() - started)
+        learner.step(images_seen, 0.0)
+        images_seen += learner.batch_size
+    return images_seen / (time.monotonic() - started)
 
 
 def loop_speed(
     config: GanConfig, images: ImageSet, device: str, seconds: float, folder: Path
 ) -> tuple[float, RunFolder]:
-    """Images per second of training, all else included, after the run has been prepared."""
-    about = About("0" * 32, "", "gan", "speed", 0.0, "data", {}, config.to_json())
-    run = RunFolder.create(folder, about)
+    """Images per second of training with all that a run has, and the run that was written.
+
+    Counted from the first report of its training phase, so that preparing it is left out.
+    """
+    info = RunInfo("0" * 32, "", "gan", "speed", 0.0, "data", {}, config.to_json())
+    run = RunFolder.create(folder, info)
     first: tuple[float, int] | None = None
-    seen, now, trained = 0, 0.0, 0.0
+    images_seen, now, trained = 0, 0.0, 0.0
     for event in train_gan(config, images, fabric=create_fabric(device)):
         run.record(event)
         now = time.monotonic()
-        if isinstance(event, Step):
-            seen = event.images_seen
+        if isinstance(event, Log):
+            images_seen = event.images_seen
             if event.phase == "train" and first is None:
-                first = now, seen
+                first = now, images_seen
             elif first is not None and event.phase == "train":
-                trained = (seen - first[1]) / (now - first[0])
+                trained = (images_seen - first[1]) / (now - first[0])
     return trained, run
 
 
 def main() -> None:
-    """Alternate, and print medians, their ratio and its range."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data")
     parser.add_argument("--seconds", type=float, default=30.0)
@@ -119,7 +123,7 @@ def main() -> None:
             )
             saved = run.checkpoint()
             assert saved is not None
-            learner, _ = go_on(config, images, create_fabric(options.device), saved)
+            learner, _ = resume_training(config, images, create_fabric(options.device), saved)
             bare_speed(learner, 1.0)
             speeds["loop"].append(loop)
             for name, measure in (("bare", bare_speed), ("steps", step_speed)) * 2:

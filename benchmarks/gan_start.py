@@ -1,21 +1,23 @@
-"""What a generator that comes with Seedling saves: started from it against from scratch.
+"""Shipped generators as a start.
+
+What one that comes with Seedling saves: started from it against from scratch.
 
 ``python benchmarks/gan_start.py noto-emoji.zip --files 'u1f46[89]|u1f9d1' --count 100``
 ``python benchmarks/gan_start.py clothing.zip --classes t-shirt --count 300``
 
 Of DATA, only the pictures of ``--classes`` or whose file names match ``--files`` are used:
-``--count`` of those that the set's usual split gives to training, and for the judgement those that
+``--count`` of those that the set's usual split gives to training, and for the evaluation those that
 it gives to nobody, so that a shipped generator that learned from this very set has not seen them.
 In each round, one after the other on the same cores and each for ``--minutes``:
 
 - *scratch*: Seedling's defaults without a start.
-- *scratch, its eyes*: the same, with the teacher of the shipped model.
+- *scratch, its eyes*: the same, with the discriminator's backbone of the shipped model.
 - *started*: Seedling's defaults, which are to start from the shipped model of this size.
 
 Distances are measured in the shipped network's features and, where its weights are in torch's
-cache, in those of mobilenet_v2, which taught nobody here. The last row of each is what the real
-pictures that were learned from get: with few held-out pictures a Fréchet distance is far from 0
-even then, and only what lies above is the generator's. KID has no such floor.
+cache, in those of mobilenet_v2, which was no discriminator's backbone here. The last row of each is
+what the real pictures that were learned from get: with few held-out pictures a Fréchet distance is
+far from 0 even then, and only what lies above is the generator's. KID has no such floor.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from benchmarks.gan import JUDGED, train_seedling  # noqa: E402
+from benchmarks.gan import FINAL_SAMPLES, train_seedling  # noqa: E402
 from models.frozen import frozen_backbone  # noqa: E402
 from models.registry import BACKBONES  # noqa: E402
 from training.core.media import picture_grid, write_png  # noqa: E402
@@ -49,7 +51,7 @@ from training.data.imageset import ImageSet  # noqa: E402
 from training.data.splits import split_for_generator  # noqa: E402
 from training.features.space import FeatureSpace, choose_feature_space  # noqa: E402
 from training.gan.config import GanConfig  # noqa: E402
-from training.gan.transfer import choose_teacher, default_start  # noqa: E402
+from training.gan.transfer import choose_d_backbone, default_start  # noqa: E402
 from training.intake.datasets import open_data  # noqa: E402
 from training.metrics.fidelity import density_coverage, frechet_distance, kernel_distance  # noqa: E402
 
@@ -71,7 +73,7 @@ def a_few(images: ImageSet, pattern: str, classes: list[str], count: int) -> Ima
 
 
 def spaces() -> list[FeatureSpace]:
-    """The shipped network's features, and another's where they can be had."""
+    """The shipped network's features, and mobilenet_v2's where its weights are in the cache."""
     found = [choose_feature_space(CPU)]
     card = BACKBONES[OTHER].card
     if card is not None and card.is_here():
@@ -80,7 +82,7 @@ def spaces() -> list[FeatureSpace]:
     return found
 
 
-def judge(space: FeatureSpace, real: Tensor, fake: Tensor) -> dict[str, float]:
+def evaluate(space: FeatureSpace, real: Tensor, fake: Tensor) -> dict[str, float]:
     """FD, KID, density and coverage of ``fake`` (M, 3, R, R) uint8 against ``real``."""
     a, b = (torch.cat([space(part) for part in x.split(space.batch_size)]) for x in (real, fake))
     density, coverage = density_coverage(a, b)
@@ -93,7 +95,6 @@ def judge(space: FeatureSpace, real: Tensor, fake: Tensor) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run the rounds, print a line of JSON for each contestant, then medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data")
     parser.add_argument("--files", default="", help="a regular expression for file names")
@@ -111,21 +112,22 @@ def main() -> None:
         images, _ = open_data(options.data, Path(folder) / "data")
         part = a_few(images, options.files, options.classes, options.count)
         start = default_start(base, part.take(part.given("train")))
-        started = choose_teacher(dataclasses.replace(base, start_from=start))
+        started = choose_d_backbone(dataclasses.replace(base, start_from=start))
         contestants = {
-            "scratch": choose_teacher(base),
-            "scratch, its eyes": dataclasses.replace(base, teacher=started.teacher),
+            "scratch": choose_d_backbone(base),
+            "scratch, its eyes": dataclasses.replace(base, d_backbone=started.d_backbone),
             "started": started,
         }
-        real = load_squares(part, part.given("test")[:JUDGED], options.resolution, CPU)
-        print(f"{len(part.given('train'))} pictures, judged by {len(real)}, from {started}")
+        real = load_squares(part, part.given("test")[:FINAL_SAMPLES], options.resolution, CPU)
+        train = len(part.given("train"))
+        print(f"{train} pictures, evaluated against {len(real)}, from {start or 'scratch'}")
         for seed in range(options.rounds):
             for name, config in contestants.items():
                 if name in options.without:
                     continue
                 make, facts = train_seedling(part, dataclasses.replace(config, seed=seed), CPU)
                 fake, _ = make(1000)
-                figures = {space.name: judge(space, real, fake) for space in spaces()}
+                figures = {space.name: evaluate(space, real, fake) for space in spaces()}
                 print(json.dumps({"name": name, "seed": seed, **facts, **figures}), flush=True)
                 found.setdefault(name, []).append(figures)
                 if options.grids:
@@ -133,7 +135,9 @@ def main() -> None:
                     grid = picture_grid(fake[:GRID], COLUMNS)
                     write_png(options.grids / f"{name.replace(', ', '-')}-{seed}.png", grid)
         learned = load_squares(part, part.given("train"), options.resolution, CPU)
-        found["real pictures"] = [{space.name: judge(space, real, learned) for space in spaces()}]
+        found["real pictures"] = [
+            {space.name: evaluate(space, real, learned) for space in spaces()}
+        ]
     report(found)
 
 

@@ -1,4 +1,6 @@
-"""How fast a zip of photos is taken in, and how much memory that needs.
+"""Speed and memory of intake.
+
+How fast a zip of photos is taken in, and how much memory that needs.
 
     python benchmarks/intake.py [--photos N]
 
@@ -25,7 +27,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, HEIGHT = 500, 375
-LEAST_RATE, MOST_MEMORY_GB = 200, 1.5
+MIN_RATE, MAX_MEMORY_GB = 200, 1.5
 
 
 def landscape(rng: np.random.Generator) -> Image.Image:
@@ -42,7 +44,7 @@ def landscape(rng: np.random.Generator) -> Image.Image:
 
 
 def make_zip(path: Path, photos: int) -> float:
-    """Write the zip, every photo another view of one of a few landscapes; their mean KB."""
+    """Write the zip, every photo another view of one of 12 landscapes; gives their mean KB."""
     rng, total = np.random.default_rng(0), 0
     landscapes = [landscape(rng) for _ in range(12)]
     with zipfile.ZipFile(path, "w") as archive:
@@ -57,7 +59,7 @@ def make_zip(path: Path, photos: int) -> float:
 
 
 def take_in_and_report(path: Path, folder: Path) -> None:
-    """What the fresh process does: one intake, its time and peak memory as JSON."""
+    """Take in and print time and peak memory as JSON; in a process that made no photos."""
     sys.path.insert(0, str(ROOT))
     from training.intake.take_in import take_in
 
@@ -88,7 +90,7 @@ class _PeakMemory:
 
 
 def main() -> int:
-    """Run the benchmark; 1 if it is slower or hungrier than it should be."""
+    """Gives 1 if it is slower than ``MIN_RATE`` or needs more than ``MAX_MEMORY_GB``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=10_000)
     parser.add_argument("--child", type=Path, nargs=2, help=argparse.SUPPRESS)
@@ -105,8 +107,8 @@ def main() -> int:
     result = json.loads(done.stdout.splitlines()[-1])
     rate, memory = result["photos"] / result["seconds"], result["peak_bytes"] / 1e9
     print(f"{rate:.0f} photos/s ({result['seconds']:.1f} s), peak memory {memory:.2f} GB")
-    good = rate >= LEAST_RATE and memory < MOST_MEMORY_GB
-    print(f"{'met' if good else 'MISSED'}: >= {LEAST_RATE} photos/s, < {MOST_MEMORY_GB} GB")
+    good = rate >= MIN_RATE and memory < MAX_MEMORY_GB
+    print(f"{'met' if good else 'MISSED'}: >= {MIN_RATE} photos/s, < {MAX_MEMORY_GB} GB")
     return 0 if good else 1
 
 

@@ -1,4 +1,6 @@
-"""How long one prediction takes: ``python benchmarks/predict.py [--backbone mobilenet_v2]``.
+"""How long one prediction takes.
+
+``python benchmarks/predict.py [--backbone mobilenet_v2]``
 
 From the bytes of a 12-megapixel photo, as a phone takes it, to the probabilities, with the model
 in memory as it is on the Try tab once a run is chosen. The weights are random: they cost the same.
@@ -42,13 +44,12 @@ def photo(width: int, height: int) -> bytes:
 
 
 def main() -> None:
-    """Print the median and the 95th percentile of each part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--backbone", default="mobilenet_v2", choices=list_models())
     parser.add_argument("--rounds", type=int, default=60)
     options = parser.parse_args()
     names = [f"class {number}" for number in range(10)]
-    about = {
+    info = {
         "backbone": options.backbone,
         "image_size": BACKBONES[options.backbone].image_size,
         "class_names": names,
@@ -56,7 +57,7 @@ def main() -> None:
     data = photo(4000, 3000)
     with tempfile.TemporaryDirectory() as folder:
         model = create_model(options.backbone, len(names))
-        saved = Checkpoint(pack(model=model.state_dict()), about)
+        saved = Checkpoint(pack(model=model.state_dict()), info)
         checkpoint.save(Path(folder) / "model", saved)
         predictor = load_predictor(Path(folder))
     parts: dict[str, list[float]] = {"read": [], "predict": [], "together": []}

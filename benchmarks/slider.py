@@ -1,4 +1,6 @@
-"""How long after a move of a slider its picture is there: alone, beside a training, among many.
+"""From slider move to picture.
+
+How long it takes: for one person alone, beside a training, and among many people.
 
 ``python benchmarks/slider.py RUN [--seconds 20] [--people 20]``, with the folder of a generator's
 run that has its pictures. A server with its own home is started in this process; the browser and
@@ -111,7 +113,7 @@ def drag_over_http(url: str, seconds: float, people: int, stage: str) -> dict[st
 
 
 def in_process(*arguments: str) -> dict[str, Any]:
-    """What a client process found."""
+    """What a client found that does not share this process's interpreter lock."""
     command = [sys.executable, __file__, "--client", *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -119,7 +121,7 @@ def in_process(*arguments: str) -> dict[str, Any]:
 
 
 def client(arguments: list[str]) -> None:
-    """The other side of ``in_process``."""
+    """The other side of ``in_process``: prints what was found as one line of JSON."""
     kind, url, seconds = arguments[0], arguments[1], float(arguments[2])
     if kind == "browser":
         print(json.dumps(drag_in_browser(url, seconds)))
@@ -131,7 +133,6 @@ def client(arguments: list[str]) -> None:
 
 
 def show(name: str, found: dict[str, Any]) -> None:
-    """One row of the table."""
     times = sorted(found["times"])
     share = statistics.quantiles(times, n=100)
     print(
@@ -142,15 +143,15 @@ def show(name: str, found: dict[str, Any]) -> None:
 
 
 def next_report(manager: Any, run: str) -> tuple[int, float]:
-    """Images seen and the time, at the moment when the training says something new."""
-    seen = manager.snapshot(run).history.images_seen
-    while manager.snapshot(run).history.images_seen == seen:
+    """Images seen and the monotonic time, at the moment of a training's next report."""
+    seen = manager.status(run).history.images_seen
+    while manager.status(run).history.images_seen == seen:
         time.sleep(0.005)
-    return manager.snapshot(run).history.images_seen, time.monotonic()
+    return manager.status(run).history.images_seen, time.monotonic()
 
 
 def speed_of(manager: Any, run: str, during: Callable[[], Any]) -> tuple[float, Any]:
-    """Images per second of a training while something happens, and what that gave."""
+    """Images per second of a training while ``during`` runs, and what that gave."""
     seen, started = next_report(manager, run)
     found = during()
     seen_then, then = next_report(manager, run)
@@ -173,16 +174,16 @@ def serve(home: Any, manager: Any) -> tuple[Any, str]:
 def adopt(folder: Path, home: Any) -> str:
     """A copy of a run in ``home``, as the benchmark's own."""
     from training.runs.folder import RunFolder
+    from training.runs.state import RunState
 
-    about = RunFolder(folder).about()
-    copy = home.runs / about.id
+    info = RunFolder(folder).info()
+    copy = home.runs / info.id
     shutil.copytree(folder, copy)
-    RunFolder(copy).write_about(dataclasses.replace(about, owner=OWNER, status="finished"))
-    return about.id
+    RunFolder(copy).write_info(dataclasses.replace(info, owner=OWNER, status=RunState.FINISHED))
+    return info.id
 
 
 def main() -> None:
-    """Serve, send the clients, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("run", type=Path, help="the folder of a generator's run")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
@@ -195,7 +196,6 @@ def main() -> None:
 
 
 def measure(options: argparse.Namespace, folder: Path) -> None:
-    """Everything, one after the other."""
     import psutil
 
     from training.core.home import Home
@@ -204,13 +204,13 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     from training.kinds import read_config
     from training.latent.recipe import Recipe
     from training.runs.folder import RunFolder
-    from ui.latent.links import Link, Passes
+    from ui.latent.links import Link, ShareTokens
 
     home = Home(folder)
     run = adopt(options.run, home)
     manager = RunManager(home, ("cpu",))
     page, url = serve(home, manager)
-    token, start = Passes(home).make(run), Recipe(seed=1)
+    token, start = ShareTokens(home).make(run), Recipe(seed=1)
     link = f"{url}/?picture={Link(run, token, start).to_text()}"
     stage = json.dumps({"run": run, "token": token, "recipe": start.to_text(), "first": 0})
     seconds = str(options.seconds)
@@ -235,7 +235,7 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     config = dataclasses.replace(usual, minutes=60)
     images = RunFolder(home.runs / run).images()
     training = manager.start(OWNER, config, images.folder, name="beside")
-    while manager.snapshot(training).history.phase != "train":
+    while manager.status(training).history.phase != "train":
         time.sleep(0.1)
     alone: list[float] = []
     beside: list[float] = []

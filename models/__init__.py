@@ -1,1 +1,4 @@
-"""Networks and how to get them. Imports torch and torchvision only."""
+"""Networks and how to get them.
+
+Imports torch and torchvision only, and safetensors to read weights.
+"""

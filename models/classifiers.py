@@ -1,4 +1,7 @@
-"""Classifiers: a backbone in stages, and a linear head that is replaced for every task."""
+"""Classifiers with a replaceable head.
+
+A backbone in stages, and a linear layer behind it that is new for every task.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ STAGES = 5  # into which a long list of blocks is divided, as ResNets are
 class Classifier(nn.Module):
     """Pictures to class scores.
 
-    ``stages`` run from the picture upwards, then ``pool`` gives one vector of D features per
-    picture and ``head`` the scores. ImageNet normalisation happens inside.
+    ``stages`` run from the picture upwards, then ``pool`` gives one vector of ``feature_count``
+    features per picture, (B, D), and ``head`` the scores. ImageNet normalisation happens inside.
     """
 
     mean: Tensor
@@ -25,7 +28,6 @@ class Classifier(nn.Module):
     def __init__(
         self, stages: Iterable[nn.Module], pool: nn.Module, feature_count: int, class_count: int
     ) -> None:
-        """Assemble; ``pool`` takes what the last stage gives to (B, ``feature_count``)."""
         super().__init__()
         self.stages = nn.ModuleList(stages)
         self.pool = pool
@@ -53,10 +55,9 @@ def _constant(channels: tuple[float, float, float]) -> Tensor:
 
 
 class Features(nn.Module):
-    """A classifier without its head, as a module of its own: pictures to (B, D) features."""
+    """A classifier without its head, as a module that can be traced; it shares the layers."""
 
     def __init__(self, classifier: Classifier) -> None:
-        """Share ``classifier``'s layers."""
         super().__init__()
         self.classifier = classifier
 
@@ -77,6 +78,9 @@ def from_torchvision(network: nn.Module, class_count: int) -> Classifier:
     """Take a torchvision ImageNet classifier apart and give it a new head.
 
     Layers between the pooling and the last linear layer stay, with their weights.
+
+    Raises:
+        TypeError: the network does not end in a linear layer, nor as SqueezeNet does.
     """
     children = dict(network.named_children())
     if "fc" in children:  # ResNet
@@ -119,10 +123,12 @@ def _divide(blocks: list[nn.Module], parts: int) -> list[nn.Module]:
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut (arXiv 1512.03385)."""
+    """Two 3x3 convolutions and a shortcut (arXiv 1512.03385).
+
+    Where size or channels change, the shortcut is an average and a 1x1 convolution.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 2) -> None:
-        """Where size or channels change, the shortcut is an average and a 1x1 convolution."""
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
         self.norm1 = nn.BatchNorm2d(out_channels)
@@ -131,7 +137,7 @@ class BasicBlock(nn.Module):
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(
-                nn.AvgPool2d(stride, ceil_mode=True),
+                nn.AvgPool2d(stride, ceil_mode=True),  # odd sides round up, as in conv1
                 nn.Conv2d(in_channels, out_channels, 1, bias=False),
                 nn.BatchNorm2d(out_channels),
             )
@@ -145,7 +151,7 @@ class BasicBlock(nn.Module):
 
 
 def seedling_net(class_count: int) -> Classifier:
-    """The project's own small residual network for 64 px pictures: 0.7 million parameters."""
+    """A small residual network for 64 px pictures, random weights: 0.7 million parameters."""
     widths = (24, 48, 96, 192)
     blocks = [BasicBlock(a, b) for a, b in zip(widths, widths[1:], strict=False)]
     return _residual([_stem(widths[0]), *blocks], widths[-1], class_count)

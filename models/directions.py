@@ -1,8 +1,8 @@
-"""Directions in a generator's latent space that change its pictures most. Pure.
+"""Directions that change samples most.
 
-For the plain families as in GANSpace (arXiv 2004.02546): by what the first layers make of ``z``.
-For the style networks in closed form (SeFa, arXiv 2007.06600): by the weights that turn a style
-into the layers' gains.
+In a generator's latent space. For the plain families as in GANSpace (arXiv 2004.02546): by what
+the first layers make of ``z``. For the style networks in closed form (SeFa, arXiv 2007.06600): by
+the weights that turn a style into the layers' gains. Pure functions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SAMPLES, BATCH, SEED = 4096, 256, 2004
 
 @dataclass(frozen=True)
 class Directions:
-    """The strongest first.
+    """K directions of a latent space with D dimensions, the strongest first.
 
     Attributes:
         vectors: (K, D), orthogonal; adding one is one standard deviation of the latent vectors
@@ -76,6 +76,7 @@ def _closed_form(generator: StyleGenerator, z: Tensor, labels: Tensor | None) ->
     Each as long as the spread of ``w`` in that direction, within a class where there are some.
     """
     weights = [weight.float().cpu() for weight in generator.style_weights()]
+    # Each layer with the same say, however many gains it has.
     effect = torch.cat([weight / weight.norm() for weight in weights])  # (all gains, D)
     device = next(generator.parameters()).device
     y = labels.to(device) if labels is not None else None

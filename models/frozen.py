@@ -1,4 +1,4 @@
-"""The fastest forward pass of a network whose weights stand still."""
+"""Fast inference with frozen networks."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _trace(network: nn.Module) -> Callable[[Tensor], Tensor]:
             result: Tensor = network(images)
             return result
 
-    # The graph holds for any number and size of pictures, and a small one is quicker.
+    # The graph holds for any number and size of pictures, and a small one is traced sooner.
     example = torch.zeros(1, 3, TRACE_SIDE, TRACE_SIDE)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the deprecation, once per call

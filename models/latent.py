@@ -1,4 +1,6 @@
-"""Latent vectors: from seeds, sliders and mixes to points, and from points to pictures. Pure.
+"""Points in the latent space.
+
+From seeds, sliders and mixes to points, and from points to samples. Pure functions.
 
 A *point* is what a generator is steered by: ``z`` (B, D) of the plain families, and the styles of
 all layers (B, L, D) of the style families.
@@ -62,17 +64,17 @@ def mutate(z: Tensor, strength: float, seeds: Sequence[int]) -> Tensor:
         (N, D)
     """
     others = draw_latents(seeds, len(z)).to(z)
+    # Variances add up: (1 - s^2) + s^2 = 1, so that neighbours are about as long as z.
     kept: float = (1 - strength**2) ** 0.5
     return kept * z + strength * others
 
 
 class LatentSpace:
-    """How a generator is steered: by ``z``, through the family's own ``forward``."""
+    """How a generator in eval mode is steered: by ``z``, through the family's own ``forward``."""
 
     parts: tuple[str, ...] = ()  # names of the parts of its layers that can be steered alone
 
     def __init__(self, generator: Generator) -> None:
-        """``generator`` is in eval mode."""
         self.generator = generator
 
     def enter(self, z: Tensor, labels: Tensor | None) -> Tensor:
@@ -91,11 +93,11 @@ class LatentSpace:
         return points
 
     def truncate(self, points: Tensor, labels: Tensor | None, psi: float) -> Tensor:
-        """Pull points towards the mean picture (of each class): 1 leaves them, 0 is the mean."""
+        """Points pulled towards z = 0, the mean in every class: ``psi`` 1 leaves them."""
         return psi * points
 
     def between(self, a: Tensor, b: Tensor, t: Tensor | float) -> Tensor:
-        """From the points ``a`` to ``b`` of the same shape: along the arc."""
+        """From points ``a`` (B, D) to ``b`` along the arc, see ``slerp``; ``t`` as there."""
         return slerp(a, b, t)
 
     def paint(self, points: Tensor, labels: Tensor | None, noise: Noise = "fixed") -> Tensor:
@@ -116,23 +118,31 @@ class StyleSpace(LatentSpace):
         return w[:, None].repeat(1, self.generator.layer_count, 1)
 
     def move(self, points: Tensor, steps: Tensor, part: str = "") -> Tensor:
-        """Go ``steps`` (B, D) in the layers of ``part``, or in all."""
+        """Go ``steps`` (B, D) in the layers of ``part``, or in all; lengths are free to change.
+
+        Raises:
+            ValueError: there is no such part.
+        """
         moved = points.clone()
         moved[:, self.layers(part)] += steps[:, None]
         return moved
 
     def mix(self, points: Tensor, others: Tensor, part: str) -> Tensor:
-        """Points with the styles of ``others`` in the layers of ``part``."""
+        """Points with the styles of ``others`` in the layers of ``part``; none of them changes.
+
+        Raises:
+            ValueError: there is no such part.
+        """
         mixed = points.clone()
         mixed[:, self.layers(part)] = others[:, self.layers(part)]
         return mixed
 
     def truncate(self, points: Tensor, labels: Tensor | None, psi: float) -> Tensor:
-        """See ``StyleGenerator.truncate``."""
+        """See ``StyleGenerator.truncate``; ``psi`` 1 gives ``points`` themselves."""
         return points if psi == 1 else self.generator.truncate(points, labels, psi)
 
     def between(self, a: Tensor, b: Tensor, t: Tensor | float) -> Tensor:
-        """From the points ``a`` to ``b`` of the same shape: straight."""
+        """From points ``a`` (B, L, D) to ``b`` on a straight line; ``t`` 0 to 1 or (B, 1, 1)."""
         return torch.lerp(a, b, torch.as_tensor(t, dtype=a.dtype, device=a.device))
 
     def paint(self, points: Tensor, labels: Tensor | None, noise: Noise = "fixed") -> Tensor:
@@ -140,7 +150,7 @@ class StyleSpace(LatentSpace):
         return self.generator.synthesis(points, noise=noise)
 
     def layers(self, part: str) -> slice:
-        """Which layers a part of them is; all without a name.
+        """The layers of ``part``, about a third of them; all of them without a name.
 
         Raises:
             ValueError: there is no such part.
@@ -153,5 +163,5 @@ class StyleSpace(LatentSpace):
 
 
 def latent_space(generator: Generator) -> LatentSpace:
-    """The latent space of any family's generator."""
+    """A ``StyleSpace`` for the style families, a ``LatentSpace`` for all others."""
     return (StyleSpace if isinstance(generator, StyleGenerator) else LatentSpace)(generator)

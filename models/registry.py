@@ -1,4 +1,4 @@
-"""Names of classifier backbones, what they are, and how to build them."""
+"""The registry of classifier backbones."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def _own(name: str, image_size: int, build: Callable[[int], Classifier]) -> Back
         if card is None:
             raise ValueError(f"{name} has no pretrained weights.")
         model = build(class_count)
+        # The card gives no head, since its classes are not those of the new task.
         head = {f"head.{key}": weight for key, weight in model.head.state_dict().items()}
         model.load_state_dict({**card.load(), **head})
         return model
@@ -78,7 +79,7 @@ BACKBONES: dict[str, Backbone] = {
 
 
 def list_models() -> tuple[str, ...]:
-    """The names that ``create_model`` takes."""
+    """The names that ``create_model`` takes, the project's own networks first."""
     return tuple(BACKBONES)
 
 

@@ -1,7 +1,7 @@
-"""Pretrained weights: what they are, and where they come from.
+"""Pretrained weights and their origin.
 
-Those that come with the project are in ``assets/pretrained/``. For all others the torch hub cache
-is looked at first, then torchvision's own API downloads.
+Those that come with the project are in ``assets/pretrained/``. All others come from the torch hub
+cache, or are downloaded into it through torchvision's own API.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ CARD, WEIGHTS = "card.json", "model.safetensors"
 
 
 class WeightsUnavailable(Exception):
-    """The weights are not on this machine and could not be fetched."""
+    """The weights are not on this machine and could not be fetched; ``card`` says which."""
 
     def __init__(self, card: WeightsCard, cause: Exception) -> None:
-        """Keep the ``card``, so that whoever catches this can say what was wanted."""
         super().__init__(f"{card.name}: {cause}")
         self.card = card
 
@@ -50,7 +49,7 @@ class WeightsCard(ABC):
 
     @abstractmethod
     def is_here(self) -> bool:
-        """Whether the weights can be had without a download."""
+        """Whether the weights can be had without a download; not whether they are undamaged."""
 
     @abstractmethod
     def load(self) -> Mapping[str, Tensor]:
@@ -63,7 +62,7 @@ class WeightsCard(ABC):
 
 @dataclass(frozen=True)
 class TorchvisionCard(WeightsCard):
-    """ImageNet weights of a torchvision network."""
+    """A torchvision network's first ImageNet weights; ``name`` is that of the network."""
 
     @property
     def _weights(self) -> torchvision.models.WeightsEnum:
@@ -72,7 +71,7 @@ class TorchvisionCard(WeightsCard):
         return torchvision.models.get_model_weights(self.name)["IMAGENET1K_V1"]
 
     def is_here(self) -> bool:
-        """Whether they are in torch's cache."""
+        """Whether the file is in torch's hub cache."""
         return self._path().is_file()
 
     def _path(self) -> Path:
@@ -80,7 +79,11 @@ class TorchvisionCard(WeightsCard):
         return Path(torch.hub.get_dir()) / "checkpoints" / file
 
     def load(self) -> Mapping[str, Tensor]:
-        """From torch's cache, else by a download that puts them there."""
+        """From torch's hub cache, else by a download that puts them there.
+
+        Raises:
+            WeightsUnavailable: no network, no space, or a damaged file, which is then deleted.
+        """
         try:
             state: Mapping[str, Tensor] = self._weights.get_state_dict(
                 progress=False, check_hash=True, map_location="cpu", weights_only=True
@@ -94,7 +97,7 @@ class TorchvisionCard(WeightsCard):
 
 
 def torchvision_card(name: str) -> TorchvisionCard:
-    """The card of a torchvision network's first ImageNet weights."""
+    """The card of a torchvision network's first ImageNet weights, filled in from its metadata."""
     meta = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].meta
     return TorchvisionCard(
         name=name,
@@ -113,11 +116,15 @@ class ShippedCard(WeightsCard):
     folder: Path
 
     def is_here(self) -> bool:
-        """Whether nobody has taken them out."""
+        """Whether the file is there; the project also works where somebody has removed it."""
         return (self.folder / WEIGHTS).is_file()
 
     def load(self) -> Mapping[str, Tensor]:
-        """The network's state dict, without its head."""
+        """The network's state dict, without its head: new classes need a new one.
+
+        Raises:
+            WeightsUnavailable: the file is gone or damaged.
+        """
         try:
             state = load_shipped(self.folder)
         except (OSError, SafetensorError) as cause:
@@ -132,18 +139,18 @@ def is_shipped(folder: Path) -> bool:
 
 
 def shipped_folder(name: str) -> Path:
-    """Where the model of this name is, or would be."""
+    """Where the model of this name is, or would be if it were shipped."""
     return SHIPPED / name
 
 
 def shipped_names(kind: str = "") -> tuple[str, ...]:
-    """The models that the project comes with: all, or those of a kind, "classifier" or "gan"."""
+    """The shipped models' names in order: all, or those of a ``kind``, "classifier" or "gan"."""
     names = sorted(path.parent.name for path in SHIPPED.glob(f"*/{CARD}"))
     return tuple(name for name in names if kind in ("", read_card(shipped_folder(name))["kind"]))
 
 
 def shipped_card(name: str) -> ShippedCard | None:
-    """The card of a classifier that the project comes with, if it does."""
+    """The card of the shipped classifier of this name; ``None`` where there is none."""
     folder = shipped_folder(name)
     if not is_shipped(folder):
         return None
@@ -160,7 +167,11 @@ def shipped_card(name: str) -> ShippedCard | None:
 
 
 def read_card(folder: Path) -> Mapping[str, Any]:
-    """All that ``card.json`` says of the model in ``folder``."""
+    """All that ``card.json`` says of the model in ``folder``.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
     card: Mapping[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
     return card
 

@@ -1,7 +1,8 @@
-"""Finds a browser for the journeys in tests/e2e; ``python -m tests.browser`` prints it.
+"""Finds a browser for tests.
 
-In this order: ``$SEEDLING_BROWSER``, an installed Chrome, Edge or Chromium, Playwright's own
-download, and on Debian as root the ``chromium`` package. Having none is an error.
+For the journeys in tests/e2e; ``python -m tests.browser`` prints its path. In this order:
+``$SEEDLING_BROWSER``, an installed Chrome, Edge or Chromium, Playwright's own download, and on
+Debian as root the ``chromium`` package. Having none is an error.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def find_browser() -> str:
 
 
 def starts(path: str) -> bool:
-    """Whether there is a program at ``path`` and it can run on this machine."""
+    """Whether there is a program at ``path`` that runs here: libraries may be missing on Linux."""
     if shutil.which(path) is None:
         return False
     if not sys.platform.startswith("linux"):

@@ -1,29 +1,64 @@
-"""Tiny data for all tests: pictures, folders of them, and zips."""
+"""Tiny data for all tests.
+
+Pictures, folders and zips of them, data sets, and a home with runs.
+"""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from xdist.scheduler import LoadScopeScheduling
 
 from models.frozen import frozen_backbone
 from models.weights import ShippedCard, WeightsUnavailable
+from tests.source import ROOT
 from training.core.home import Home
 from training.data.imageset import GIVEN_SPLITS, ImageSet, ImageSetWriter
 from training.features.perceptual import _pretrained
-from training.jobs.datasets import Shelf
+from training.jobs.datasets import DatasetStore
 from training.jobs.manager import RunManager
 
 PictureBytes = Callable[..., bytes]
 MakeFolder = Callable[[Mapping[str, bytes]], Path]
 MakeZip = Callable[..., Path]
 MakeSet = Callable[..., ImageSet]
+
+
+BROWSER_TESTS = "tests/e2e/"
+
+
+class Scheduler(LoadScopeScheduling):
+    """Which tests one worker has to run, where there are several.
+
+    All journeys share one server and one browser. Tests of a file with fixtures of scope "module"
+    share those, which each worker would make anew. All others go wherever there is room.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        """What a test's scope is called; a scope is never divided."""
+        file = nodeid.partition("::")[0]
+        if file.startswith(BROWSER_TESTS):
+            return BROWSER_TESTS
+        return file if _has_lasting_fixtures(ROOT / file) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    """The scheduler of ``--numprocesses``."""
+    return Scheduler(config, log)
+
+
+@cache
+def _has_lasting_fixtures(path: Path) -> bool:
+    return 'scope="module"' in path.read_text(encoding="utf-8")
 
 
 def scene(seed: int, width: int = 48, height: int = 40) -> Image.Image:
@@ -34,7 +69,6 @@ def scene(seed: int, width: int = 48, height: int = 40) -> Image.Image:
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    """The picture as the bytes of a file."""
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -125,14 +159,14 @@ def make_set(tmp_path: Path) -> MakeSet:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    """Data sets in a home of their own."""
-    return Shelf(Home(tmp_path / "home"))
+def datasets(tmp_path: Path) -> DatasetStore:
+    """In the same home as ``manager``, so that runs can be started with them."""
+    return DatasetStore(Home(tmp_path / "home"))
 
 
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[RunManager]:
-    """Runs in a home of their own, on one CPU worker."""
+    """With one CPU worker, so that a second run has to wait for the first."""
     manager = RunManager(Home(tmp_path / "home"), devices=("cpu",))
     yield manager
     manager.close()
@@ -157,7 +191,7 @@ def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 @pytest.fixture
 def damaged_weights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The project's own weights can't be read."""
+    """The project's own weights are there and can't be read, as on a bad disk."""
 
     def refuse(card: ShippedCard) -> None:
         raise WeightsUnavailable(card, OSError("bad sector"))
@@ -167,7 +201,7 @@ def damaged_weights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _forgotten() -> Iterator[None]:
-    """What networks are kept in memory is forgotten before and after."""
+    """Empty the caches of networks, before for this test and after for those that follow."""
     for kept in (frozen_backbone, _pretrained):
         kept.cache_clear()
     yield

@@ -1,10 +1,11 @@
-"""Thousands of hostile uploads, one after the other: ``python -m tests.fuzz --cases 20000``.
+"""Thousands of hostile uploads.
 
-Hypothesis makes each from a corpus that is made here: pictures of every kind, cut short, with
-flipped bits, lying about their size; zips that slip, overlap, nest, are encrypted, have wrong
-sums; names of all sorts. Whatever comes, there is a set or a ``UserError`` in both languages,
-within ``SLOWEST`` seconds and ``MOST_MEMORY`` MB, nothing is written but the set, and no name
-reaches the page as markup. Cases run in worker processes, so that a crash is seen and counted.
+One after the other: ``python -m tests.fuzz --cases 20000``. Hypothesis makes each from a corpus
+that is made here: pictures of every kind, cut short, with flipped bits, lying about their size;
+zips that slip, overlap, nest, are encrypted, have wrong sums; names of all sorts. Whatever comes,
+there is a set or a ``UserError`` in both languages, within ``MAX_SECONDS`` seconds and
+``MAX_MEMORY`` MB, nothing is written but the set, and no name reaches the page as markup. Cases run
+in worker processes, so that a crash is seen and counted.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from training.core.messages import UserError
 from training.data.imageset import ImageSet
 from training.intake.take_in import Report, take_in
 
-SLOWEST, MOST_MEMORY, PER_WORKER = 5.0, 1000, 2500  # s, MB, cases
+MAX_SECONDS, MAX_MEMORY, PER_WORKER = 5.0, 1000, 2500  # s, MB, cases
 WORKER_SECONDS = 1200.0
 EVIL = ("<b id=evil>", '"><img src=x onerror=evil()>', "&lt;b id=evil&gt;")
 OUTSIDE = "seedling-fuzz-escaped"  # what a zip that slips would leave behind
@@ -196,7 +197,7 @@ uploads: st.SearchStrategy[dict[str, bytes]] = st.one_of(
 
 
 def specials() -> dict[str, dict[str, bytes]]:
-    """Cases too large to be drawn often."""
+    """Cases too large to be drawn by Hypothesis again and again; each is checked once."""
     tiny = zipped([(f"{n % 10}/{n}.png", b"x", 0) for n in range(100_000)])
     zeros = zipped([("a/1.png", bytes(300_000_000), 8)])
     mine = pictures()["PNG"]
@@ -226,7 +227,7 @@ def specials() -> dict[str, dict[str, bytes]]:
 
 
 def check(files: Mapping[str, bytes], shows: bool) -> str:
-    """Take it in and look around; gives what came of it: "kept" or the error's key."""
+    """Run one case in a home of its own; gives what came of it: "kept" or the error's key."""
     with tempfile.TemporaryDirectory(prefix="seedling-fuzz-") as name:
         home = Path(name)
         source = home / "source"
@@ -237,9 +238,9 @@ def check(files: Mapping[str, bytes], shows: bool) -> str:
 
 
 def look(home: Path, files: list[str], shows: bool) -> str:
-    """Take in what lies in ``home/source``, and see what came of it, also as the page ``shows`` it.
+    """Take in what lies in ``home/source`` and check what came of it, perhaps as the page shows it.
 
-    The page brings 350 MB of its own along, before a picture has been seen.
+    Not always: the page brings 350 MB of its own along, before a picture has been seen.
     """
     source, sets = home / "source", home / "sets"
     began = time.monotonic()
@@ -258,7 +259,7 @@ def look(home: Path, files: list[str], shows: bool) -> str:
             ".safetensors",
         }
     took = time.monotonic() - began
-    assert took < SLOWEST, f"took {took:.1f} s"
+    assert took < MAX_SECONDS, f"took {took:.1f} s"
     assert sorted(path.name for path in source.iterdir()) == files
     assert {path.name for path in home.iterdir()} <= {"source", "sets"}
     assert not any(place.exists() for place in (home.parent / OUTSIDE, Path(f"/tmp/{OUTSIDE}")))
@@ -267,15 +268,13 @@ def look(home: Path, files: list[str], shows: bool) -> str:
 
 
 def summary_html(images: ImageSet, report: Report) -> str:
-    """What step 1 would show."""
-    from ui.data.view import advice, class_rows, headline
+    from ui.data.view import advice, class_rows, set_headline
 
-    parts = (headline(images, report, "en"), advice(images, report, "zh"))
+    parts = (set_headline(images, report, "en"), advice(images, report, "zh"))
     return "".join(parts) + class_rows(images, "en")
 
 
 def refusal_html(problem: UserError) -> str:
-    """What the page would say in both languages."""
     from ui.common.html import problem_html
 
     return problem_html(problem, "en") + problem_html(problem, "zh")
@@ -327,12 +326,12 @@ def memory_used() -> float:
         memory = int(peak.split()[1]) / 1024
     else:
         memory = psutil.Process().memory_info().rss / 2**20
-    assert memory < MOST_MEMORY, f"{memory:.0f} MB"
+    assert memory < MAX_MEMORY, f"{memory:.0f} MB"
     return memory
 
 
 class Tally:
-    """What all workers found."""
+    """Outcomes, the slowest case and the most memory, over all workers that came to their end."""
 
     def __init__(self) -> None:
         self.outcomes: collections.Counter[str] = collections.Counter()
@@ -361,7 +360,7 @@ class Tally:
 
 
 def main() -> int:
-    """Send the workers and add up; gives the exit code."""
+    """Send the workers and add up; gives 1 if any failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,7 @@
-"""Generators for tests: never trained, and yet no two of their pictures are alike."""
+"""Untrained generators for tests.
+
+And yet no two of their samples are alike.
+"""
 
 from __future__ import annotations
 

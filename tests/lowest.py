@@ -1,6 +1,7 @@
-"""Prints requirements.txt with every range narrowed to its lowest version.
+"""Prints the lowest supported requirements.
 
-To test the lower bounds, in a fresh virtual environment::
+That is requirements.txt with every range narrowed to its lowest version. To test the lower bounds,
+in a fresh virtual environment::
 
     python tests/lowest.py > lowest.txt
     pip install -r lowest.txt -r requirements-dev.txt

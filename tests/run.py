@@ -1,7 +1,9 @@
-"""All checks in one command: ``python tests/run.py [pytest arguments]``.
+"""All checks in one command.
 
-Installs what requirements.txt and requirements-dev.txt name and is missing, finds a browser,
-then runs ruff, mypy and pytest. Beyond these installs nothing needs a network.
+``python tests/run.py [--quick] [pytest arguments]`` installs what requirements.txt and
+requirements-dev.txt name and is missing, finds a browser, then runs ruff, mypy and pytest, with a
+worker for each core. ``--quick`` leaves out the browser, the property tests and what is slow.
+Beyond these installs nothing needs a network.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ CHECKS = {
     "mypy": ("mypy",),
     "pytest": ("pytest",),
 }
+QUICK = ("tests/unit", "-m", "not slow")
+MAX_WORKERS = 4  # more would fight for memory: each holds torch and a browser's server
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Outcome:
     closing: str
 
 
-def main(pytest_args: list[str]) -> int:
-    """Run everything; gives the exit code."""
+def main(arguments: list[str]) -> int:
+    """Run every check, also after one has failed; gives 1 if any did."""
     if sys.version_info < OLDEST_PYTHON:
         raise SystemExit(f"Python {sys.version.split()[0]} is too old; 3.10 to 3.13 will do.")
     install(missing())
@@ -47,15 +51,36 @@ def main(pytest_args: list[str]) -> int:
     print(f"Browser: {browser}", flush=True)
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="seedling-tests-", ignore_cleanup_errors=True) as temp:
-        env = environment(Path(temp), browser)
         for name, command in CHECKS.items():
-            extra = pytest_args if name == "pytest" else []
+            env = environment(Path(temp), browser)
+            extra: list[str] = []
+            if name == "pytest":
+                extra, workers = pytest_arguments(arguments)
+                env |= {"OMP_NUM_THREADS": str(max(1, cores() // workers))}
             outcomes.append(run_check(name, [*command, *extra], env))
     print("\n" + "=" * 78)
     for outcome in outcomes:
         word = "ok" if outcome.passed else "FAILED"
         print(f"{outcome.name:12} {word:7} {outcome.seconds:6.1f} s  {outcome.closing}")
     return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+def pytest_arguments(arguments: list[str]) -> tuple[list[str], int]:
+    """What pytest is called with, and how many workers share the cores.
+
+    Whoever names tests runs them in one process, where output and debuggers work as usual.
+    """
+    named = [argument for argument in arguments if argument != "--quick"]
+    if named:
+        return [*(QUICK if "--quick" in arguments else ()), *named], 1
+    workers = min(MAX_WORKERS, cores())
+    chosen = QUICK if "--quick" in arguments else ()
+    return [*chosen, "--numprocesses", str(workers)], workers
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def requirement_lines() -> list[str]:

@@ -1,4 +1,7 @@
-"""A real Seedling in a process of its own, and what a browser would send to one."""
+"""A real server, called over HTTP.
+
+In a process of its own; what is sent is what a browser would send.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,13 @@ def answers(url: str) -> bool:
 
 
 def start_server(home: Path, port: int, **variables: str) -> subprocess.Popen[bytes]:
-    """On a fresh machine, where nothing was downloaded; ``variables`` of its environment."""
+    """Start one as on a fresh machine, where nothing was downloaded; returns once it answers.
+
+    ``variables`` are added to its environment. Uploads are limited to 8 MB.
+
+    Raises:
+        RuntimeError: it ended, or has not answered after ``START_SECONDS``; with its log.
+    """
     command = [sys.executable, "app.py", "--port", str(port), "--home", str(home)]
     env = {**os.environ, "TORCH_HOME": str(home / "torch"), "OMP_NUM_THREADS": "1", **variables}
     with (home / "server.log").open("ab") as log:
@@ -55,7 +64,7 @@ def start_server(home: Path, port: int, **variables: str) -> subprocess.Popen[by
 
 
 class Caller:
-    """Calls the functions of a page over HTTP."""
+    """Calls the functions of a page, also in ways that its own script never would."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -64,20 +73,19 @@ class Caller:
         self.kinds = {each["id"]: each["type"] for each in self.config["components"]}
 
     def endpoints(self) -> list[dict[str, Any]]:
-        """Every function that the page can call."""
+        """Every dependency with a handler on the server; the rest are scripts of the page."""
         return [each for each in self.config["dependencies"] if each["backend_fn"]]
 
     def body(
         self, endpoint: dict[str, Any], data: list[Any], session: str, event: object
     ) -> dict[str, Any]:
-        """What is sent for a call."""
         sent = {"data": data, "fn_index": endpoint["id"], "session_hash": session}
         return {**sent, "event_data": event}
 
     def call(
         self, endpoint: dict[str, Any], data: list[Any], session: str, event: object = None
     ) -> str:
-        """All that the server answers."""
+        """The server's raw answer; for a queued call, all that it streams until the end."""
         body = self.body(endpoint, data, session, event)
         if not endpoint["queue"]:
             return self.client.post("/gradio_api/run/predict", json=body).text

@@ -1,4 +1,7 @@
-"""The project's own files, as the tests of the house rules read them."""
+"""The project's files as data.
+
+As the tests of the house rules read them.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +36,11 @@ def name_of(path: Path) -> str:
 
 
 def module_of(path: Path) -> str:
-    """The name by which a file is imported."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 @cache
 def tree_of(path: Path) -> ast.Module:
-    """A file's syntax tree."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
@@ -65,9 +66,9 @@ def third_party(path: Path) -> set[str]:
 
 
 def text_files() -> list[Path]:
-    """Every file of the project that people read as text."""
+    """Every file of the project that people read as text, also settings and those of .ci/."""
     ends = {".py", ".md", ".toml", ".txt", ".json", ".css", ".js", ".yml"}
-    below = [path for top in (*ALL, ".ci") for path in (ROOT / top).rglob("*")]
+    below = [path for top in (*ALL, ".ci", "docs") for path in (ROOT / top).rglob("*")]
     files = [path for path in (*ROOT.iterdir(), *below) if path.is_file()]
     return [path for path in files if path.suffix in ends or path.parent.name == ".ci"]
 

@@ -1,4 +1,7 @@
-"""Somebody at the page without a browser: what its parts hold, and what happens on an event."""
+"""A visitor without a browser.
+
+Holds what the page's components hold, and calls what Gradio would call on an event.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,14 @@ from tests.generators import lively_generator
 from training.core.home import Home, new_id
 from training.data.imageset import GIVEN_SPLITS, ImageSet, ImageSetWriter
 from training.gan.config import GanConfig
-from training.gan.evaluate import model_checkpoint
+from training.gan.evaluate import gan_checkpoint
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
 from training.runs import checkpoint as checkpoints
-from training.runs.folder import About, RunFolder
-from ui.common.context import Updates, Visitor
-from ui.latent.session import Now
+from training.runs.folder import RunFolder, RunInfo
+from training.runs.state import RunState
+from ui.common.context import Call, Updates, Visitor
+from ui.latent.session import LatentCall, LatentState
 from ui.latent.tab import LatentTab
 from ui.page import Page
 
@@ -64,15 +68,15 @@ def generator_run(
     owner: str,
     *,
     classes: bool = True,
-    teacher: str = "",
+    d_backbone: str = "",
 ) -> str:
     """A finished run of a small generator that paints at random; gives its id."""
     count = len(images.class_names) if classes else 0
     generator: Generator = network(family, count, latent_size=LATENT)
     config = GanConfig(
-        architecture=family, resolution=SIDE, conditional=classes, teacher=teacher
+        architecture=family, resolution=SIDE, conditional=classes, d_backbone=d_backbone
     ).to_json()
-    about = About(
+    info = RunInfo(
         id=new_id(),
         owner=owner,
         kind="gan",
@@ -81,13 +85,13 @@ def generator_run(
         data=str(images.folder),
         edits={},
         config=config,
-        status="stopped",
+        status=RunState.STOPPED,
     )
-    folder = RunFolder.create(home.runs / about.id, about)
+    folder = RunFolder.create(home.runs / info.id, info)
     shape = GanShape(family, SIDE, count, 8, LATENT)
-    model = model_checkpoint(images, shape, generator.state_dict(), {})
+    model = gan_checkpoint(images, shape, generator.state_dict(), {})
     checkpoints.save(folder.path / "model", model)
-    return about.id
+    return info.id
 
 
 def named_runs(home: Home, owner: str) -> dict[str, str]:
@@ -115,22 +119,22 @@ def page_of_two(folder: Path, owner: str) -> Page:
 def person_at(page: Page, owner: str, family: str) -> Person:
     """The owner before the picture of one of these generators."""
     person = Person(page, owner)
-    (run,) = [run for run in page.frame.manager.runs(owner) if run.about.name == family]
+    (run,) = [run for run in page.app.manager.runs(owner) if run.info.name == family]
     person.open(run.id)
     return person
 
 
 class Person:
-    """Holds what a browser would; ``do`` is an event there, and its answer changes the rest."""
+    """Holds what a browser would; ``do`` is an event there, and its answer changes ``values``."""
 
     def __init__(self, page: Page, owner: str, language: str = "en") -> None:
-        self.page, frame = page, page.frame
+        self.page, app = page, page.app
         every = page.blocks.blocks.values()
         self.values: dict[Any, Any] = {
             each: each.value for each in every if isinstance(each, Component)
         }
-        self.values |= {frame.owner: owner, frame.language: language, page.language_radio: language}
-        self.values |= {frame.shared: {}, frame.picture: "", frame.tray: ""}
+        self.values |= {app.owner: owner, app.language: language, page.language_radio: language}
+        self.values |= {app.shared: {}, app.picture: "", app.tray: ""}
 
     @property
     def tab(self) -> LatentTab:
@@ -139,11 +143,11 @@ class Person:
 
     @property
     def visitor(self) -> Visitor:
-        frame = self.page.frame
-        return frame.visitor(*(self.values[state] for state in frame.states))
+        app = self.page.app
+        return app.visitor(*(self.values[state] for state in app.states))
 
     def arrive(self, link: str = "") -> Updates:
-        """Load the page, perhaps by a link, and open what the latent page then shows."""
+        """Load the page, perhaps by a link, and open the latent page, as its picker changes."""
         request: Any = SimpleNamespace(
             query_params={"picture": link} if link else {}, username=None
         )
@@ -152,7 +156,7 @@ class Person:
         return {**answer, **self.do(self.tab.picker, "change")}
 
     def open(self, run: object) -> Updates:
-        """Choose another generator."""
+        """Choose another generator, as the picker's two events do in a browser."""
         self.values[self.tab.picker] = run
         chosen = self.do(self.tab.picker, "input")
         return {**chosen, **self.do(self.tab.picker, "change")}
@@ -163,7 +167,7 @@ class Person:
         return self.do(component, event)
 
     def do(self, component: Component, event: str, data: object = None) -> Updates:
-        """What the page does on an event, with what stands there now."""
+        """Call the one handler of an event with the values as they are; gives all its updates."""
         (called,) = [
             each
             for each in self.page.blocks.fns.values()
@@ -179,42 +183,44 @@ class Person:
         answer = called.fn({each: self.values[each] for each in called.inputs}, **given)
         whole: Updates = {}
         for updates in answer if isinstance(answer, Iterator) else [answer]:
-            assert set(updates) <= set(called.outputs)  # gradio refuses all others
+            assert set(updates) <= set(called.outputs)  # Gradio refuses all others
             self.take(updates)
             whole |= updates
         return whole
 
     def take(self, updates: Mapping[Block, Any]) -> None:
-        """Show what an answer changes."""
         for component, change in updates.items():
             said = value_in(change)
             if said is not MISSING:
                 self.values[component] = said
 
-    def now(self) -> Now:
-        """What the controls say."""
-        return self.tab.desk.now(self.visitor, self.values)
+    def now(self) -> LatentState:
+        """The picture that the sliders stand at, which need not be settled."""
+        return self.tab.session.state(self.visitor, self.values)
+
+    def call(self) -> LatentCall:
+        return self.tab.session.latent(Call(self.visitor, self.values))
 
     def shown(self) -> NDArray[np.uint8]:
-        """(R, R, 3): the picture."""
-        return pictures_in(self.values[self.tab.stage.picture])[0]
+        """(R, R, 3): the picture in the page's HTML."""
+        return pictures_in(self.values[self.tab.picture_panel.picture])[0]
 
     def painted(self) -> NDArray[np.uint8]:
-        """(R, R, 3): what the picture ought to be."""
+        """(R, R, 3): the picture as the sliders' recipe is painted."""
         now = self.now()
         picture: NDArray[np.uint8] = now.sampler.paint([now.recipe])[0].permute(1, 2, 0).numpy()
         return picture
 
     def stage(self) -> dict[str, Any]:
-        """What the page's script knows of the picture."""
-        said = attributes(self.values[self.tab.stage.picture], "data-stage")[0]
+        """What the page's script sends along with a move, as it stands in the picture's HTML."""
+        said = attributes(self.values[self.tab.picture_panel.picture], "data-stage")[0]
         stage: dict[str, Any] = json.loads(said)
         return stage
 
     def steer(self, stage: object, **moves: object) -> dict[str, str]:
-        """What the page's script is answered; slider names have _ for -."""
+        """The answer to the page's script for some moves; slider names have _ for -."""
         called = {name.replace("_", "-"): value for name, value in moves.items()}
-        server: Any = self.tab.stage.picture
+        server: Any = self.tab.picture_panel.picture
         answer: dict[str, str] = server.steer({"stage": json.dumps(stage), "moves": called})
         return answer
 

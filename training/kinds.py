@@ -72,5 +72,5 @@ def read_config(folder: RunFolder) -> Config:
     Raises:
         UserError: a value is not allowed, or a field is unknown.
     """
-    info = folder.about()
+    info = folder.info()
     return KINDS[info.kind].config.from_json(info.config)

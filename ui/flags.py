@@ -1,4 +1,7 @@
-"""The command line of ``app.py``: defaults are for one person on one machine; no gradio here."""
+"""Command line flags of ``app.py``.
+
+The defaults are for one person on one machine. Imports neither Gradio nor torch.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 from training.core.home import Home, default_home, is_forgotten
 from training.core.messages import LANGUAGES
 from training.intake.limits import Limits
-from training.jobs.quotas import Sharing
+from training.jobs.quotas import Quotas
 from ui.classroom.accounts import People, read_users
 
 PASSWORD = "SEEDLING_ADMIN_PASSWORD"
@@ -18,7 +21,13 @@ PASSWORD = "SEEDLING_ADMIN_PASSWORD"
 
 @dataclass(frozen=True)
 class Settings:
-    """What the flags add up to."""
+    """What the flags and the environment add up to.
+
+    Attributes:
+        devices: torch device names; empty for all that there are.
+        share: make a public link through Gradio.
+        language: of the first visit; later the browser remembers what was picked.
+    """
 
     host: str
     port: int
@@ -27,12 +36,12 @@ class Settings:
     share: bool
     language: str
     limits: Limits
-    sharing: Sharing
+    quotas: Quotas
     people: People
 
 
 def read_flags(arguments: list[str] | None = None) -> Settings:
-    """The command line and the environment.
+    """Parse ``arguments``, the process's own by default, and read what the environment adds.
 
     Raises:
         ValueError: a flag makes no sense; the message says which and why.
@@ -46,7 +55,7 @@ def read_flags(arguments: list[str] | None = None) -> Settings:
         megapixels=flags.max_megapixels,
         ratio=flags.max_ratio,
     )
-    sharing = Sharing(
+    quotas = Quotas(
         waiting=flags.max_waiting,
         turn_minutes=flags.max_minutes,
         keep_hours=flags.keep_hours,
@@ -67,7 +76,7 @@ def read_flags(arguments: list[str] | None = None) -> Settings:
         share=flags.share,
         language=flags.language,
         limits=limits,
-        sharing=sharing,
+        quotas=quotas,
         people=people,
     )
 
@@ -84,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="", help="cpu, cuda:0, mps (default: all there are)")
     parser.add_argument("--share", action="store_true", help="make a public link through Gradio")
     parser.add_argument("--language", choices=LANGUAGES, default="en", help="at the first visit")
-    limits, sharing = Limits(), Sharing()
+    limits, quotas = Limits(), Quotas()
     upload = parser.add_argument_group("one upload")
     upload.add_argument("--max-upload-mb", type=int, default=limits.upload_mb)
     upload.add_argument("--max-unpacked-mb", type=int, default=limits.unpacked_mb)
@@ -98,22 +107,22 @@ def _parser() -> argparse.ArgumentParser:
     upload.add_argument("--max-ratio", type=int, default=limits.ratio, help="unpacked to packed")
     many = parser.add_argument_group("many people on one machine (0: no bound)")
     many.add_argument(
-        "--max-waiting", type=int, default=sharing.waiting, help="runs of a person in the queue"
+        "--max-waiting", type=int, default=quotas.waiting, help="runs of a person in the queue"
     )
     many.add_argument(
         "--max-minutes",
         type=float,
-        default=sharing.turn_minutes,
+        default=quotas.turn_minutes,
         help="after so long a run lets others go first, and goes on after them",
     )
     many.add_argument(
         "--keep-hours",
         type=float,
-        default=sharing.keep_hours,
+        default=quotas.keep_hours,
         help="delete what belongs to those who have not come back for so long",
     )
-    many.add_argument("--person-mb", type=int, default=sharing.person_mb, help="disk for each")
-    many.add_argument("--all-mb", type=int, default=sharing.all_mb, help="disk for everybody")
+    many.add_argument("--person-mb", type=int, default=quotas.person_mb, help="disk for each")
+    many.add_argument("--all-mb", type=int, default=quotas.all_mb, help="disk for everybody")
     many.add_argument("--auth", type=Path, help="a CSV file of names and passwords: nobody else")
     many.add_argument(
         "--admin-password", default="", help=f"opens the teacher's view; or the variable {PASSWORD}"

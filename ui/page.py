@@ -1,8 +1,11 @@
-"""The page's outline: which steps, in which order, sharing which state."""
+"""The page's outline and events.
+
+Which steps there are, in which order, and which state they share; loading, polling and the change
+of language, which concern all of them.
+"""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -14,19 +17,19 @@ from training.core.home import Home
 from training.core.messages import LANGUAGES, UserError, t
 from training.core.paths import ASSETS
 from training.intake.limits import Limits
-from training.jobs.datasets import Shelf
-from training.jobs.live import Snapshot
+from training.jobs.datasets import DatasetStore
+from training.jobs.live import RunStatus
 from training.jobs.manager import RunManager
-from training.jobs.storage import Keeper
-from training.runs.folder import ACTIVE
-from ui.classroom.accounts import Doorkeeper, People
-from ui.classroom.polling import Board, News
+from training.jobs.storage import Storage
+from training.runs.state import ACTIVE, RunState
+from ui.classroom.accounts import Authenticator, People
+from ui.classroom.polling import UpdateFeed, Version
 from ui.classroom.tab import NAME as TEACHER
 from ui.classroom.tab import TeacherTab
 from ui.common.access import owner_from
-from ui.common.context import Asker, Frame, Updates, Visitor, merged
-from ui.common.html import duration
-from ui.common.i18n import Words
+from ui.common.context import AppContext, Asker, Call, Updates, Visitor, merged
+from ui.common.html import brand_html, duration
+from ui.common.i18n import LANGUAGE_NAMES, SET_LANGUAGE, I18n
 from ui.common.theme import make_theme
 from ui.data.tab import DataTab
 from ui.latent.links import PARAMETER
@@ -40,25 +43,15 @@ log = logging.getLogger(__name__)
 
 STATES = ("owner", "language", "dataset", "run", "shared", "picture", "tray")  # of the browser
 STEPS = ("data", "train", "watch", "result", "try", "latent")
-LIVE = ("watch", "train", "result", "try", "latent")  # what is looked at on every tick
-MOST_WAITING = 200  # handlers in all queues; more than any classroom needs
+REFRESHED = ("watch", "train", "result", "try", "latent")  # what is drawn anew when a run changes
+MAX_WAITING = 200  # handlers in all queues; more than any classroom needs
 KEEP_UPLOADS = 24 * 3600  # s; pictures that were tried and files made for downloads
 # Of the home folder all but what is on its way to or from a browser.
 PRIVATE = ("runs", "datasets", "collected", "downloads", "visits", "secret", "link-secret")
-LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
-# Gradio's own words (webcam, drag and drop) follow the browser; this makes them follow the page.
-SET_LANGUAGE = """async (language) => {
-  document.documentElement.lang = language === "zh" ? "zh-CN" : language;
-  document.documentElement.dataset.spoken = language;
-  const core = performance.getEntriesByType("resource").map((e) => e.name)
-    .find((name) => /\\/core-[^/]*\\.js$/.test(name));
-  if (core) (await import(core)).changeLocale?.(language === "zh" ? "zh-CN" : language);
-  return language;
-}"""
 
 
 class Page:
-    """The whole page. ``blocks`` is what gets launched."""
+    """All steps under one header. ``blocks`` is what gets launched; nothing runs before."""
 
     def __init__(
         self,
@@ -68,8 +61,7 @@ class Page:
         language: str = "en",
         people: People | None = None,
     ) -> None:
-        """Build it; nothing runs before it is launched."""
-        words, self.people = Words(language), people or People()
+        i18n, self.people = I18n(language), people or People()
         with gr.Blocks(
             title="Seedling",
             analytics_enabled=False,
@@ -79,53 +71,62 @@ class Page:
             secret = home.secret()
             # Here and not in the tabs: one that is not open yet has not read what is remembered.
             states = {name: _remembered(name, secret) for name in STATES}
-            self.seen = gr.State({})
+            self.drawn = gr.State({})  # what an open tab shows, by keys; it stays on the server
             # On a change of this, and of no state, the browser calls for what follows at once.
-            self.news = gr.HTML("", elem_classes="news")
-            self._build_header(words)
-            self.timer = gr.Timer(News().every)
+            self.version = gr.HTML("", elem_classes="version")
+            stamp = gr.HTML("", elem_classes="version")
+            self._build_header(i18n)
+            self.timer = gr.Timer(Version().every)
             with gr.Tabs(elem_classes="steps", selected="data", overflow_behavior="wrap") as steps:
-                shelf, keeper = Shelf(home), Keeper(home, manager)
-                self.frame = Frame(
-                    home, manager, shelf, limits, keeper, words, **states, steps=steps
+                datasets, storage = DatasetStore(home), Storage(home, manager)
+                self.app = AppContext(
+                    home,
+                    manager,
+                    datasets,
+                    limits,
+                    storage,
+                    i18n,
+                    **states,
+                    stamp=stamp,
+                    steps=steps,
                 )
                 self.tabs: dict[str, Any] = {}
-                self.board = Board(self._runs_of)
+                self.feed = UpdateFeed(self._runs_of)
                 kinds = (DataTab, TrainTab, WatchTab, ResultTab, TryTab, LatentTab)
                 for number, (step, kind) in enumerate(zip(STEPS, kinds, strict=True), 1):
                     label = _numbered(number, step)
-                    with words.make(gr.Tab, {"label": label}, id=step, render_children=True):
-                        self.tabs[step] = kind(self.frame)
+                    with i18n.make(gr.Tab, {"label": label}, id=step, render_children=True):
+                        self.tabs[step] = kind(self.app)
                 if self.people.password:
                     self._build_teachers()
-            words.make(gr.HTML, {"value": self._foot}, elem_classes="foot")
+            i18n.make(gr.HTML, {"value": self._foot}, elem_classes="foot")
             self._wire()
 
     def launch_options(self) -> dict[str, Any]:
-        """How the page looks, whom it lets in, and what of gradio is left out."""
-        home, opens = self.frame.home.path, Doorkeeper(self.people.passwords)
+        """What ``blocks.launch`` is given: looks, who may sign in, which files are closed."""
+        home, opens = self.app.home.path, Authenticator(self.people.passwords)
         return {
             "auth": opens if self.people.passwords else None,
-            "max_file_size": f"{self.frame.limits.upload_mb}mb",
+            "max_file_size": f"{self.app.limits.upload_mb}mb",
             "allowed_paths": [],  # nothing but what handlers hand out
             "blocked_paths": [str(home / name) for name in PRIVATE],
             "theme": make_theme(),
             "css_paths": [str(ASSETS / "style.css")],
             "footer_links": [],
             "run_history": False,
-            "enable_monitoring": False,  # the teacher's view says what may be said
+            "enable_monitoring": False,  # the teacher's tab shows what may be shown of others
             "show_error": False,
             "ssr_mode": False,
         }
 
-    def _build_header(self, words: Words) -> None:
+    def _build_header(self, i18n: I18n) -> None:
         with gr.Row(elem_classes="header"):
-            words.make(gr.HTML, {"value": _brand}, elem_classes="brand", scale=1)
-            self.language_radio = words.make(
+            i18n.make(gr.HTML, {"value": brand_html}, elem_classes="brand", scale=1)
+            self.language_radio = i18n.make(
                 gr.Radio,
                 {"label": "page.language"},
                 choices=[(LANGUAGE_NAMES[name], name) for name in LANGUAGES],
-                value=words.language,
+                value=i18n.language,
                 container=False,
                 scale=0,
                 min_width=170,
@@ -134,16 +135,16 @@ class Page:
             )
 
     def _build_teachers(self) -> None:
-        names = {self.frame.shelf.account(name): name for name in self.people.passwords}
+        names = {self.app.datasets.account(name): name for name in self.people.passwords}
         label: dict[str, Any] = {"label": "page.step_teacher"}
-        with self.frame.words.make(
+        with self.app.i18n.make(
             gr.Tab, label, id=TEACHER, visible=False, render_children=True
         ) as self.teachers_door:
-            self.tabs[TEACHER] = TeacherTab(self.frame, self.people.password, names)
+            self.tabs[TEACHER] = TeacherTab(self.app, self.people.password, names)
 
     def _foot(self, language: str) -> str:
-        """What everybody should know before they count on this place."""
-        hours, says = self.frame.manager.sharing.keep_hours, []
+        """How long things are kept, and the way out for who has signed in; often empty."""
+        hours, says = self.app.manager.quotas.keep_hours, []
         if hours:
             time = duration(hours * 3600, language)
             says.append(f"<p>{t('page.kept_for', language, time=time)}</p>")
@@ -154,100 +155,103 @@ class Page:
         return "".join(says)
 
     def _wire(self) -> None:
-        frame, reads = self.frame, self.tabs["train"].reads
+        app, reads = self.app, self.tabs["train"].reads
         quick: dict[str, Any] = {
             "queue": False,
             "show_progress": "hidden",
+            "show_progress_on": app.owner,  # see AppContext.on
             "api_visibility": "private",
         }
         everything = list(
             dict.fromkeys(
                 [
-                    *frame.states,
-                    frame.steps,
+                    *app.states,
+                    app.steps,
                     self.language_radio,
-                    self.seen,
+                    self.drawn,
+                    app.stamp,
                     self.timer,
-                    *frame.words.components,
+                    *app.i18n.components,
                     *([self.teachers_door] if TEACHER in self.tabs else []),
                     *(tab.message for tab in self.tabs.values()),
                     *(output for step in STEPS for output in self.tabs[step].outputs),
                 ]
             )
         )
-        # What is slow waits in a queue for each thing to do, one at a time.
-        self.blocks.queue(default_concurrency_limit=1, max_size=MOST_WAITING)
+        # Each slow handler has a queue of its own and serves one call at a time.
+        self.blocks.queue(default_concurrency_limit=1, max_size=MAX_WAITING)
         self.blocks.load(
-            self._arrive, inputs={*frame.states, *reads}, outputs=everything, **quick
+            self._arrive, inputs={*app.states, *reads}, outputs=everything, **quick
         ).then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
         spoken = self.language_radio.input(
             self._speak,
-            inputs={*frame.states, self.language_radio, *reads},
+            inputs={*app.states, self.language_radio, *reads},
             outputs=everything,
             js=None,
+            trigger_mode="always_last",  # who presses twice wants the second language
             **quick,
         )
         spoken.then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
         self.tabs["latent"].respeak(spoken.then)
-        live = [self.tabs[name] for name in LIVE]
-        # Gradio builds every output anew, changed or not: 40 ms for all of these. Thirty people who
-        # look once a second would leave nothing for the training, so the look itself has one.
+        shown = [output for name in REFRESHED for output in self.tabs[name].outputs]
+        # Gradio builds every output anew, changed or not: 40 ms for all of these. Thirty people
+        # whose tabs poll once a second would leave training no time, so a poll has one output.
         self.timer.tick(
-            self._look,
-            inputs={*frame.states, self.seen, self.news},
-            outputs=[self.news],
-            trigger_mode="multiple",  # an answer that got lost must not end the ticking
+            self._poll,
+            inputs={*app.states, self.drawn, app.stamp, self.version},
+            outputs=[self.version],
+            trigger_mode="multiple",  # an answer that got lost must not end the polling
             preprocess=False,  # each of these would be a thread's work, and an update of the output
             postprocess=False,
             **quick,
         )
-        self.news.change(
-            self._tick,
-            inputs={*frame.states, self.seen},
-            outputs=[self.seen, self.timer, *dict.fromkeys(o for tab in live for o in tab.outputs)],
+        self.version.change(
+            self._refresh,
+            inputs={*app.states, self.drawn, app.stamp},
+            outputs=list(dict.fromkeys([self.drawn, app.stamp, self.timer, *shown])),
             trigger_mode="multiple",
             preprocess=False,
             **quick,
         )
 
     def _arrive(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
-        """Put a person back where they were; a new one gets an id.
+        """The page has loaded: put a person back where they were; a new one gets an id.
 
-        Somebody with a link to a picture is led there.
+        A link to a picture leads there; ``?teacher`` shows the teacher's tab.
         """
-        frame = self.frame
-        visitor = frame.who({**values, frame.owner: owner_from(values[frame.owner])}, request)
-        frame.keeper.seen(visitor.owner)
-        runs = frame.manager.runs(visitor.owner)
-        at_work = any(run.status in (*ACTIVE, "interrupted") for run in runs)
+        app = self.app
+        visitor = app.who({**values, app.owner: owner_from(values[app.owner])}, request)
+        app.storage.seen(visitor.owner)
+        runs = app.manager.runs(visitor.owner)
+        at_work = any(run.status in (*ACTIVE, RunState.INTERRUPTED) for run in runs)
         teaches = TEACHER in self.tabs and TEACHER in request.query_params
         link, led = request.query_params.get(PARAMETER), dict[Any, Any]()
         if link:
             visitor, led = self.tabs["latent"].follow(visitor, link)
         return {
             **self._all(visitor, values, request, self.tabs["data"].fold(visitor)),
-            frame.owner: visitor.owner,
-            frame.language: visitor.language,
+            app.owner: visitor.owner,
+            app.language: visitor.language,
             self.language_radio: visitor.language,
-            **({frame.steps: gr.Tabs(selected="watch")} if at_work else {}),
+            **({app.steps: gr.Tabs(selected="watch")} if at_work else {}),
             **(self._open_door() if teaches else {}),
             **led,
         }
 
-    def _runs_of(self, visitor: Visitor) -> Iterator[Snapshot]:
-        """Those of the visitor, and the one that somebody shared with them."""
-        yield from self.frame.manager.runs(visitor.owner)
-        yield from self.tabs["latent"].desk.runs(visitor)[1]
+    def _runs_of(self, visitor: Visitor) -> Iterator[RunStatus]:
+        """The visitor's runs, and those that somebody shared with them by a link."""
+        yield from self.app.manager.runs(visitor.owner)
+        yield from self.tabs["latent"].session.runs(visitor)[1]
 
     def _open_door(self) -> Updates:
         label = gr.Tab(visible=True)
-        return {self.teachers_door: label, self.frame.steps: gr.Tabs(selected=TEACHER)}
+        return {self.teachers_door: label, self.app.steps: gr.Tabs(selected=TEACHER)}
 
     def _speak(self, values: Mapping[Any, Any], request: Asker = None) -> Updates:
-        """The whole page in the language that was picked."""
-        frame = self.frame
-        visitor = frame.who({**values, frame.language: values[self.language_radio]}, request)
-        return {**self._all(visitor, values, request), frame.language: visitor.language}
+        """Another language was picked: every text anew, every value as it is."""
+        app = self.app
+        visitor = app.who({**values, app.language: values[self.language_radio]}, request)
+        return {**self._all(visitor, values, request), app.language: visitor.language}
 
     def _all(
         self,
@@ -256,62 +260,67 @@ class Page:
         request: Asker = None,
         more: Updates | None = None,
     ) -> Updates:
-        """Every sentence and everything shown; what was said in the old language is unsaid."""
+        """Every text and everything shown; messages in the old language are cleared."""
         updates: Updates = {tab.message: "" for tab in self.tabs.values()} | (more or {})
-        seen: Mapping[str, Any] = {}
-        news = self.board.now(visitor, request)  # first: what changes from now on is drawn again
-        for name in LIVE:
-            changes, seen = self.tabs[name].live(visitor, seen)
+        drawn: Mapping[str, Any] = {}
+        version = self.feed.now(visitor, request)  # first: what changes from now on is drawn again
+        for name in REFRESHED:
+            changes, drawn = self.tabs[name].refresh(visitor, drawn)
             updates |= changes
         updates |= self.tabs["data"].show(visitor)
-        updates |= self.tabs["train"].show(visitor, values)
-        said = self.frame.words.updates(visitor.language)
+        updates |= self.tabs["train"].show(Call(visitor, values))
+        said = self.app.i18n.updates(visitor.language)
         return {
             **said,
             **{key: merged(said.get(key), value) for key, value in updates.items()},
-            self.timer: news.every,
-            self.seen: {**seen, "news": news},
+            self.timer: version.every,
+            self.app.stamp: version.stamp,
+            self.drawn: {**drawn, "version": version},
         }
 
-    def _look(self, values: Mapping[Any, Any], request: Asker = None) -> Any:
-        """Whether there is news for this tab; ``_tick`` then draws it."""
-        visitor = self.frame.who(values, request)
+    def _poll(self, values: Mapping[Any, Any], request: Asker = None) -> Any:
+        """A new value where this tab has something to draw, which makes it call ``_refresh``.
+
+        The same value is no change to the browser, so nothing else happens then.
+        """
+        visitor = self.app.who(values, request)
         if not visitor.owner:
-            return values[self.news]
-        self.frame.keeper.seen(visitor.owner)
-        drawn = (values[self.seen] or {}).get("news", News())
-        if not self.board.is_due(drawn, visitor, request):
-            return values[self.news]
+            return values[self.version]
+        self.app.storage.seen(visitor.owner)
+        drawn = (values[self.drawn] or {}).get("version", Version())
+        if not self.feed.is_due(drawn, values[self.app.stamp], visitor, request):
+            return values[self.version]
         return f"<i>{time.monotonic_ns()}</i>"  # another than any before
 
-    def _tick(self, values: Mapping[Any, Any], request: Asker = None) -> Any:
-        """What has changed since the last time."""
-        visitor = self.frame.who(values, request)
+    def _refresh(self, values: Mapping[Any, Any], request: Asker = None) -> Any:
+        """Update what has changed since this browser tab was last drawn."""
+        visitor = self.app.who(values, request)
         if not visitor.owner:
             return gr.skip()
         updates: Updates = {}
-        seen: Mapping[str, Any] = values[self.seen] or {}
+        drawn: Mapping[str, Any] = values[self.drawn] or {}
+        if drawn.get("version", Version()).is_overtaken(values[self.app.stamp]):
+            drawn = {}
         try:
-            news = self.board.now(visitor, request)  # first, as above
-            for name in LIVE:
-                changes, seen = self.tabs[name].live(visitor, seen)
+            version = self.feed.now(visitor, request)  # first, as above
+            for name in REFRESHED:
+                changes, drawn = self.tabs[name].refresh(visitor, drawn)
                 updates |= changes
         except (UserError, FileNotFoundError) as problem:
-            log.info("What a tick looked at was just deleted or replaced: %s", problem)
+            log.info("What was to be drawn was just deleted or replaced: %s", problem)
             return gr.skip()  # the next one sees what is there then
-        return {**updates, self.timer: news.every, self.seen: {**seen, "news": news}}
+        return {
+            **updates,
+            self.timer: version.every,
+            self.app.stamp: version.stamp,
+            self.drawn: {**drawn, "version": version},
+        }
 
 
 def _remembered(name: str, secret: str) -> gr.BrowserState:
+    """Outlives the server; Gradio's own key and secret would be other ones after a restart."""
     return gr.BrowserState("", storage_key=f"seedling.{name}", secret=secret)
 
 
 def _numbered(number: int, step: str) -> Any:
     return lambda language: f"{number} {t(f'page.step_{step}', language)}"
-
-
-def _brand(language: str) -> str:
-    # The one word of gradio's that no translation reaches is put in place by the style sheet.
-    webcam = json.dumps(t("page.webcam", language), ensure_ascii=False)
-    style = f"<style>:root {{ --webcam: {webcam}; }}</style>"
-    return f"<h1>Seedling</h1><p>{t('page.tagline', language)}</p>{style}"

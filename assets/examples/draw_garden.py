@@ -1,8 +1,9 @@
-"""Draws the garden, the first pictures that somebody new to Seedling trains on.
+"""Draws the garden example.
 
-Six classes of 70 pictures, 128 px: butterfly, flower, ladybird, leaf, mushroom, snail. Colour,
-size, place, turn and background vary on purpose and tell nothing about the class, so that only
-shape does: a linear model on raw pixels fails, a small convolutional network learns it.
+The first pictures that somebody new to Seedling trains on: six classes of 70, 128 px: butterfly,
+flower, ladybird, leaf, mushroom, snail. Colour, size, place, turn and background vary on purpose
+and tell nothing about the class, so that only shape does: a linear model on raw pixels fails, a
+small convolutional network learns it.
 
     python -m assets.examples.draw_garden    # writes garden.zip beside this file
 """
@@ -252,7 +253,7 @@ def draw_background(rng: random.Random) -> Image.Image:
 
 
 def draw_grass(rng: random.Random, image: Image.Image) -> None:
-    """Blades along the lower edge."""
+    """Blades along the lower edge, drawn into ``image`` itself."""
     draw, base = ImageDraw.Draw(image), hsv(rng.uniform(0.22, 0.36), 0.55, rng.uniform(0.45, 0.75))
     height = rng.uniform(50, 170)
     for _ in range(rng.randint(30, 80)):
@@ -295,7 +296,7 @@ def draw_all(path: Path, per_class: int = PER_CLASS, seed: int = SEED) -> None:
 
 
 def main() -> None:
-    """Draw the set, or another one from another seed."""
+    """Write garden.zip beside this file, or to ``--out``; another seed gives another set."""
     parser = argparse.ArgumentParser(description=draw_all.__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("garden.zip"))
     parser.add_argument("--per-class", type=int, default=PER_CLASS)

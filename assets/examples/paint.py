@@ -1,4 +1,7 @@
-"""Paint for the drawn examples: colours, outlines, and a sheet that lights what is put on it."""
+"""Colours and shapes for drawing.
+
+For the examples that are drawn; a ``Sheet`` lights what is put on it.
+"""
 
 from __future__ import annotations
 
@@ -27,24 +30,26 @@ def mixed(a: Colour, b: Colour, share: float) -> Colour:
 
 
 def lighter(colour: Colour, share: float = 0.3) -> Colour:
-    """Towards white."""
+    """``share`` (0 to 1) of the way to white."""
     return mixed(colour, (255, 255, 255), share)
 
 
 def darker(colour: Colour, share: float = 0.3) -> Colour:
-    """Towards a warm black."""
+    """``share`` (0 to 1) of the way to a warm black."""
     return mixed(colour, (30, 15, 25), share)
 
 
 class Sheet:
-    """A transparent sheet that takes shapes with soft light from the upper left."""
+    """A transparent sheet that takes shapes with soft light from the upper left.
+
+    (0, 0) is the middle, y points down, and the edges are at 256.
+    """
 
     def __init__(self) -> None:
-        """Begin empty; (0, 0) is the middle, y points down, the edges are at 256."""
         self.image = Image.new("RGBA", (CANVAS, CANVAS), (0, 0, 0, 0))
 
     def shape(self, points: Points, colour: Colour, outline: int = 5) -> None:
-        """A closed shape, lit and outlined."""
+        """A closed shape, lit, with a darker edge of ``outline`` px; 0 leaves it out."""
         moved = [(x + CANVAS / 2, y + CANVAS / 2) for x, y in points]
         mask = Image.new("L", self.image.size, 0)
         ImageDraw.Draw(mask).polygon(moved, fill=255)
@@ -64,7 +69,7 @@ class Sheet:
         self.shape(turned(ellipse(rx, ry), turn, x, y), colour, outline)
 
     def line(self, points: Points, colour: Colour, width: int, moved: bool = False) -> None:
-        """A line with round ends and joints."""
+        """A line with round ends and joints; ``moved`` points count from the upper left."""
         if not moved:
             points = [(x + CANVAS / 2, y + CANVAS / 2) for x, y in points]
         draw, r = ImageDraw.Draw(self.image), width / 2
@@ -74,7 +79,7 @@ class Sheet:
 
 
 def ellipse(rx: float, ry: float, start: float = 0.0, stop: float = 2 * math.pi) -> Points:
-    """Points on (part of) an ellipse around (0, 0)."""
+    """64 points on an ellipse around (0, 0), or on its part between two angles in radians."""
     angles = np.linspace(start, stop, 64)
     return [(rx * math.cos(a), ry * math.sin(a)) for a in angles]
 

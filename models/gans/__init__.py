@@ -1,1 +1,1 @@
-"""Generators and discriminators, one file per family."""
+"""GANs, one file per family."""

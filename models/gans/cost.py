@@ -1,4 +1,4 @@
-"""What a GAN costs: its parameters, and the work for one picture."""
+"""Parameters and work of a GAN."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.gans.registry import GanShape, create_gan
 
 @dataclass(frozen=True)
 class GanCost:
-    """The size of both networks, and of their work.
+    """What the page says of a network before it is trained.
 
     Attributes:
         generator_parameters: numbers that the generator learns.
@@ -45,7 +45,10 @@ def gan_cost(shape: GanShape) -> GanCost:
 
 
 def multiply_adds(network: nn.Module, *inputs: Any) -> int:
-    """Multiplications with an addition each, in the products and convolutions of ``network``."""
+    """Multiply-adds in the matrix products and convolutions of ``network`` for ``inputs``.
+
+    On the meta device nothing is computed.
+    """
     counter = _Counter()
     with torch.no_grad(), counter:
         network(*inputs)

@@ -1,4 +1,7 @@
-"""DCGAN (arXiv 1511.06434): plain convolutions, the fastest family that makes good pictures."""
+"""DCGAN: plain convolutions.
+
+arXiv 1511.06434; the fastest family that makes good pictures.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ SMOOTH_FROM = 64  # px
 
 
 def small_weights(module: nn.Module) -> None:
-    """Draw the weights of a convolution or linear layer from N(0, 0.02^2)."""
+    """Draw the weights of a convolution or linear layer from N(0, 0.02^2), for ``apply``."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
         nn.init.normal_(module.weight, std=INIT_STD)
 
@@ -33,13 +36,12 @@ class ClassNorm(nn.Module):
     """BatchNorm; where there are classes, each has a gain and a bias of its own.
 
     Classes change how the layers work instead of what goes in. With a class vector beside ``z``
-    the generator soon heeds nothing else and draws one picture for each class: of the pictures'
+    the generator soon follows nothing else and draws one picture for each class: of the pictures'
     variety within classes, 2 % was left on Fashion-MNIST after 38,400 images, and 61 % this way.
     arXiv 1610.07629, and 1802.05637 for GANs.
     """
 
     def __init__(self, channels: int, class_count: int) -> None:
-        """Start with gain 1 and bias 0."""
         super().__init__()
         self.class_count = class_count
         self.norm = nn.BatchNorm2d(channels, affine=class_count == 0)
@@ -59,10 +61,12 @@ class ClassNorm(nn.Module):
 
 
 class DcganUp(nn.Module):
-    """Twice the side: a transposed convolution, BatchNorm and ReLU."""
+    """Twice the side: a transposed convolution, BatchNorm and ReLU.
+
+    ``smooth`` takes out the dots that a transposed convolution leaves on every second pixel.
+    """
 
     def __init__(self, inner: int, outer: int, class_count: int, *, smooth: bool) -> None:
-        """From ``inner`` to ``outer`` channels; ``smooth`` takes out every second pixel's dots."""
         super().__init__()
         self.smooth = smooth
         self.conv = nn.ConvTranspose2d(inner, outer, 4, stride=2, padding=1, bias=False)
@@ -81,12 +85,11 @@ class DcganGenerator(Generator):
     """Transposed convolutions that double the side, BatchNorm and ReLU, then a tanh.
 
     A class adds a coarse picture of its own to what ``z`` begins with, nothing at first, so that
-    it is heeded sooner than by ``ClassNorm`` alone: after 25,600 images of Fashion-MNIST 58 % of
+    it is followed sooner than by ``ClassNorm`` alone: after 25,600 images of Fashion-MNIST 58 % of
     the samples looked like their class instead of 36 %, at FD 655 instead of 796.
     """
 
     def __init__(self, resolution: int, class_count: int, width: int, latent_size: int) -> None:
-        """Make random weights; ``width`` is the number of channels at 32 px."""
         super().__init__(resolution, class_count, latent_size)
         lowest = channels_at(LOWEST, width)
         self.linear = nn.Linear(latent_size, LOWEST * LOWEST * lowest, bias=False)
@@ -139,7 +142,6 @@ class DcganDiscriminator(Discriminator):
     def __init__(
         self, resolution: int, class_count: int, width: int, *, batch_norm: bool = True
     ) -> None:
-        """Make random weights; ``width`` is the number of channels at 32 px."""
         super().__init__()
         self.blocks = nn.ModuleDict()
         for side in reversed(list(resolutions_up_to(resolution))):

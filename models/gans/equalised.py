@@ -1,7 +1,7 @@
-"""Layers with an equalised learning rate (arXiv 1710.10196), for the two style families.
+"""Layers with equalised learning rate.
 
-Weights are drawn from N(0, 1) and scaled where they are used, so that Adam moves every layer at
-the same relative speed.
+arXiv 1710.10196, for the two style families. Weights are drawn from N(0, 1) and scaled where they
+are used, so that Adam moves every layer at the same relative speed.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class EqualLinear(nn.Module):
     def __init__(
         self, inner: int, outer: int, *, gain: float = 1.0, rate: float = 1.0, bias: float = 0.0
     ) -> None:
-        """Make random weights."""
         super().__init__()
+        # Divided here and multiplied in forward: the same function, but Adam's steps scale with it.
         self.weight = nn.Parameter(torch.randn(outer, inner) / rate)
         self.bias = nn.Parameter(torch.full((outer,), bias / rate))
         self.scale, self.rate = gain * rate / math.sqrt(inner), rate
@@ -38,10 +38,9 @@ class EqualLinear(nn.Module):
 
 
 class EqualConv(nn.Module):
-    """A convolution that keeps the side."""
+    """A convolution that keeps the side; ``kernel`` is odd, ``gain`` multiplies its weights."""
 
     def __init__(self, inner: int, outer: int, kernel: int = 3, *, gain: float = 1.0) -> None:
-        """Make random weights."""
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outer, inner, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outer))

@@ -1,4 +1,7 @@
-"""What the GAN families share: the two base classes, class labels, and resampling."""
+"""What all GAN families share.
+
+The two base classes, class labels, and resolutions.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-CLASS_GAIN = 3.0  # of a class's direction in the score: heeded sooner, measured with dcgan
+CLASS_GAIN = 3.0  # of a class's direction in the score: it counts sooner, measured with dcgan
 LOWEST = 4  # px: where convolutional generators start and discriminators end
-SLOPE = 0.2  # of LeakyReLU below zero
+SLOPE = 0.2  # of LeakyReLU below zero, as in DCGAN and StyleGAN
 
 
 def channels_at(resolution: int, width: int) -> int:
-    """Channels at ``resolution`` px, whatever the network's own resolution is.
+    """Channels at ``resolution`` px, ``width`` at 32 px, and 8 at least.
 
-    So the layers of a small network have the shapes of the same layers in a larger one.
+    They do not depend on the network's own resolution, so the layers of a small network have the
+    shapes of the same layers in a larger one, and can be carried over.
     """
     return max(8, width * 32 // resolution)
 
@@ -40,12 +44,11 @@ class Generator(nn.Module):
 
     Attributes:
         resolution: side of the pictures in pixels.
-        class_count: number of classes; 0 is an unconditional network.
+        class_count: 0 is an unconditional network.
         latent_size: length of ``z``.
     """
 
     def __init__(self, resolution: int, class_count: int, latent_size: int) -> None:
-        """Keep the sizes."""
         super().__init__()
         self.resolution = resolution
         self.class_count = class_count
@@ -57,7 +60,7 @@ class Generator(nn.Module):
         Args:
             z: (B, latent_size), standard normal.
             labels: (B,) int64, each below ``class_count``, or (B, class_count) float32, the
-                weights of a mix of classes; not looked at without classes.
+                weights of a mix of classes; ignored by an unconditional network.
 
         Returns:
             (B, 3, resolution, resolution) around [-1, 1]. The families that end in a tanh stay
@@ -69,9 +72,12 @@ class Generator(nn.Module):
         raise NotImplementedError
 
     def early_features(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(B, F): what the first layers make of (B, latent_size); GANSpace looks at them.
+        """(B, F): what the first layers make of ``z`` (B, latent_size), for GANSpace.
 
-        The style families have no such thing: there a style's weights are looked at.
+        The style families have none: there SeFa works on the weights behind a style.
+
+        Raises:
+            NotImplementedError: this is a style family.
         """
         raise NotImplementedError
 
@@ -93,7 +99,7 @@ class Discriminator(nn.Module):
         return list(self.blocks.values())
 
     def features(self, x: Tensor) -> Tensor:
-        """(B, 3, R, R) in [-1, 1] to (B, F): what the head judges by."""
+        """(B, 3, R, R) in [-1, 1] to (B, F): what the head makes scores of."""
         for block in self.blocks.values():
             x = block(x)
         vectors: Tensor = self.neck(x)
@@ -135,10 +141,10 @@ class LatentInput(nn.Module):
     """``z``, with a learned vector of the class beside it where there are classes.
 
     The vector is as long as ``z`` and normalised to its scale, so neither drowns the other.
+    ``size`` is the length of what comes out: twice that of ``z`` where there are classes.
     """
 
     def __init__(self, latent_size: int, class_count: int) -> None:
-        """Make ``size`` values of each ``z``: twice its length where there are classes."""
         super().__init__()
         self.size = latent_size * (2 if class_count else 1)
         self.embedding = nn.Embedding(class_count, latent_size) if class_count else None
@@ -156,10 +162,10 @@ class ProjectionHead(nn.Module):
     """Feature vectors to scores; where there are classes, each adds a direction of its own.
 
     score = linear(f) + g <embedding[y], f> / sqrt(F) with g = ``CLASS_GAIN`` (arXiv 1802.05637).
+    ``linear`` takes (B, ``feature_count``) to (B, 1).
     """
 
     def __init__(self, linear: nn.Module, feature_count: int, class_count: int) -> None:
-        """Take ``linear``, (B, ``feature_count``) to (B, 1), as the part without classes."""
         super().__init__()
         self.linear = linear
         self.scale = CLASS_GAIN / math.sqrt(feature_count)
@@ -169,7 +175,11 @@ class ProjectionHead(nn.Module):
             nn.init.zeros_(self.embedding.weight)
 
     def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
-        """(B, F), (B,) to (B,)."""
+        """(B, F), (B,) to (B,).
+
+        Raises:
+            ValueError: there are classes, but no ``labels``.
+        """
         scores: Tensor = self.linear(features).squeeze(1)
         if self.embedding is None:
             return scores

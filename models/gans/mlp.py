@@ -1,4 +1,7 @@
-"""The first GAN (arXiv 1406.2661) as textbooks build it: nothing but linear layers."""
+"""A GAN of linear layers.
+
+The first one (arXiv 1406.2661) as textbooks build it.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,12 @@ def hidden_sizes(width: int) -> list[int]:
 
 
 class MlpGenerator(Generator):
-    """Linear layers with BatchNorm (none on the first) and LeakyReLU, then a tanh."""
+    """Linear layers with BatchNorm (none on the first) and LeakyReLU, then a tanh.
+
+    ``width`` 32 has exactly the textbook's sizes.
+    """
 
     def __init__(self, resolution: int, class_count: int, width: int, latent_size: int) -> None:
-        """Make random weights; ``width`` 32 has exactly the textbook's sizes."""
         super().__init__(resolution, class_count, latent_size)
         self.latent = LatentInput(latent_size, class_count)
         sizes = hidden_sizes(width)
@@ -41,7 +46,7 @@ class MlpGenerator(Generator):
         return torch.tanh(x).view(len(z), 3, self.resolution, self.resolution)
 
     def early_features(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """See ``Generator``: all but the last layer, for what is early has no place here."""
+        """See ``Generator``: all but the last layer, since early features have no places here."""
         features: Tensor = self.hidden(self.latent(z, labels))
         return features
 
@@ -50,7 +55,6 @@ class MlpDiscriminator(Discriminator):
     """The generator's hidden sizes in reverse, with LeakyReLU and no BatchNorm."""
 
     def __init__(self, resolution: int, class_count: int, width: int) -> None:
-        """Make random weights; ``width`` 32 has exactly the textbook's sizes."""
         super().__init__()
         sizes = hidden_sizes(width)[::-1]
         pixels = 3 * resolution * resolution

@@ -1,8 +1,8 @@
-"""A discriminator that judges by a pretrained network's features (arXiv 2111.01007).
+"""A discriminator on pretrained features.
 
-A generator gets useful gradients from the first step on, since the features that tell pictures
-apart need not be learned first. Fixed random mixing keeps the discriminator from leaning on the
-few of them that give generated pictures away at once. Beside the features it sees the pictures
+arXiv 2111.01007. A generator gets useful gradients from the first step on, since the features that
+tell pictures apart need not be learned first. Fixed random mixing keeps the discriminator from
+leaning on the few of them that give samples away at once. Beside the features it sees the pictures
 themselves: a classifier has learned not to care for colour.
 """
 
@@ -27,9 +27,9 @@ from models.registry import create_model
 
 # What smaller pictures are enlarged to. The maps of a backbone that ends at stride 32 are then 16,
 # 8, 4 and 2 px: just enough for four scales. The paper enlarges to 224 px, which is 12 times the
-# work; a CPU has no time for that, so pictures of 64 px and more are looked at as they are.
-LEAST_SIDE = 64  # px
-STRIDES = (4, 8, 16, 32)  # of the maps that are looked at, where a backbone has them
+# work; a CPU has no time for that, so pictures of 64 px and more keep their size.
+MIN_SIDE = 64  # px
+STRIDES = (4, 8, 16, 32)  # of the maps that are used, where a backbone has them
 # The scale of the pictures themselves. Measured on 2,903 emoji, hinge loss, 4 minutes on one core:
 # FD 82 without it and 69 with it in seedling-s's features, 1786 and 1789 in mobilenet_v2's.
 PIXELS, PIXEL_SIDE = "pixels", 64  # px
@@ -68,7 +68,7 @@ class ProjectedDiscriminator(Discriminator):
 
         Args:
             backbone: on any device; its head is not used.
-            side: pictures are resized to ``side`` px for it; ``LEAST_SIDE`` or more.
+            side: pictures are resized to ``side`` px for it; ``MIN_SIDE`` or more.
             class_count: 0 for a network without classes.
             width: maps at stride 4 are mixed to twice as many channels, coarser ones to up to 8
                 times as many.
@@ -91,7 +91,7 @@ class ProjectedDiscriminator(Discriminator):
 
     @property
     def backbone(self) -> FrozenFeatures:
-        """Where the features come from."""
+        """The frozen network: on this module's device, but none of its submodules."""
         return self._hidden[0]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
@@ -126,14 +126,14 @@ class Scale:
 class FrozenFeatures(nn.Module):
     """The last map that a classifier makes at each of ``STRIDES``; its weights stand still.
 
-    ``scales`` says what the maps are, from fine to coarse.
+    ``scales`` says what the maps of pictures of ``side`` px are, from fine to coarse. The layers of
+    ``classifier`` are taken over and changed.
     """
 
     shift: Tensor
     spread: Tensor
 
     def __init__(self, classifier: Classifier, side: int) -> None:
-        """Cut up the layers of ``classifier``, for pictures of ``side`` px."""
         super().__init__()
         # The classifier's own normalisation, but of pictures in [-1, 1].
         self.register_buffer("shift", 2 * classifier.mean - 1)
@@ -160,7 +160,7 @@ class FrozenFeatures(nn.Module):
     ) -> tuple[list[int], list[tuple[int, Tensor]]]:
         """The side, and the channels and usual value, of what each layer makes of a few pictures.
 
-        They are random and smooth: coarse maps see little of noise from pixel to pixel.
+        They are random and smooth: coarse maps show little of noise from pixel to pixel.
         """
         x = torch.rand(PROBES, 3, PROBE_SIDE, PROBE_SIDE, device=device) * 2 - 1
         x = F.interpolate(x, (side, side), mode="bilinear")
@@ -199,13 +199,10 @@ def fold_norms(network: nn.Module) -> nn.Module:
 
 
 class HardSigmoid(nn.Module):
-    """``nn.Hardsigmoid`` out of a function that torch can differentiate twice, as penalties need.
-
-    The same shape in and out.
-    """
+    """``nn.Hardsigmoid``, but differentiable twice in torch, as gradient penalties need."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """min(max(x + 3, 0), 6) / 6."""
+        """min(max(x + 3, 0), 6) / 6; the same shape in and out."""
         return F.relu6(x + 3) / 6
 
 
@@ -231,14 +228,11 @@ class RandomMixing(nn.Module):
     """Mixes channels at each scale, then each coarser scale into the finer one.
 
     Section 3.2 of the paper. Both mixings are 1x1 convolutions with random weights that never
-    change. (The paper's second one is 3x3, which would cost as much as mobilenet_v2.)
+    change. (The paper's second one is 3x3, which would cost as much as mobilenet_v2.) Scale by
+    scale, ``channels`` come out, with a usual value of 1, so that all scales have the same say.
     """
 
     def __init__(self, scales: Sequence[Scale], channels: Sequence[int]) -> None:
-        """Draw the weights; scale by scale, ``channels`` is how many come out.
-
-        Maps are brought to a usual value of 1, so that all scales have the same say.
-        """
         super().__init__()
         for number, (scale, outer) in enumerate(zip(scales, channels, strict=True)):
             weight = torch.randn(outer, scale.channels, 1, 1) / math.sqrt(scale.channels)
@@ -265,7 +259,7 @@ class RandomMixing(nn.Module):
 def _small_discriminator(inner: int, outer: int, side: int, batch_norm: bool) -> nn.Sequential:
     """(B, inner, side, side) to (B, outer, S, S) with S of ``LOWEST`` or less.
 
-    Each place of the outcome is judged on its own.
+    Each place of the outcome gets a score of its own, whose mean is taken.
     """
     block = nn.Sequential()
     while side > LOWEST or not block:
@@ -289,10 +283,9 @@ def _pixel_discriminator(width: int, outer: int, batch_norm: bool) -> nn.Sequent
 
 
 class MeanOverScales(nn.Module):
-    """One linear score of each scale's vector, and their mean."""
+    """One linear score for each of ``count`` scales' vectors of ``length`` values, and the mean."""
 
     def __init__(self, count: int, length: int) -> None:
-        """``count`` scales with vectors of ``length`` values."""
         super().__init__()
         self.scores = nn.ModuleList(spectral_norm(nn.Linear(length, 1)) for _ in range(count))
 
@@ -304,9 +297,9 @@ class MeanOverScales(nn.Module):
 
 
 def create_projected_discriminator(
-    shape: GanShape, teacher: str, *, pretrained: bool = True
+    shape: GanShape, backbone_name: str, *, pretrained: bool = True
 ) -> ProjectedDiscriminator:
-    """A discriminator on the backbone ``teacher``, a name from ``models.registry.list_models()``.
+    """A discriminator on a backbone: a name from ``models.registry.list_models()``.
 
     Goes with any generator: of ``shape``, only ``resolution``, ``class_count``, ``width`` and
     ``batch_norm`` matter. What learns and the mixing come from torch's global random numbers. Not
@@ -320,10 +313,10 @@ def create_projected_discriminator(
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(RANDOM_SEED)
-        backbone = create_model(teacher, 1, pretrained=pretrained)
+        backbone = create_model(backbone_name, 1, pretrained=pretrained)
     return ProjectedDiscriminator(
         backbone,
-        max(shape.resolution, LEAST_SIDE),
+        max(shape.resolution, MIN_SIDE),
         shape.class_count,
         shape.width,
         batch_norm=shape.batch_norm,

@@ -1,6 +1,7 @@
-"""R3GAN (arXiv 2501.05441): residual networks without normalisation or tricks.
+"""R3GAN: residual networks without normalisation.
 
-Made for the relativistic loss with both gradient penalties, which the paper proves to converge.
+arXiv 2501.05441. Made for the relativistic loss with both gradient penalties, which the paper
+proves to converge.
 """
 
 from __future__ import annotations
@@ -38,18 +39,17 @@ def conv(inner: int, outer: int, gain: float = 1.0, kernel: int = 1, groups: int
 
 
 class ResidualBlock(nn.Module):
-    """1x1, grouped 3x3 and 1x1 convolution beside an identity."""
+    """1x1, grouped 3x3 and 1x1 convolution beside an identity; one of ``block_count`` in a row.
+
+    Fix-up initialisation (arXiv 1901.09321): a block starts as the identity, and its inner layers
+    shrink with the number of blocks, so that a deep network needs no normalisation.
+    """
 
     def __init__(self, channels: int, block_count: int) -> None:
-        """Make random weights for one of ``block_count`` blocks in a row.
-
-        Fix-up initialisation (arXiv 1901.09321): a block starts as the identity, and its inner
-        layers shrink with the number of blocks, so that a deep network needs no normalisation.
-        """
         super().__init__()
         groups = math.ceil(channels * EXPANSION / GROUP)  # a narrow network rounds up
         inside = groups * GROUP
-        gain = GAIN * block_count**-0.25
+        gain = GAIN * block_count**-0.25  # Fix-up's L^(-1 / (2m - 2)), m = 3 layers in a block
         self.expand = conv(channels, inside, gain)
         self.mix = conv(inside, inside, gain, kernel=3, groups=groups)
         self.project = conv(inside, channels, gain=0)
@@ -63,10 +63,12 @@ class ResidualBlock(nn.Module):
 
 
 class Rise(nn.Module):
-    """The generator's part at one side: enlarge what the side below made, then refine it."""
+    """The generator's part at one side: enlarge what the side below made, then refine it.
+
+    At ``LOWEST`` there is nothing to enlarge.
+    """
 
     def __init__(self, side: int, width: int, block_count: int) -> None:
-        """Make random weights; the lowest side has nothing below it."""
         super().__init__()
         channels = channels_at(side, width)
         below = channels_at(side // 2, width)
@@ -83,10 +85,12 @@ class Rise(nn.Module):
 
 
 class Fall(nn.Module):
-    """The discriminator's part at one side: refine, then halve for the side below."""
+    """The discriminator's part at one side: refine, then halve for the side below.
+
+    ``LOWEST`` is the last side and is not halved; the first one ``takes_picture``.
+    """
 
     def __init__(self, side: int, width: int, block_count: int, *, takes_picture: bool) -> None:
-        """Make random weights; the lowest side has nothing below it."""
         super().__init__()
         channels = channels_at(side, width)
         self.from_rgb = conv(3, channels) if takes_picture else None
@@ -108,7 +112,6 @@ class R3ganGenerator(Generator):
     """A learned 4x4 picture weighed by the latent vector, then residual blocks at each side."""
 
     def __init__(self, resolution: int, class_count: int, width: int, latent_size: int) -> None:
-        """Make random weights; ``width`` is the number of channels at 32 px."""
         super().__init__(resolution, class_count, latent_size)
         lowest, sides = channels_at(LOWEST, width), [LOWEST, *resolutions_up_to(resolution)]
         self.latent = LatentInput(latent_size, class_count)
@@ -144,7 +147,6 @@ class R3ganDiscriminator(Discriminator):
     """The generator's blocks the other way, then one weight for each place in the 4x4 picture."""
 
     def __init__(self, resolution: int, class_count: int, width: int) -> None:
-        """Make random weights; ``width`` is the number of channels at 32 px."""
         super().__init__()
         lowest, sides = channels_at(LOWEST, width), [LOWEST, *resolutions_up_to(resolution)]
         self.blocks = nn.ModuleDict(
@@ -155,7 +157,7 @@ class R3ganDiscriminator(Discriminator):
         )
         basis = nn.Conv2d(lowest, lowest, LOWEST, groups=lowest, bias=False)
         linear = nn.Linear(lowest, 1)
-        nn.init.normal_(basis.weight, std=1 / LOWEST)
+        nn.init.normal_(basis.weight, std=1 / LOWEST)  # each sums over LOWEST^2 places
         nn.init.normal_(linear.weight, std=1 / math.sqrt(lowest))
         self.neck = nn.Sequential(basis, nn.Flatten())
         self.head = ProjectionHead(linear, lowest, class_count)

@@ -1,4 +1,4 @@
-"""Names of GAN families, what can be built of them, and how."""
+"""The registry of GAN families."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 @dataclass(frozen=True)
 class GanShape:
-    """All that decides the shapes of a GAN's weights; plain JSON both ways.
+    """All that decides the shapes of a GAN's weights; checks itself, and is plain JSON both ways.
 
     Attributes:
         architecture: a name from ``list_architectures()``.
@@ -67,6 +67,9 @@ class GanShape:
         width: channels of a convolutional network at 32 px; others scale with it.
         latent_size: length of ``z``.
         batch_norm: BatchNorm in a discriminator that may have it.
+
+    Raises:
+        ValueError: naming the field, its value and what is allowed.
     """
 
     architecture: str
@@ -77,11 +80,6 @@ class GanShape:
     batch_norm: bool = True
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            ValueError: naming the field, its value and what is allowed.
-        """
         if self.architecture not in list_architectures():
             _refuse("architecture", self.architecture, ", ".join(ARCHITECTURES))
         sides = ARCHITECTURES[self.architecture].resolutions
@@ -99,7 +97,7 @@ class GanShape:
             _refuse("batch_norm", self.batch_norm, "true or false")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """All fields by name, as checkpoints and model cards keep them."""
         return dataclasses.asdict(self)
 
     @classmethod
@@ -127,7 +125,7 @@ def _refuse(name: str, value: object, allowed: str) -> None:
 
 
 def list_architectures() -> tuple[str, ...]:
-    """The names that ``GanShape`` takes."""
+    """The names that ``GanShape.architecture`` takes, in the order of ``ARCHITECTURES``."""
     return tuple(ARCHITECTURES)
 
 
@@ -145,5 +143,5 @@ def create_discriminator(shape: GanShape) -> Discriminator:
 
 
 def create_gan(shape: GanShape) -> tuple[Generator, Discriminator]:
-    """Both networks with random weights from torch's global random numbers."""
+    """``create_generator``, then ``create_discriminator``: the order decides the random weights."""
     return create_generator(shape), create_discriminator(shape)

@@ -1,4 +1,7 @@
-"""What the style families share: mapping, style mixing, truncation, noise, discriminator."""
+"""What the style families share.
+
+Mapping, style mixing, truncation, noise, discriminator.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +34,9 @@ Noise = Literal["random", "fixed", "none"] | torch.Generator
 
 
 class Mapping(nn.Module):
-    """``z`` to ``w``, in which directions mean more (arXiv 1812.04948, section 2)."""
+    """``z`` to a ``w`` as long, in which directions mean more (arXiv 1812.04948, section 2)."""
 
     def __init__(self, latent_size: int, class_count: int, depth: int) -> None:
-        """Stack ``depth`` layers; ``w`` is as long as ``z``."""
         super().__init__()
         self.latent = LatentInput(latent_size, class_count)
         sizes = [self.latent.size] + [latent_size] * depth
@@ -48,18 +50,21 @@ class Mapping(nn.Module):
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """(B, latent_size), (B,) to (B, w_size)."""
+        # Latents are points on a hypersphere, as in arXiv 1710.10196, appendix A.
         on_sphere = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
         w: Tensor = self.layers(self.latent(on_sphere, labels))
         return w
 
 
 class LayerNoise(nn.Module):
-    """Adds noise of a learned strength to a layer: detail that no style decides."""
+    """Adds noise of a learned strength to a layer: detail that no style decides.
+
+    The strength starts at zero; there is one for all channels or, with ``channels``, one for each.
+    """
 
     fixed: Tensor
 
     def __init__(self, side: int, channels: int = 1) -> None:
-        """Start at strength zero, one for all channels or one for each."""
         super().__init__()
         self.strength = nn.Parameter(torch.zeros(channels, 1, 1))
         # The same picture in every network, and torch's global random numbers stay untouched.
@@ -95,7 +100,6 @@ class StyleGenerator(Generator):
     def __init__(
         self, resolution: int, class_count: int, latent_size: int, depth: int, layer_count: int
     ) -> None:
-        """Make the mapping network, ``depth`` layers deep."""
         super().__init__(resolution, class_count, latent_size)
         self.w_size = latent_size
         self.layer_count = layer_count
@@ -110,7 +114,7 @@ class StyleGenerator(Generator):
         """See ``Generator``; ``noise`` is "random" in train mode and "fixed" in eval mode."""
         w = self.mapping(z, labels)
         if self.training:
-            self._follow(w.detach(), labels)
+            self._update_ema(w.detach(), labels)
         ws = w[:, None].expand(-1, self.layer_count, -1)  # (B, L, w_size)
         if self.training and self.style_mixing > 0:
             ws = self._mix(ws, labels)
@@ -138,12 +142,15 @@ class StyleGenerator(Generator):
         raise NotImplementedError
 
     def style_weights(self) -> list[Tensor]:
-        """What makes gains of ``w``, (gains, w_size) for each layer; SeFa looks at them."""
+        """The weights that make gains of ``w``, (gains, w_size) for each layer, for SeFa."""
         layers = (getattr(module, "affine", None) for module in self.modules())
         return [layer.weight for layer in layers if isinstance(layer, EqualLinear)]
 
     def truncate(self, w: Tensor, labels: Tensor | None, psi: float) -> Tensor:
-        """Pull ``w`` towards the mean (of its class): (B, ..., w_size) to the same."""
+        """Pull ``w`` towards ``w_mean`` (of its class): ``psi`` 1 leaves it, 0 is the mean.
+
+        ``w`` is (B, w_size) or (B, layer_count, w_size), and so is what comes out.
+        """
         if self.class_count and labels is not None and labels.is_floating_point():
             mean = labels @ self.w_mean  # of a mix of classes
         else:
@@ -168,7 +175,7 @@ class StyleGenerator(Generator):
         return torch.where((mixed[:, None] & second)[:, :, None], others[:, None], ws)
 
     @torch.no_grad()
-    def _follow(self, w: Tensor, labels: Tensor | None) -> None:
+    def _update_ema(self, w: Tensor, labels: Tensor | None) -> None:
         """Move the running mean: the plain mean of the first batches, later an exponential one."""
         rows = self._rows(w, labels)
         counts = torch.zeros_like(self.w_batches).index_add_(0, rows, torch.ones_like(w[:, 0]))
@@ -189,7 +196,6 @@ class StyleDiscriminator(Discriminator):
     block: Callable[..., nn.Module]
 
     def __init__(self, resolution: int, class_count: int, width: int) -> None:
-        """Make random weights; ``width`` is the number of channels at 32 px."""
         super().__init__()
         self.blocks = nn.ModuleDict(
             {

@@ -1,6 +1,7 @@
-"""StyleGAN (arXiv 1812.04948): styles set the mean and spread of every layer's features.
+"""StyleGAN without progressive growing.
 
-Without progressive growing, which StyleGAN2 showed to be dispensable.
+arXiv 1812.04948: styles set the mean and spread of every layer's features. StyleGAN2 showed
+progressive growing to be dispensable.
 """
 
 from __future__ import annotations
@@ -47,10 +48,12 @@ def adaptive_instance_norm(x: Tensor, style: Tensor) -> Tensor:
 
 
 class StyledLayer(nn.Module):
-    """Noise, LeakyReLU and the style, behind a convolution or the learned constant."""
+    """Noise, LeakyReLU and the style, behind a convolution or the learned constant.
+
+    ``conv`` gives (B, ``channels``, ``side``, ``side``).
+    """
 
     def __init__(self, conv: nn.Module, channels: int, side: int, w_size: int) -> None:
-        """Follow ``conv``, which gives (B, ``channels``, ``side``, ``side``)."""
         super().__init__()
         self.conv = conv
         self.noise = LayerNoise(side, channels)
@@ -63,10 +66,9 @@ class StyledLayer(nn.Module):
 
 
 class SynthesisBlock(nn.Module):
-    """Two styled layers at one side."""
+    """Two styled layers at one side; at ``LOWEST`` there is nothing to enlarge."""
 
     def __init__(self, side: int, width: int, w_size: int) -> None:
-        """Make random weights; the lowest side has nothing to enlarge."""
         super().__init__()
         below, channels = channels_at(side // 2, width), channels_at(side, width)
         enlarge = UpConv(below, channels) if side > LOWEST else nn.Identity()
@@ -84,7 +86,6 @@ class StyleganGenerator(StyleGenerator):
     """A learned 4x4 picture, then two styled layers at each side."""
 
     def __init__(self, resolution: int, class_count: int, width: int, latent_size: int) -> None:
-        """Make random weights; ``width`` is the number of channels at 32 px."""
         sides = [LOWEST, *resolutions_up_to(resolution)]
         super().__init__(resolution, class_count, latent_size, DEPTH, 2 * len(sides))
         self.start = nn.Parameter(torch.randn(1, channels_at(LOWEST, width), LOWEST, LOWEST))
@@ -96,6 +97,7 @@ class StyleganGenerator(StyleGenerator):
 
     def synthesise(self, ws: tuple[Tensor, ...], noise: Noise) -> Tensor:
         """See ``StyleGenerator``."""
+        # repeat, not expand: without noise, the first LeakyReLU writes into these maps.
         x, styles = self.start.repeat(len(ws[0]), 1, 1, 1), iter(ws)
         for block in self.blocks.values():
             x = block(x, styles, noise)
@@ -107,7 +109,6 @@ class PlainDown(nn.Module):
     """Two convolutions to half the side; the highest one takes a picture."""
 
     def __init__(self, side: int, width: int, *, takes_picture: bool) -> None:
-        """Make random weights for features of ``side``."""
         super().__init__()
         inner, outer = channels_at(side, width), channels_at(side // 2, width)
         self.from_rgb = EqualConv(3, inner, 1, gain=GAIN) if takes_picture else None
@@ -122,6 +123,6 @@ class PlainDown(nn.Module):
 
 
 class StyleganDiscriminator(StyleDiscriminator):
-    """Plain blocks."""
+    """A ``StyleDiscriminator`` of plain blocks, as in the paper: no shortcuts."""
 
     block = PlainDown

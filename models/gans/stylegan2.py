@@ -1,4 +1,7 @@
-"""StyleGAN2 (arXiv 1912.04958): modulated convolutions, a skip generator, a residual judge."""
+"""StyleGAN2: modulated convolutions.
+
+arXiv 1912.04958, with a skip generator and a residual discriminator.
+"""
 
 from __future__ import annotations
 
@@ -52,12 +55,11 @@ def modulated_conv(
 
 
 class StyledConv(nn.Module):
-    """Modulated convolution, noise, bias and LeakyReLU."""
+    """Modulated convolution, noise, bias and LeakyReLU; ``side`` is that of what comes out."""
 
     def __init__(
         self, inner: int, outer: int, side: int, w_size: int, *, enlarge: bool = False
     ) -> None:
-        """Make random weights for pictures that leave with ``side``."""
         super().__init__()
         self.enlarge = enlarge
         self.affine = EqualLinear(w_size, inner, bias=1)
@@ -73,10 +75,9 @@ class StyledConv(nn.Module):
 
 
 class ToRgb(nn.Module):
-    """A 1x1 convolution with modulation but no demodulation."""
+    """Features to a picture: a 1x1 convolution with modulation but no demodulation."""
 
     def __init__(self, inner: int, w_size: int) -> None:
-        """Make random weights."""
         super().__init__()
         self.affine = EqualLinear(w_size, inner, bias=1)
         self.weight = nn.Parameter(torch.randn(3, inner, 1, 1))
@@ -89,10 +90,9 @@ class ToRgb(nn.Module):
 
 
 class SynthesisBlock(nn.Module):
-    """One resolution: the layers, and what they add to the picture."""
+    """One resolution: the layers, one at ``LOWEST`` and two elsewhere, and their picture."""
 
     def __init__(self, side: int, width: int, w_size: int) -> None:
-        """Make random weights; the block of the lowest side has one layer, the others two."""
         super().__init__()
         channels = channels_at(side, width)
         self.layers = nn.ModuleList()
@@ -114,7 +114,6 @@ class Stylegan2Generator(StyleGenerator):
     """Each resolution adds to an enlarged picture of the one before."""
 
     def __init__(self, resolution: int, class_count: int, width: int, latent_size: int) -> None:
-        """Make random weights; ``width`` is the number of channels at 32 px."""
         sides = [LOWEST, *resolutions_up_to(resolution)]
         super().__init__(resolution, class_count, latent_size, DEPTH, 2 * len(sides) - 1)
         self.start = nn.Parameter(torch.randn(1, channels_at(LOWEST, width), LOWEST, LOWEST))
@@ -125,7 +124,7 @@ class Stylegan2Generator(StyleGenerator):
     def synthesise(self, ws: tuple[Tensor, ...], noise: Noise) -> Tensor:
         """See ``StyleGenerator``."""
         x, styles = self.start.expand(len(ws[0]), -1, -1, -1), iter(ws)
-        image = x.new_zeros(1, 3, LOWEST // 2, LOWEST // 2)  # nothing yet
+        image = x.new_zeros(1, 3, LOWEST // 2, LOWEST // 2)  # nothing yet, for the whole batch
         for block in self.blocks.values():
             x, more = block(x, styles, noise)
             image = F.interpolate(image, scale_factor=2, mode="bilinear") + more
@@ -136,7 +135,6 @@ class ResidualDown(nn.Module):
     """Two convolutions and a shortcut to half the side; the highest one takes a picture."""
 
     def __init__(self, side: int, width: int, *, takes_picture: bool) -> None:
-        """Make random weights for features of ``side``."""
         super().__init__()
         inner, outer = channels_at(side, width), channels_at(side // 2, width)
         self.from_rgb = EqualConv(3, inner, 1, gain=GAIN) if takes_picture else None
@@ -155,6 +153,6 @@ class ResidualDown(nn.Module):
 
 
 class Stylegan2Discriminator(StyleDiscriminator):
-    """Residual blocks."""
+    """A ``StyleDiscriminator`` of residual blocks, the paper's choice (section 4.1)."""
 
     block = ResidualDown

@@ -1,4 +1,4 @@
-"""What the sliders of the latent page show is what they mean: there and back, any recipe."""
+"""What a control shows is what it means, there and back: sliders of any recipe, and forms."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,16 +16,22 @@ from hypothesis import strategies as st
 from models.latent import LAYER_PARTS
 from tests.generators import lively_generator
 from tests.visiting import MISSING, value_in
-from training.latent.recipe import MOST_SEED, Recipe, half_exact
-from training.latent.sampler import Sampler
-from ui.common.i18n import Words
+from training.classifier.config import ClassifierConfig
+from training.core.settings import SWITCH, settings_of
+from training.gan.config import GanConfig
+from training.latent.recipe import MAX_SEED, Recipe, half_exact
+from training.latent.sampler import GanSampler
+from ui.common.i18n import I18n
 from ui.latent.moves import FIRST, MORE, NUMBER_REACH, NUMBERS, REACH, move, neighbours
-from ui.latent.sliders import Controls
+from ui.latent.sliders import SliderPanel
+from ui.train.classifier_form import ClassifierForm
+from ui.train.form import Form
+from ui.train.gan_form import GanForm
 
 LATENT, NAMES = 16, ("bag", "boot", "coat")
 FAMILIES = ("dcgan", "stylegan2")
 
-seeds = st.integers(0, MOST_SEED)
+seeds = st.integers(0, MAX_SEED)
 shares = st.floats(0, 1)
 steps = st.floats(-REACH, REACH).filter(bool)
 vectors = st.lists(st.floats(-4, 4), min_size=LATENT, max_size=LATENT).map(
@@ -37,16 +44,16 @@ firsts = st.integers(1, LATENT)
 
 
 @cache
-def sampler(family: str, classes: bool = True) -> Sampler:
+def sampler(family: str, classes: bool = True) -> GanSampler:
     names = NAMES if classes else ()
-    return Sampler(lively_generator(family, len(names), latent_size=LATENT), names)
+    return GanSampler(lively_generator(family, len(names), latent_size=LATENT), names)
 
 
 @cache
-def controls() -> Controls:
-    frame: Any = SimpleNamespace(words=Words("en"))
+def slider_panel() -> SliderPanel:
+    app: Any = SimpleNamespace(i18n=I18n("en"))
     with gr.Blocks():
-        return Controls(frame)
+        return SliderPanel(app)
 
 
 @st.composite
@@ -85,17 +92,17 @@ family_and_recipe = st.sampled_from(FAMILIES).flatmap(
 )
 
 
-def shown(recipe: Recipe, painter: Sampler, first: object) -> dict[Any, Any]:
+def shown(recipe: Recipe, painter: GanSampler, first: object) -> dict[Any, Any]:
     """What stands in the controls."""
-    panel = controls()
+    panel = slider_panel()
     said = {each: value_in(x) for each, x in panel.show(recipe, painter, first).items()}
     values = {each: each.value for each in panel.reads}
     return {**values, **{each: value for each, value in said.items() if value is not MISSING}}
 
 
-def back(recipe: Recipe, base: Recipe, painter: Sampler, first: int = 1) -> Recipe:
+def back(recipe: Recipe, base: Recipe, painter: GanSampler, first: int = 1) -> Recipe:
     """The recipe as the controls show it, read again."""
-    return controls().read(shown(recipe, painter, first), base, painter)
+    return slider_panel().read(shown(recipe, painter, first), base, painter)
 
 
 @settings(deadline=None)
@@ -132,7 +139,7 @@ def test_what_has_a_control_is_read_from_it(given_one: tuple[str, Recipe], first
     given_one=family_and_recipe,
     classes=st.just({}) | mixes | st.dictionaries(st.integers(0, 2), st.floats(0.01, 1)),
     far=st.floats(-6, 6),
-    noise=st.integers(-1, MOST_SEED),
+    noise=st.integers(-1, MAX_SEED),
 )
 def test_reading_again_changes_nothing_more(
     given_one: tuple[str, Recipe], classes: dict[int, float], far: float, noise: int
@@ -166,7 +173,7 @@ def test_a_slider_means_the_same_by_both_ways(
     given_one: tuple[str, Recipe], name: st.DataObject
 ) -> None:
     family, recipe = given_one
-    painter, panel = sampler(family), controls()
+    painter, panel = sampler(family), slider_panel()
     sliders = panel.steering
     if recipe.w:  # has no single numbers
         sliders = {key: each for key, each in sliders.items() if each not in panel.numbers}
@@ -223,3 +230,68 @@ def test_two_pictures_have_different_children() -> None:
             for each in (recipe, other)
         )
         assert len(one) == len(two) == 4 and not one & two
+
+
+# ---- the forms of step 2
+
+FORMS = {"classifier": ClassifierForm, "gan": GanForm}
+CONFIGS = {"classifier": ClassifierConfig, "gan": GanConfig}
+OWN_CHOICES = ("width", "start_from")  # on the page some of all that a config may hold, or others
+
+
+@cache
+def form(kind: str) -> Form:
+    app: Any = SimpleNamespace(i18n=I18n("en"))
+    with gr.Blocks():
+        return FORMS[kind](app)
+
+
+@st.composite
+def filled_in(draw: st.DrawFn) -> tuple[str, str, Any]:
+    """A form, one of its fields, and anything that its config may hold there."""
+    kind = draw(st.sampled_from(sorted(CONFIGS)))
+    rules = settings_of(CONFIGS[kind])
+    name = draw(st.sampled_from([name for name in rules if name not in OWN_CHOICES]))
+    rule = rules[name]
+    values: st.SearchStrategy[Any]
+    if rule.bounds is None:
+        values = st.sampled_from(rule.choices)
+    else:
+        low, high = rule.bounds
+        values = st.integers(int(low), int(high)) if rule.whole else st.floats(low, high)
+    return kind, name, draw(st.none() | values if rule.optional else values)
+
+
+@settings(deadline=None)
+@given(given_one=filled_in())
+def test_a_field_of_a_form_loses_nothing(given_one: tuple[str, str, Any]) -> None:
+    kind, name, value = given_one
+    rule, field = form(kind).settings[name], form(kind).fields[name]
+    assert rule.read(field.preprocess(rule.shown(value))) == value
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_a_form_is_made_from_the_settings(kind: str) -> None:
+    drawn = form(kind)
+    assert drawn.fields.keys() == settings_of(drawn.usual).keys()
+    for name, rule in drawn.settings.items():
+        field = drawn.fields[name]
+        if rule.choices == SWITCH:
+            assert isinstance(field, gr.Checkbox)
+        elif isinstance(field, gr.Number):
+            assert rule.bounds is not None
+            assert field.precision == (0 if rule.whole else None)
+            assert field.step == rule.step
+            assert field.minimum is field.maximum is None  # our own sentences say what is wrong
+        else:
+            offered = [rule.read(value) for _, value in field.choices]
+            allowed = [*rule.choices, *([None] if rule.optional else [])]
+            assert name in OWN_CHOICES or set(offered) == set(allowed)
+            assert len(offered) == len(set(offered))
+            assert field.value in [value for _, value in field.choices]
+
+
+def test_the_widths_on_offer_are_allowed() -> None:
+    field, rule = form("gan").fields["width"], form("gan").settings["width"]
+    for _, value in field.choices:
+        assert replace(form("gan").usual, width=rule.read(value)).width == rule.read(value)

@@ -17,17 +17,26 @@ from hypothesis import strategies as st
 from models.gans.registry import ARCHITECTURES, list_architectures
 from training.core.device import create_fabric
 from training.core.messages import UserError
+from training.core.settings import settings_of
 from training.data.imageset import NO_LABEL, ImageSet, ImageSetWriter
-from training.data.splits import GAN_LEAST, Split, split_for_generator
+from training.data.splits import GAN_MIN, Split, split_for_generator
 from training.gan.augment import diff_augment
-from training.gan.config import AUGMENTATIONS, BOUNDS, PENALTY_FORMS, SCHEDULES, GanConfig
+from training.gan.config import GanConfig
 from training.gan.losses import OBJECTIVES
 from training.gan.train import train_gan
-from training.latent.steering import load_sampler
+from training.latent.steering import load_gan_sampler
 from training.runs.checkpoint import save
-from training.runs.events import Finished, Notice, Picture, Step
+from training.runs.events import Finished, Log, Notice, Picture
 
 unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+SETTINGS = settings_of(GanConfig)
+BOUNDS = {name: one.bounds for name, one in SETTINGS.items() if one.bounds is not None}
+
+
+def choice(field: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(SETTINGS[field].choices)
 
 
 def number(field: str) -> st.SearchStrategy[float]:
@@ -55,11 +64,11 @@ def configs(draw: st.DrawFn) -> GanConfig:
         batch_size=draw(whole("batch_size", 6)),
         lr=draw(st.none() | number("lr")),
         d_lr_factor=draw(number("d_lr_factor")),
-        schedule=draw(st.sampled_from(SCHEDULES)),
+        schedule=draw(choice("schedule")),
         gamma=draw(st.none() | number("gamma")),
-        penalty_form=draw(st.sampled_from(PENALTY_FORMS)),
+        penalty_form=draw(choice("penalty_form")),
         path_length=draw(number("path_length")),
-        augment=draw(st.sampled_from(AUGMENTATIONS)),
+        augment=draw(choice("augment")),
         augment_strength=draw(number("augment_strength")),
         mirror=draw(st.booleans()),
         ema_half_life=draw(whole("ema_half_life", 10**9)),
@@ -87,8 +96,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.gan.monitor.LOOK_SAMPLES", 8)
-        patch.setattr("training.gan.evaluate.JUDGED", 8)
+        patch.setattr("training.gan.monitor.EVAL_SAMPLES", 8)
+        patch.setattr("training.gan.evaluate.FINAL_SAMPLES", 8)
         yield
 
 
@@ -99,7 +108,7 @@ def test_any_config_trains_with_finite_losses_and_makes_pictures(
 ) -> None:
     events = list(train_gan(config, tiny, fabric=create_fabric("cpu")))
     assert not [e for e in events if isinstance(e, Notice) and "diverged" in e.message.key]
-    steps = [event for event in events if isinstance(event, Step)]
+    steps = [event for event in events if isinstance(event, Log)]
     assert any("gan/d_loss" in step.metrics for step in steps)
     assert all(math.isfinite(value) for step in steps for value in step.metrics.values())
     assert all(0 <= step.progress <= 1 for step in steps)
@@ -115,7 +124,7 @@ def test_any_config_trains_with_finite_losses_and_makes_pictures(
     assert GanConfig.from_json(config.to_json()) == config
     with tempfile.TemporaryDirectory() as folder:
         save(Path(folder) / "model", last.model)
-        sampler = load_sampler(Path(folder))
+        sampler = load_gan_sampler(Path(folder))
         pictures = sampler([1, 2, 3], psi=0.7)
     assert pictures.dtype == torch.uint8
     assert pictures.shape == (3, 3, config.resolution, config.resolution)
@@ -150,7 +159,7 @@ def test_any_labels_groups_and_folders_split_cleanly_or_say_why_not(data: st.Dat
         if not any(given_splits):
             assert split.leaked == 0
             assert sorted({*train, *val, *test}) == list(range(count))
-            assert val == [] or count >= GAN_LEAST
+            assert val == [] or count >= GAN_MIN
         assert Split.from_json(split.to_json()).to_json() == split.to_json()
 
 
@@ -158,21 +167,21 @@ def test_any_labels_groups_and_folders_split_cleanly_or_say_why_not(data: st.Dat
 @given(
     count=st.integers(1, 5),
     side=st.integers(4, 40),
-    strength=st.floats(0, 1),
+    augment_p=st.floats(0, 1),
     seed=st.integers(0, 2**31 - 1),
 )
 def test_any_pictures_are_augmented_within_bounds(
-    count: int, side: int, strength: float, seed: int
+    count: int, side: int, augment_p: float, seed: int
 ) -> None:
     x = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-    varied = diff_augment(x, strength, torch.Generator().manual_seed(seed))
+    varied = diff_augment(x, augment_p, torch.Generator().manual_seed(seed))
     assert varied.shape == x.shape and varied.dtype == x.dtype
     # The farthest: saturation 2 (up to 7/3 of grey's distance), brightness and contrast on top.
     assert varied.isfinite().all() and varied.abs().max() < 10
 
 
 def test_the_properties_cover_every_field() -> None:
-    drawn = {"start_from", "teacher"}  # other tests' affair
+    drawn = {"start_from", "d_backbone"}  # other tests' affair
     drawn |= {field.name for field in dataclasses.fields(GanConfig)} & BOUNDS.keys()
     drawn |= {"architecture", "loss", "resolution", "conditional", "schedule", "penalty_form"}
     drawn |= {"augment", "mirror"}

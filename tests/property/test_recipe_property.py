@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from models.latent import LAYER_PARTS
 from tests.generators import lively_generator
 from training.core.messages import UserError
-from training.latent.recipe import MOST_SEED, Recipe, half_exact
-from training.latent.sampler import Sampler
-from training.latent.steering import MOST_DIRECTIONS
+from training.latent.recipe import MAX_SEED, Recipe, half_exact
+from training.latent.sampler import GanSampler
+from training.latent.steering import MAX_DIRECTIONS
 
 LATENT, NAMES = 16, ("bag", "boot", "coat")
 
-seeds = st.integers(0, MOST_SEED)
+seeds = st.integers(0, MAX_SEED)
 steps = st.floats(-6, 6)
 vectors = st.one_of(
     st.just(()),
@@ -42,7 +42,7 @@ alone = st.builds(
     classes=mixes,
     mix_seed=st.one_of(st.none(), seeds),
     mix_part=st.sampled_from(LAYER_PARTS),
-    noise=st.integers(-1, MOST_SEED),
+    noise=st.integers(-1, MAX_SEED),
 )
 recipes = st.builds(replace, alone, other=st.one_of(st.none(), alone), share=st.floats(0, 1))
 json_values: st.SearchStrategy[Any] = st.recursive(
@@ -53,8 +53,8 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 
 @cache
-def sampler(family: str) -> Sampler:
-    return Sampler(lively_generator(family, len(NAMES)), NAMES)
+def sampler(family: str) -> GanSampler:
+    return GanSampler(lively_generator(family, len(NAMES)), NAMES)
 
 
 @given(recipe=recipes)
@@ -141,7 +141,7 @@ def test_every_part_of_a_recipe_counts() -> None:
         Recipe(z=(1.0,) * (LATENT + 1)),
         Recipe(w=(1.0,)),
         Recipe(coordinates={LATENT: 1.0}),
-        Recipe(steps={MOST_DIRECTIONS: 1.0}),
+        Recipe(steps={MAX_DIRECTIONS: 1.0}),
         Recipe(classes={len(NAMES): 1.0}),
     ],
 )

@@ -15,46 +15,52 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.frozen import frozen_backbone
-from training.classifier.config import (
-    AUGMENTATIONS,
-    BOUNDS,
-    METHODS,
-    OPTIMIZERS,
-    SCHEDULES,
-    ClassifierConfig,
-)
+from training.classifier.config import ClassifierConfig
 from training.classifier.train import train_classifier
 from training.core.device import create_fabric
 from training.core.messages import UserError
+from training.core.settings import settings_of
 from training.data.imageset import ImageSet, ImageSetWriter
 from training.data.splits import Split, split_images
-from training.runs.events import Finished, Step
+from training.runs.events import Finished, Log
+
+SETTINGS = settings_of(ClassifierConfig)
+
+
+def bounds(field: str) -> tuple[float, float]:
+    found = SETTINGS[field].bounds
+    assert found is not None
+    return found
+
+
+def choice(field: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(SETTINGS[field].choices)
 
 
 def number(field: str) -> st.SearchStrategy[float]:
-    low, high = BOUNDS[field]
+    low, high = bounds(field)
     return st.floats(low, high)
 
 
 def whole(field: str, most: int) -> st.SearchStrategy[int]:
-    low, high = BOUNDS[field]
+    low, high = bounds(field)
     return st.integers(int(low), min(int(high), most))
 
 
 CONFIGS = st.builds(
     ClassifierConfig,
     backbone=st.sampled_from(("seedling_net", "mobilenet_v3_small")),
-    method=st.sampled_from(METHODS),
+    method=choice("method"),
     minutes=number("minutes"),
     images=st.integers(1, 30),
     image_size=whole("image_size", 64),
     batch_size=whole("batch_size", 24),
     lr=st.none() | number("lr"),
-    optimizer=st.sampled_from(OPTIMIZERS),
-    schedule=st.sampled_from(SCHEDULES),
+    optimizer=choice("optimizer"),
+    schedule=choice("schedule"),
     weight_decay=number("weight_decay"),
     layer_decay=number("layer_decay"),
-    augment=st.sampled_from(AUGMENTATIONS),
+    augment=choice("augment"),
     mirror=st.booleans(),
     label_smoothing=number("label_smoothing"),
     class_weights=st.booleans(),
@@ -106,7 +112,7 @@ def test_any_config_trains_to_the_end_or_says_why_not(
     last = events[-1]
     assert isinstance(last, Finished)
     assert 0 <= last.result["accuracy"] <= 1
-    steps = [event for event in events if isinstance(event, Step)]
+    steps = [event for event in events if isinstance(event, Log)]
     assert all(0 <= step.progress <= 1 for step in steps)
     assert all(math.isfinite(value) for step in steps for value in step.metrics.values())
 

@@ -11,7 +11,7 @@ import app
 from training.core.messages import t
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
-from training.jobs.quotas import Sharing
+from training.jobs.quotas import Quotas
 from ui.classroom.accounts import People
 from ui.flags import PASSWORD, read_flags
 from ui.page import Page
@@ -46,7 +46,7 @@ def test_the_flags_have_the_defaults_of_one_person_on_one_machine(
     settings = read_flags([])
     assert (settings.host, settings.port, settings.share) == ("127.0.0.1", 7860, False)
     assert settings.limits == Limits() and settings.people == People()
-    assert settings.sharing == Sharing() and not settings.sharing.keep_hours
+    assert settings.quotas == Quotas() and not settings.quotas.keep_hours
 
 
 def test_a_classroom_has_its_own_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_a_classroom_has_its_own_bounds(tmp_path: Path, monkeypatch: pytest.Monk
     flags = [f"--max-{name}={value}" for name, value in bounds.items()]
     flags += ["--keep-hours=24", "--person-mb=300", "--all-mb=4000"]
     settings = read_flags([*flags, "--auth", str(tmp_path / "users.csv")])
-    assert settings.sharing == Sharing(1, 5.0, 24.0, 300, 4000)
+    assert settings.quotas == Quotas(1, 5.0, 24.0, 300, 4000)
     assert settings.people == People("from outside", {"ann": "apple"})
     assert read_flags(["--admin-password", "given"]).people.password == "given"
 

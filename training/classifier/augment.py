@@ -1,4 +1,4 @@
-"""Light augmentation for a classifier's training pictures."""
+"""Light augmentation on the device."""
 
 from __future__ import annotations
 

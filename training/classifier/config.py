@@ -1,6 +1,7 @@
-"""What a person can decide about a training: frozen, checked, and plain JSON both ways.
+"""The settings of a classifier's training.
 
-The page, the command line and ``run.json`` hold the same objects.
+Frozen, checked, and plain JSON both ways: the page, the command line and ``run.json`` hold the
+same objects.
 """
 
 from __future__ import annotations
@@ -11,28 +12,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from models.registry import BACKBONES, list_models
-from training.core.checks import MINUTES_DEFAULT, check_choice, check_fields, check_number
+from training.core.checks import MINUTES_DEFAULT, check_fields
+from training.core.settings import SWITCH, check_settings, setting
 
 METHODS = ("quick", "lp_ft", "full", "gradual", "scratch")
-OPTIMIZERS = ("adamw", "sgd")
-SCHEDULES = ("one_cycle", "constant")
-AUGMENTATIONS = ("light", "none")
-
-# Lowest and highest value of every number, for the checks here, the page's fields and the tests.
-BOUNDS: Mapping[str, tuple[float, float]] = {
-    "minutes": (0.05, 24 * 60),
-    "images": (1, 10**9),
-    "image_size": (32, 384),
-    "batch_size": (2, 512),
-    "lr": (1e-6, 10.0),
-    "weight_decay": (0.0, 1.0),
-    "layer_decay": (0.05, 1.0),
-    "label_smoothing": (0.0, 0.5),
-    "l2_sp": (0.0, 10.0),
-    "seed": (0, 2**31 - 1),
-}
-WHOLE = ("images", "image_size", "batch_size", "seed")
-OPTIONAL = ("images", "image_size", "lr")
 
 
 @dataclass(frozen=True)
@@ -67,24 +50,28 @@ class ClassifierConfig:
 
     kind: ClassVar[str] = "classifier"
 
-    backbone: str = "seedling_net"
-    method: str = "scratch"
-    minutes: float = MINUTES_DEFAULT
-    images: int | None = None
-    image_size: int | None = None
-    batch_size: int = 16
-    lr: float | None = None
-    optimizer: str = "adamw"
-    schedule: str = "one_cycle"
-    weight_decay: float = 0.01
-    layer_decay: float = 0.5
-    augment: str = "light"
-    mirror: bool = True
-    label_smoothing: float = 0.05
-    class_weights: bool = True
-    grow: bool = False
-    l2_sp: float = 0.0
-    seed: int = 0
+    backbone: str = setting("seedling_net", "train.backbone", choices=list_models(), more=False)
+    method: str = setting("scratch", "train.method", choices=METHODS, more=False)
+    minutes: float = setting(
+        MINUTES_DEFAULT, "train.minutes", bounds=(0.05, 24 * 60), step=0.5, more=False
+    )
+    images: int | None = setting(None, "train.images", bounds=(1, 10**9), whole=True, empty=0)
+    image_size: int | None = setting(
+        None, "train.image_size", bounds=(32, 384), whole=True, empty=0
+    )
+    batch_size: int = setting(16, "train.batch_size", bounds=(2, 512), whole=True)
+    lr: float | None = setting(None, "train.lr", bounds=(1e-6, 10.0), step=0.0001)
+    optimizer: str = setting("adamw", "train.optimizer", choices=("adamw", "sgd"))
+    schedule: str = setting("one_cycle", "train.schedule", choices=("one_cycle", "constant"))
+    weight_decay: float = setting(0.01, "train.weight_decay", bounds=(0.0, 1.0), step=0.01)
+    layer_decay: float = setting(0.5, "train.layer_decay", bounds=(0.05, 1.0), step=0.01)
+    augment: str = setting("light", "train.augment", choices=("light", "none"))
+    mirror: bool = setting(True, "train.mirror", choices=SWITCH)
+    label_smoothing: float = setting(0.05, "train.label_smoothing", bounds=(0.0, 0.5), step=0.01)
+    class_weights: bool = setting(True, "train.class_weights", choices=SWITCH)
+    grow: bool = setting(False, "train.grow", choices=SWITCH)
+    l2_sp: float = setting(0.0, "train.l2_sp", bounds=(0.0, 10.0), step=0.01)
+    seed: int = setting(0, "train.seed", bounds=(0, 2**31 - 1), whole=True)
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -92,21 +79,7 @@ class ClassifierConfig:
         Raises:
             UserError: naming the field, its value and what is allowed.
         """
-        for field, allowed in (
-            ("backbone", list_models()),
-            ("method", METHODS),
-            ("optimizer", OPTIMIZERS),
-            ("schedule", SCHEDULES),
-            ("augment", AUGMENTATIONS),
-            ("mirror", (True, False)),
-            ("class_weights", (True, False)),
-            ("grow", (True, False)),
-        ):
-            check_choice(field, getattr(self, field), allowed)
-        for field, (low, high) in BOUNDS.items():
-            value = getattr(self, field)
-            if value is not None or field not in OPTIONAL:
-                check_number(field, value, low, high, whole=field in WHOLE)
+        check_settings(self)
 
     def side(self) -> int:
         """The side of the network's input in pixels."""

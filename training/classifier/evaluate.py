@@ -1,4 +1,7 @@
-"""The judgement at the end: the best model on pictures held out from every choice."""
+"""The final evaluation of a classifier.
+
+On test pictures, which took no part in any choice.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +16,28 @@ from models.classifiers import Classifier
 from models.frozen import eager_features
 from models.registry import restore_model
 from training.classifier.config import ClassifierConfig
+from training.classifier.plan import ClassifierProgress
 from training.data.imageset import ImageSet
 from training.data.splits import Split
 from training.features.store import FeatureStore, extract
 from training.metrics.classification import describe_predictions
 from training.runs.checkpoint import Checkpoint, pack
-from training.runs.events import Event, Finished, Step, Tick
+from training.runs.events import Event, Finished, Log, Tick
 
-MOST_WRONG = 24  # pictures shown
+MAX_MISTAKES = 24  # pictures shown
 
 
 def evaluate_classifier(
     config: ClassifierConfig, images: ImageSet, last: Checkpoint, *, fabric: Fabric
 ) -> Iterator[Event]:
-    """Judge the best model inside the checkpoint ``last`` and end with ``Finished``.
+    """Evaluate the best model inside the checkpoint ``last`` and end with ``Finished``.
 
     The last step of a whole run, and all that remains to be done for one that was stopped.
     """
     weights = last.part("best")
     model = restore_model(config.backbone, len(images.class_names), weights)
-    split = Split.from_json(last.state["split"])
+    progress = ClassifierProgress.from_json(last.state)
+    split = progress.split
     side = config.side()
     store = FeatureStore(images, f"{config.backbone}-{side}" if config.method == "quick" else None)
     forward = eager_features(model, fabric.device)
@@ -42,25 +47,24 @@ def evaluate_classifier(
     with torch.no_grad():
         probabilities = model.head.cpu()(features).softmax(dim=1).numpy()
     result = describe_predictions(images.labels[split.test], probabilities, images.class_names)
-    state = last.state
     result |= {
         "evaluated_on": split.origin,
         "most_wrong": _most_wrong(images, split, probabilities),
         "train_images": len(split.train),
         "val_images": len(split.val),
-        "images_seen": state["seen"],
-        "seconds": state["seconds"],
-        "images_per_second": state["images_per_second"],
+        "images_seen": progress.images_seen,
+        "seconds": progress.seconds,
+        "images_per_second": progress.images_per_second,
         "device": str(fabric.device),
         "backbone": config.backbone,
         "method": config.method,
         "parameters": sum(weight.numel() for weight in model.parameters()),
     }
-    yield Step("done", state["seen"], state["seconds"], 1.0, state["images_per_second"])
-    yield Finished(result, model_checkpoint(config, images, model, side))
+    yield Log("done", progress.images_seen, progress.seconds, 1.0, progress.images_per_second)
+    yield Finished(result, classifier_checkpoint(config, images, model, side))
 
 
-def model_checkpoint(
+def classifier_checkpoint(
     config: ClassifierConfig, images: ImageSet, model: Classifier, side: int
 ) -> Checkpoint:
     """The model alone, with all that is needed to use it."""
@@ -78,7 +82,7 @@ def _most_wrong(images: ImageSet, split: Split, probabilities: np.ndarray) -> li
     truth = images.labels[split.test]
     guesses, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(guesses != truth)
-    worst = wrong[np.argsort(-confidence[wrong])][:MOST_WRONG]
+    worst = wrong[np.argsort(-confidence[wrong])][:MAX_MISTAKES]
     return [
         {
             "index": int(split.test[place]),

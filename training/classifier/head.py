@@ -1,4 +1,7 @@
-"""The quick half of training: features once, then the best linear head on them."""
+"""Linear heads on frozen features.
+
+Features are computed once and kept; the head is the best of several strengths of weight decay.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,18 @@ from models.classifiers import Classifier
 from models.frozen import frozen_backbone
 from training.classifier.config import ClassifierConfig
 from training.classifier.losses import inverse_frequency
-from training.classifier.plan import Progress, early_share
+from training.classifier.plan import ClassifierProgress, early_share
 from training.classifier.probe import STRENGTHS, Probe
 from training.core.messages import Message
 from training.data.imageset import ImageSet
 from training.data.splits import Indices, Split
 from training.features.store import FeatureStore, extract
 from training.runs.clock import Clock
-from training.runs.events import Event, Notice, Step, Tick
+from training.runs.events import Event, Log, Notice, Tick
 
 GLIMPSE_SECONDS, GLIMPSE_STRENGTH = 3.0, 40.0
 FEATURE_SHARE = {"quick": 0.85, "lp_ft": 0.3}  # of the budget may go into features
-FEWEST = 8  # pictures a class whose features are computed whatever the budget says
+MIN_PER_CLASS = 8  # pictures a class whose features are computed whatever the budget says
 FEW = 1000  # pictures to learn from; below, the strength is chosen by cross-validation
 FOLDS = 5
 
@@ -32,7 +35,7 @@ def fit_head(
     config: ClassifierConfig,
     images: ImageSet,
     model: Classifier,
-    progress: Progress,
+    progress: ClassifierProgress,
     device: torch.device,
     clock: Clock,
 ) -> Generator[Event, None, None]:
@@ -60,7 +63,7 @@ def fit_head(
                     config, images, split.without(store.missing(images, rows)), store
                 )
                 glimpsed = clock.seconds()
-            yield Step("features", counted.done, now, done, speed, metrics)
+            yield Log("features", counted.done, now, done, speed, metrics)
         else:
             yield Tick()
         late = config.images is None and now > FEATURE_SHARE[config.method] * config.minutes * 60
@@ -75,10 +78,10 @@ def fit_head(
 
 
 def _is_enough(images: ImageSet, split: Split) -> bool:
-    """Whether a head can be fitted and judged on ``split``."""
+    """Whether a head can be fitted and evaluated on ``split``."""
     taught = np.unique(images.labels[split.train]).size
     count = len(split.train) + len(split.val) + len(split.test)
-    fewest = FEWEST * len(images.class_names)
+    fewest = MIN_PER_CLASS * len(images.class_names)
     return (
         taught == len(images.class_names)
         and bool(split.val.size and split.test.size)
@@ -122,7 +125,7 @@ def _fit(
         if trial.val_loss < best_loss:
             best, best_loss = trial.strength, trial.val_loss
         now = clock.seconds()
-        yield Step(
+        yield Log(
             phase="head",
             images_seen=len(split.train) + len(split.val),
             seconds=now,

@@ -1,4 +1,4 @@
-"""One network in training: its optimizer, its pictures on the device, a step and a look."""
+"""One training step of a classifier."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EVAL_BATCH = {"cpu": 8, "cuda": 128, "mps": 64}
 
 
 class Learner:
-    """A classifier and all that one step of training it needs."""
+    """A classifier, its optimizer, and its pictures on the device."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Learner:
         side = self.full_side
         if self.config.augment == "light":
             # Not more than the pictures have: enlarged here and again by a crop, they would look
-            # unlike those that are judged. At 64 px that made 27 % right instead of 41 %.
+            # unlike those of the evaluation. At 64 px that made 27 % right instead of 41 %.
             own = np.median(np.minimum(images.heights, images.widths)[split.train])
             side = max(side, min(round(side * MARGIN), int(own)))
         self.pixels = load_squares(images, split.train, side, device)
@@ -102,17 +102,17 @@ class Learner:
         """The head's learning rate now."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def step(self, seen: int) -> tuple[Tensor, Tensor]:
-        """One update on the batch that follows the first ``seen`` images.
+    def step(self, images_seen: int) -> tuple[Tensor, Tensor]:
+        """One update on the batch that follows the first ``images_seen`` images.
 
         Gives the mean loss and the share of right answers, on the device and not waited for.
-        What is random depends on the seed and ``seen`` alone, so that a resumed run goes on as
-        if it had never stopped.
+        What is random depends on the seed and ``images_seen`` alone, so that a resumed run goes on
+        as if it had never stopped.
         """
         config, device = self.config, self.fabric.device
-        seed = config.seed * SEED_STEP + seen
+        seed = config.seed * SEED_STEP + images_seen
         torch.manual_seed(seed)  # dropout
-        rows = batch_rows(len(self.pixels), seen, config.batch_size, config.seed)
+        rows = batch_rows(len(self.pixels), images_seen, config.batch_size, config.seed)
         rows = rows[self.fabric.global_rank :: self.fabric.world_size]
         x, y = (
             to_unit(self.pixels[rows.to(self.pixels.device)], device),
@@ -137,7 +137,7 @@ class Learner:
 
     @torch.no_grad()
     def validate(self) -> tuple[float, float]:
-        """Mean cross-entropy and accuracy on the validation pictures, unvaried."""
+        """Mean cross-entropy and accuracy on the validation pictures, without augmentation."""
         self.network.eval()
         batch = EVAL_BATCH[self.fabric.device.type]
         scores = [
@@ -153,12 +153,12 @@ class Learner:
         state = self.model.state_dict()
         return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
-    def tensors(self, best: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def state_dict(self, best: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """All tensors of a checkpoint: ``model``, ``best``, ``optimizer`` and ``start``."""
         optimizer = pack_optimizer(self.optimizer)
         return pack(model=self.weights(), best=best, optimizer=optimizer, start=self.start)
 
-    def restore(self, optimizer: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> None:
+    def load_state_dict(self, optimizer: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> None:
         """Take the optimizer's state and L2-SP's starting point from a checkpoint."""
         unpack_optimizer(self.optimizer, optimizer)
         self.start = {name: tensor.to(self.fabric.device) for name, tensor in start.items()}

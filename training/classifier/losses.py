@@ -1,4 +1,7 @@
-"""What a classifier minimises beside its cross-entropy. Pure functions."""
+"""L2-SP and class weights.
+
+Pure functions.
+"""
 
 from __future__ import annotations
 

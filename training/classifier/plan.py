@@ -1,4 +1,4 @@
-"""How long things take, what fits into the time that a person gave, and how far a run is."""
+"""Time budget, plan and progress."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from training.runs.clock import Clock
 
 REPORT_SECONDS = 1.0  # between two points on the training curves, and in a long run
 REPORT_SHARE = 0.002  # of the time so far, so that a day's curve has no more than 3,000 points
-EVAL_SHARE = 0.15  # of the training time may go into looking at the validation pictures
-EVALS = 16  # looks at the validation pictures in one run, where they are cheap
+EVAL_SHARE = 0.15  # of the training time may go into validation
+MAX_EVALS = 16  # validations in one run, where they are cheap
 RANGE_SHARE = 0.08  # of the budget may go into the learning-rate range test
 RANGE_STEPS = (16, 48)  # fewest and most steps of that test
 MAX_PASSES, MAX_PASSES_SCRATCH = 60, 300  # over the training pictures; more would not help
@@ -29,10 +29,10 @@ REPLAN = 0.05  # relative error in the planned length that is put right
 
 @dataclass
 class Plan:
-    """``total`` training images, the next look at the validation pictures at ``next_eval``.
+    """``total`` training images, the next validation at ``next_eval``.
 
     The training proper began after ``begun_seconds``, with ``begun_share`` of the whole run done;
-    ``reserve`` seconds are kept for the judgement at the end; ``most`` is a length beyond which
+    ``reserve`` seconds are kept for the final evaluation; ``most`` is a length beyond which
     more time would not help.
     """
 
@@ -52,26 +52,26 @@ class Plan:
         shown = f"{passes:.0f}" if passes >= 10 else f"{passes:.1f}"
         return Message("notice.plan", {"count": train_count, "passes": shown})
 
-    def after_eval(self, config: ClassifierConfig, seen: int, seconds: float) -> None:
-        """Set the next look, and mend the length where the speed is not what was measured."""
+    def after_eval(self, config: ClassifierConfig, images_seen: int, seconds: float) -> None:
+        """Set the next validation, and mend the length where the speed is not what was measured."""
         if config.images is None:
-            speed = seen / max(1e-3, seconds - self.begun_seconds)
+            speed = images_seen / max(1e-3, seconds - self.begun_seconds)
             if config.grow:  # what is still to come is dearer
-                speed *= growth_slows(min(1.0, seen / self.total))
+                speed *= growth_slows(min(1.0, images_seen / self.total))
             left = config.minutes * 60 - self.reserve - seconds
-            fits = min(self.most, seen + max(0, int(left * speed)))
+            fits = min(self.most, images_seen + max(0, int(left * speed)))
             if abs(fits - self.total) > REPLAN * self.total:
                 self.total = fits
-        self.next_eval = min(seen + self.eval_every, self.total)
+        self.next_eval = min(images_seen + self.eval_every, self.total)
 
 
 @dataclass
-class Progress:
+class ClassifierProgress:
     """All of a run's state that is not a tensor. ``seconds`` is set when a checkpoint is taken."""
 
     split: Split
     peak_rate: float | None = None
-    seen: int = 0
+    images_seen: int = 0
     seconds: float = 0.0
     best_loss: float | None = None
     plan: Plan | None = None
@@ -79,7 +79,7 @@ class Progress:
 
     def share(self) -> float:
         """How much of the training proper is done, 0 to 1."""
-        return min(1.0, self.seen / self.plan.total) if self.plan else 0.0
+        return min(1.0, self.images_seen / self.plan.total) if self.plan else 0.0
 
     def overall(self) -> float:
         """How much of the whole run is done, 0 to 1."""
@@ -102,24 +102,24 @@ class Progress:
         return {**flat, "split": self.split.to_json(), "plan": plan}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Progress:
-        """The reverse of ``to_json``."""
+    def from_json(cls, data: Mapping[str, Any]) -> ClassifierProgress:
+        """The reverse of ``to_json``; reads what earlier versions wrote, too."""
+        known = {("images_seen" if name == "seen" else name): data[name] for name in data}
         plan = Plan(**data["plan"]) if data["plan"] else None
-        return cls(**{**data, "split": Split.from_json(data["split"]), "plan": plan})
+        return cls(**{**known, "split": Split.from_json(data["split"]), "plan": plan})
 
 
-class Meter:
+class RunningMean:
     """Means of loss and accuracy since the last report, without waiting for the device."""
 
-    def __init__(self, clock: Clock, seen: int) -> None:
-        """Begin at ``seen`` images."""
+    def __init__(self, clock: Clock, images_seen: int) -> None:
         self._clock = clock
-        self._reset(seen)
+        self._reset(images_seen)
 
-    def _reset(self, seen: int) -> None:
+    def _reset(self, images_seen: int) -> None:
         self._losses: list[Tensor] = []
         self._rights: list[Tensor] = []
-        self._seen, self._since = seen, self._clock.seconds()
+        self._seen, self._since = images_seen, self._clock.seconds()
 
     def add(self, loss: Tensor, right: Tensor) -> None:
         """One step's mean loss and share of right answers."""
@@ -131,7 +131,7 @@ class Meter:
         now = self._clock.seconds()
         return now - self._since >= max(REPORT_SECONDS, REPORT_SHARE * now)
 
-    def read(self, progress: Progress) -> dict[str, float]:
+    def read(self, progress: ClassifierProgress) -> dict[str, float]:
         """The means since the last report; sets the speed in ``progress``.
 
         Raises:
@@ -140,8 +140,8 @@ class Meter:
         loss, right = torch.stack(self._losses).mean().item(), torch.stack(self._rights).mean()
         progress.check(loss)
         elapsed = self._clock.seconds() - self._since
-        progress.images_per_second = (progress.seen - self._seen) / elapsed
-        self._reset(progress.seen)
+        progress.images_per_second = (progress.images_seen - self._seen) / elapsed
+        self._reset(progress.images_seen)
         return {"train/loss": loss, "train/accuracy": right.item()}
 
 
@@ -166,8 +166,8 @@ def make_plan(
         mean_work = grown_work(1.0) if config.grow else 1.0
         total = min(most, int(left * (1 - EVAL_SHARE) * images_per_second / mean_work))
     total = max(total, config.batch_size)
-    eval_every = max(config.batch_size, total // EVALS)
-    if config.images is None:  # a reproducible run does not look at the clock
+    eval_every = max(config.batch_size, total // MAX_EVALS)
+    if config.images is None:  # a reproducible run does not depend on the clock
         fair = val_count / 3 * (1 - EVAL_SHARE) / EVAL_SHARE
         eval_every = max(eval_every, int(fair))
     eval_every = min(eval_every, total)
@@ -184,6 +184,6 @@ def range_test_steps(config: ClassifierConfig, seconds_left: float, step_seconds
     """How many steps of the range test the budget can bear; 0 where it can't bear enough."""
     fewest, most = RANGE_STEPS
     if config.images is not None:
-        return fewest  # a reproducible run does not look at the clock
+        return fewest  # a reproducible run does not depend on the clock
     affordable = int(RANGE_SHARE * seconds_left / step_seconds)
     return 0 if affordable < fewest else min(affordable, most)

@@ -1,4 +1,4 @@
-"""A finished classifier at work: one picture in, a probability for every class out."""
+"""Predictions of a finished classifier."""
 
 from __future__ import annotations
 

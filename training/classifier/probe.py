@@ -1,4 +1,4 @@
-"""A linear head on frozen features: multinomial logistic regression by L-BFGS."""
+"""Multinomial logistic regression by L-BFGS."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ class Probe:
         share = fitted / fitted.sum(dim=0)  # (N, K), the weight of each picture in its mean
         rest = ~fitted / (~fitted).sum(dim=0)
         self._fit(weight, share, strength / fitted.sum(dim=0), ITERATIONS)
-        judged = torch.stack(self._judge(weight))  # (loss and right, N, K)
-        seen, unseen = ((judged * side).sum(dim=1).mean(dim=1) for side in (share, rest))
+        measured = torch.stack(self._measure(weight))  # (loss and right, N, K)
+        seen, unseen = ((measured * side).sum(dim=1).mean(dim=1) for side in (share, rest))
         return Trial(strength, *seen.tolist(), *unseen.tolist())
 
     def fit(self, strength: float) -> nn.Linear:
@@ -129,7 +129,7 @@ class Probe:
         solver.step(objective)  # type: ignore[arg-type]
         weight.requires_grad_(False)
 
-    def _judge(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+    def _measure(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Loss without class weights, and whether right, for every picture and way: (N, K)."""
         scores = self._scores(weight)
         right = scores.argmax(dim=2) == self.y[:, None]

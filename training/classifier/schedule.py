@@ -1,4 +1,7 @@
-"""How fast to learn, and when: rates, the one cycle, the range test, gradual unfreezing."""
+"""Learning rates, sizes and unfreezing.
+
+The one-cycle schedule, the range test, progressive resizing and gradual unfreezing.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ DEFAULT_RATES = {
 }
 # Shares of the side, in equal parts of the run, and px. The last one stays below 1, because crops
 # show things larger than they will be seen (arXiv 1906.06423).
-GROWTH, SMALLEST_SIDE = (1 / 2, 5 / 8, 7 / 8), 32
+GROWTH, MIN_SIDE = (1 / 2, 5 / 8, 7 / 8), 32
 START, END = 1 / 25, 1e-3  # first and last rate as shares of the peak
 
 
@@ -40,7 +43,7 @@ def grown_side(side: int, progress: float) -> int:
     arXiv 2104.00298).
     """
     part = min(len(GROWTH) - 1, int(progress * len(GROWTH)))
-    return max(SMALLEST_SIDE, round(side * GROWTH[part]))
+    return max(MIN_SIDE, round(side * GROWTH[part]))
 
 
 def grown_work(progress: float) -> float:

@@ -1,4 +1,4 @@
-"""Fine-tune a classifier: one loop that reads from top to bottom."""
+"""The training loop of a classifier."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from training.classifier.config import ClassifierConfig
 from training.classifier.evaluate import evaluate_classifier
 from training.classifier.head import fit_head
 from training.classifier.learner import Learner
-from training.classifier.plan import Meter, Progress, early_share, make_plan, range_test_steps
+from training.classifier.plan import (
+    ClassifierProgress,
+    RunningMean,
+    early_share,
+    make_plan,
+    range_test_steps,
+)
 from training.classifier.schedule import DEFAULT_RATES, choose_rate, range_test_rates
 from training.core.messages import Message, UserError
 from training.data.imageset import ImageSet
@@ -25,7 +31,7 @@ from training.data.splits import split_images
 from training.features.backbones import weights_missing
 from training.runs.checkpoint import Checkpoint, pack
 from training.runs.clock import Clock
-from training.runs.events import Event, Notice, Preview, Saved, Step, Tick
+from training.runs.events import Event, Log, Notice, Preview, Saved, Tick
 
 RANGE_STOP = 2.5  # times the lowest loss: the range test has seen enough
 MEASURE_SECONDS = 0.5  # of training steps tell how fast they are
@@ -43,8 +49,8 @@ def train_classifier(
 
     Pausing is not iterating, stopping is closing, resuming is passing the last checkpoint: on
     one CPU thread, and with its length given in images, a resumed run ends with the very
-    numbers of one that never stopped. After ``session`` seconds the loop looks at the validation
-    pictures once more, saves and ends without ``Finished``.
+    numbers of one that never stopped. After ``session`` seconds the loop validates
+    once more, saves and ends without ``Finished``.
 
     Raises:
         UserError: too few pictures or classes, weights that can't be had, a loss that diverged.
@@ -62,14 +68,17 @@ def _train(
     resume: Checkpoint | None,
     clock: Clock,
 ) -> Iterator[Event]:
-    # ---- who teaches, who decides, who judges; the network, and its head on frozen features
+    # Split the pictures and make the network, or take both from the checkpoint. ``best`` are the
+    # weights with the lowest validation loss so far.
     if resume is None:
-        progress = Progress(split_images(images, config.seed), peak_rate=config.lr)
+        progress = ClassifierProgress(split_images(images, config.seed), peak_rate=config.lr)
         if progress.split.leaked:
             yield Notice(Message("notice.leaked", {"count": progress.split.leaked}))
         torch.manual_seed(config.seed)  # a new head, or the whole random start
         model = _create(config, images)
         clock.restart()  # a download is not training
+        # LP-FT begins with a linear head on frozen features, since a random one would distort the
+        # pretrained layers below it (arXiv 2202.10054). For "quick" that head is all there is.
         if config.method in ("quick", "lp_ft"):
             yield from fit_head(config, images, model, progress, fabric.device, clock)
         best: dict[str, Tensor] = {}
@@ -77,24 +86,24 @@ def _train(
         # Copies: training changes weights in place, and the checkpoint is somebody else's.
         weights = {name: weight.clone() for name, weight in resume.part("model").items()}
         model = restore_model(config.backbone, len(images.class_names), weights)
-        progress = Progress.from_json(resume.state)
+        progress = ClassifierProgress.from_json(resume.state)
         best = resume.part("best")
 
-    # ---- quick: nothing more to learn
-    if config.method == "quick":
+    if config.method == "quick":  # nothing more to learn
         weights = model.state_dict()
-        progress.seen = len(progress.split.train) + len(progress.split.val)
+        progress.images_seen = len(progress.split.train) + len(progress.split.val)
         progress.seconds = clock.seconds()
         last = Checkpoint(pack(model=weights, best=weights), progress.to_json())
         yield Saved(last)
         yield from evaluate_classifier(config, images, last, fabric=fabric)
         return
 
-    # ---- pictures on the device, learning rate, length
-    yield Step("prepare", progress.seen, clock.seconds(), progress.overall(), 0.0)
+    # Pictures on the device, a learning rate, and a length that fits the time. The speed is
+    # measured on a copy of the network, so that measuring changes nothing.
+    yield Log("prepare", progress.images_seen, clock.seconds(), progress.overall(), 0.0)
     learner = Learner(config, images, progress.split, model, fabric)
     if resume is not None:
-        learner.restore(resume.part("optimizer"), resume.part("start"))
+        learner.load_state_dict(resume.part("optimizer"), resume.part("start"))
     if progress.plan is None:
         step_seconds = yield from _measure(learner)
         if progress.peak_rate is None:
@@ -112,33 +121,39 @@ def _train(
         yield Notice(progress.plan.message(len(progress.split.train)))
     plan = progress.plan
 
-    # ---- train: step, report, and now and then look at the validation pictures
-    meter = Meter(clock, progress.seen)
-    while progress.seen < plan.total:
+    running_mean = RunningMean(clock, progress.images_seen)
+    while progress.images_seen < plan.total:
+        # The schedule follows the share of the run that is done, not the number of steps: the plan
+        # gets longer or shorter with the speed, and the rate has to reach its end all the same.
         learner.set_schedule(progress.peak_rate or 0.0, progress.share())
-        loss, right = learner.step(progress.seen)
-        progress.seen += config.batch_size
-        meter.add(loss, right)
-        if meter.due():
-            metrics = meter.read(progress)
-            yield _step("train", progress, clock, {**metrics, "train/lr": learner.rate()})
+        loss, right = learner.step(progress.images_seen)
+        progress.images_seen += config.batch_size
+
+        # Loss and accuracy stay on the device until a report is due: reading them waits for it.
+        running_mean.add(loss, right)
+        if running_mean.due():
+            metrics = running_mean.read(progress)
+            yield _log(progress, clock, {**metrics, "train/lr": learner.rate()})
         else:
             yield Tick()
+
+        # Validate now and then, keep the best, and save: going on from here needs no more.
         over = clock.is_over()
-        if over or progress.seen >= plan.next_eval:
+        if over or progress.images_seen >= plan.next_eval:
             val_loss, val_accuracy = learner.validate()
             progress.check(val_loss)
+            # By loss, not accuracy: on few pictures many weights have the same accuracy.
             if progress.best_loss is None or val_loss < progress.best_loss:
                 best, progress.best_loss = learner.weights(), val_loss
-            plan.after_eval(config, progress.seen, clock.seconds())
+            plan.after_eval(config, progress.images_seen, clock.seconds())
             metrics = {"val/loss": val_loss, "val/accuracy": val_accuracy}
-            yield _step("train", progress, clock, metrics)
+            yield _log(progress, clock, metrics)
             progress.seconds = clock.seconds()
-            yield Saved(Checkpoint(learner.tensors(best), progress.to_json()))
+            yield Saved(Checkpoint(learner.state_dict(best), progress.to_json()))
         if over:
             return
 
-    # ---- judge the best
+    # Evaluate the best on pictures that took no part in any choice.
     progress.seconds = clock.seconds()
     last = Checkpoint(pack(best=best), progress.to_json())
     yield from evaluate_classifier(config, images, last, fabric=fabric)
@@ -186,7 +201,7 @@ def _find_rate(
         trial.set_rate(rate)
         losses.append(trial.step(number * config.batch_size)[0].item())
         now = clock.seconds()
-        yield Step("rate", 0, now, early_share(config, now), config.batch_size / step_seconds)
+        yield Log("rate", 0, now, early_share(config, now), config.batch_size / step_seconds)
         if not losses[-1] < RANGE_STOP * min(losses):  # also true of NaN
             losses = [loss for loss in losses if math.isfinite(loss)]
             break
@@ -198,6 +213,6 @@ def _find_rate(
     return chosen
 
 
-def _step(phase: str, progress: Progress, clock: Clock, metrics: Mapping[str, float]) -> Step:
+def _log(progress: ClassifierProgress, clock: Clock, metrics: Mapping[str, float]) -> Log:
     seconds, speed = clock.seconds(), progress.images_per_second
-    return Step(phase, progress.seen, seconds, progress.overall(), speed, metrics)
+    return Log("train", progress.images_seen, seconds, progress.overall(), speed, metrics)

@@ -1,3 +1,6 @@
-"""The same work from a terminal: ``python -m training COMMAND ...``."""
+"""Training from the command line.
 
-__all__ = ["commands", "generator_commands", "parser"]
+``python -m training COMMAND ...`` does the same work as the page.
+"""
+
+__all__ = ["commands", "flags", "generator_commands", "parser"]

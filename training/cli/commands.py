@@ -1,4 +1,8 @@
-"""What each command of the command line does; ``cli.py`` says how they are called."""
+"""What each command does.
+
+``training.cli.parser`` says how they are called. Each takes its parsed options and returns what
+``--json`` prints.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +24,26 @@ from training.classifier.config import ClassifierConfig
 from training.core.files import require_writable
 from training.core.home import default_home, new_id
 from training.core.messages import Message, UserError
+from training.core.settings import settings_of
 from training.data.imageset import ImageSet
 from training.data.splits import check_trainable, split_for_generator
 from training.gan.config import GAN_TEXTBOOK, GanConfig
-from training.gan.transfer import SCRATCH, choose_teacher, default_start
+from training.gan.transfer import SCRATCH, choose_d_backbone, default_start
 from training.intake.limits import Limits
 from training.intake.report import Report
 from training.kinds import Config
-from training.runs.folder import RESUMABLE, About, RunFolder
+from training.runs.folder import RunFolder, RunInfo
+from training.runs.state import RESUMABLE, WAITING_OR_RUNNING
 
 AnyConfig = TypeVar("AnyConfig", ClassifierConfig, GanConfig)
 
 
 def inspect_data(options: argparse.Namespace) -> dict[str, Any]:
-    """``inspect``: the report on an upload; nothing is kept."""
+    """``inspect``: the report on an upload; nothing is kept.
+
+    Raises:
+        UserError: as ``open_data``.
+    """
     with tempfile.TemporaryDirectory(prefix="seedling-") as folder:
         _, report = _open_data(options, Path(folder) / "data")
         answer = report.to_json(options.language)
@@ -43,7 +53,11 @@ def inspect_data(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def finetune_data(options: argparse.Namespace) -> dict[str, Any]:
-    """``finetune``: take the data in, train a classifier, judge."""
+    """``finetune``: take the data in, train a classifier and evaluate it.
+
+    Raises:
+        UserError: the data cannot be had or trained on, or the run fails.
+    """
     base = configs.default_config(options.backbone, options.method)
     config = _given(configs.TEXTBOOK if options.textbook else base, options)
 
@@ -55,7 +69,11 @@ def finetune_data(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def gan_data(options: argparse.Namespace) -> dict[str, Any]:
-    """``gan``: take the data in, train a generator, judge."""
+    """``gan``: take the data in, train a generator and evaluate it.
+
+    Raises:
+        UserError: the data cannot be had or trained on, or the run fails.
+    """
     wanted, options.start_from = options.start_from, None
     given = _given(GAN_TEXTBOOK if options.textbook else GanConfig(), options)
     start = ""
@@ -66,13 +84,17 @@ def gan_data(options: argparse.Namespace) -> dict[str, Any]:
     def fit(images: ImageSet) -> GanConfig:
         split_for_generator(images, given.seed)
         usual = default_start(given, images) if wanted is None and not options.textbook else ""
-        return choose_teacher(dataclasses.replace(given, start_from=start or usual))
+        return choose_d_backbone(dataclasses.replace(given, start_from=start or usual))
 
     return _train_new(fit, options)
 
 
 def pretrain_model(options: argparse.Namespace) -> dict[str, Any]:
-    """``pretrain``: train one of the models that come with the project, or go on, and ship it."""
+    """``pretrain``: train one of the models that come with the project, or go on, and ship it.
+
+    Raises:
+        UserError: as ``gan_data``, or the model is too large to be shipped.
+    """
     from training.core.device import create_fabric, list_devices
     from training.export.cards import measured
     from training.export.pretrained import RECIPES, ship
@@ -97,7 +119,7 @@ def pretrain_model(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def list_models(options: argparse.Namespace) -> list[Mapping[str, Any]]:
-    """``models``: what the cards of the shipped models say, as MODELS.md has it."""
+    """``models``: print the text of MODELS.md; returns the cards that it is made of."""
     from training.export.cards import models_table, read_cards
 
     if not options.json:
@@ -107,8 +129,11 @@ def list_models(options: argparse.Namespace) -> list[Mapping[str, Any]]:
 
 def _given(base: AnyConfig, options: argparse.Namespace) -> AnyConfig:
     """``base`` with what the person gave on the command line."""
-    names = [field.name for field in dataclasses.fields(base)]
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    given = {
+        name: setting.read(getattr(options, name))
+        for name, setting in settings_of(base).items()
+        if getattr(options, name) is not None
+    }
     return dataclasses.replace(base, **given)
 
 
@@ -123,7 +148,7 @@ def _train_new(fit: Callable[[ImageSet], Config], options: argparse.Namespace) -
         require_writable(path)
         images, _ = _open_data(options, path / "data")
         config = fit(images)
-        about = About(
+        info = RunInfo(
             id=run_id,
             owner="",
             kind=config.kind,
@@ -133,7 +158,7 @@ def _train_new(fit: Callable[[ImageSet], Config], options: argparse.Namespace) -
             edits={},
             config=config.to_json(),
         )
-        return _train(RunFolder.create(path, about), options)
+        return _train(RunFolder.create(path, info), options)
     except UserError:
         if RunFolder(path).checkpoint() is None:  # nothing worth keeping was made
             shutil.rmtree(made, ignore_errors=True)
@@ -143,12 +168,16 @@ def _train_new(fit: Callable[[ImageSet], Config], options: argparse.Namespace) -
 
 
 def resume_run(options: argparse.Namespace) -> dict[str, Any]:
-    """``resume``: go on from the last checkpoint."""
+    """``resume``: go on from the last checkpoint, or from the beginning where there is none.
+
+    Raises:
+        UserError: there is no such run, or it has finished.
+    """
     folder = run_folder(options.run)
-    about = folder.about()
+    info = folder.info()
     # A run of the command line that was killed still says "running".
-    if about.status not in (*RESUMABLE, "running", "queued"):
-        raise UserError("run.not_resumable", name=about.name, status=about.status)
+    if info.status not in (*RESUMABLE, *WAITING_OR_RUNNING):
+        raise UserError("run.not_resumable", name=info.name, status=info.status)
     return _train(folder, options)
 
 
@@ -160,14 +189,14 @@ def _train(folder: RunFolder, options: argparse.Namespace) -> dict[str, Any]:
     follow(folder, options.device, say, processes=getattr(options, "devices", 1))
     result = folder.result() or {}
     sentence, figures = (
-        _judged_generator(result) if result.get("kind") == "gan" else _judged_classifier(result)
+        _generator_summary(result) if result.get("kind") == "gan" else _classifier_summary(result)
     )
     if not options.json:
         print(f"{sentence}\n{folder.path}")
     return {"run": str(folder.path), **figures}
 
 
-def _judged_classifier(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _classifier_summary(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     low, high = result["accuracy_range"]
     sentence = (
         f"{result['right']} of {result['count']} right on pictures held out; "
@@ -186,11 +215,11 @@ def _judged_classifier(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _judged_generator(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    meters = result["meters"]
-    floor = f" (real pictures: {meters['fd_floor']:.0f})" if meters["fd_floor"] else ""
+def _generator_summary(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    metrics = result["meters"]
+    floor = f" (real pictures: {metrics['fd_floor']:.0f})" if metrics["fd_floor"] else ""
     sentence = (
-        f"Distance to {meters['reference']} pictures in {meters['space']} features: "
+        f"Distance to {metrics['reference']} pictures in {metrics['space']} features: "
         f"FD {result['fd']:.0f}{floor}, "
         f"KID {result['kid']:.3f}; density {result['density']:.2f}, "
         f"coverage {result['coverage']:.2f}."
@@ -202,11 +231,15 @@ def _judged_generator(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     left_out = ("kind", "meters")
     figures = {key: value for key, value in result.items() if key not in left_out}
     more = ("space", "reference", "variety", "variety_within", "copied_share", "copied_range")
-    return sentence, {**figures, **{key: meters[key] for key in more}}
+    return sentence, {**figures, **{key: metrics[key] for key in more}}
 
 
 def predict_images(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """``predict``: class probabilities for each picture."""
+    """``predict``: for each picture its file and the probability, 0 to 1, of every class by name.
+
+    Raises:
+        UserError: there is no such run or picture, or it cannot be read.
+    """
     from training.classifier.predict import load_predictor
     from training.intake.decode import read_picture
 

@@ -1,4 +1,7 @@
-"""What the command line does with a trained generator: pictures, films, directions, projection."""
+"""Commands for trained generators.
+
+Samples, films, directions, projection.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +19,24 @@ from training.core.media import picture_grid, write_film, write_png, write_timel
 from training.core.messages import UserError
 from training.intake.take_in import read_picture
 from training.latent.projection import project, square_picture
-from training.latent.recipe import MOST_SEED, Recipe
+from training.latent.recipe import MAX_SEED, Recipe
 from training.latent.sampler import BATCH
-from training.latent.steering import MOST_DIRECTIONS, load_sampler
+from training.latent.steering import MAX_DIRECTIONS, load_gan_sampler
 from training.latent.walk import frame_count, walk
 
 STRIP = (-3, -2, -1, 0, 1, 2, 3)  # standard deviations along each direction
 
 
 def sample_run(options: argparse.Namespace) -> dict[str, Any]:
-    """``sample``: write new pictures, one file for each seed."""
+    """``sample``: write samples, one PNG for each seed from ``--seed`` on.
+
+    Raises:
+        UserError: there is no generator or no such class, or a number is out of bounds.
+    """
     folder = run_folder(options.run).path
     check_number("count", options.count, 1, 100_000, whole=True)
-    check_number("seed", options.seed, 0, MOST_SEED, whole=True)
-    sampler = load_sampler(folder)
+    check_number("seed", options.seed, 0, MAX_SEED, whole=True)
+    sampler = load_gan_sampler(folder)
     started = time.monotonic()
     out = options.out or folder / "samples"
     seeds = range(options.seed, options.seed + options.count)
@@ -49,7 +56,11 @@ def sample_run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def timelapse_run(options: argparse.Namespace) -> dict[str, Any]:
-    """``timelapse``: the sample grids of a run as a film."""
+    """``timelapse``: the sample grids of a run as a film.
+
+    Raises:
+        UserError: there are none, or the file is to be neither .mp4 nor .gif.
+    """
     folder = run_folder(options.run)
     files = [path for _, path in folder.shots("samples")]
     out = options.out or folder.path / "timelapse.mp4"
@@ -64,12 +75,16 @@ def timelapse_run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def walk_run(options: argparse.Namespace) -> dict[str, Any]:
-    """``walk``: from seed to seed through the latent space, as a film."""
+    """``walk``: from seed to seed through the latent space, as a film.
+
+    Raises:
+        UserError: there is no generator, or a number, the seeds or the file are not allowed.
+    """
     folder = run_folder(options.run)
     out = options.out or folder.path / "walk.mp4"
     _check_film(out)
     count = frame_count(options.seconds, options.fps)
-    sampler = load_sampler(folder.path)
+    sampler = load_gan_sampler(folder.path)
     started = time.monotonic()
     stops = [Recipe(seed=seed, psi=options.truncation) for seed in options.seeds]
     frames = walk(sampler, stops, count)
@@ -81,10 +96,14 @@ def walk_run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def directions_run(options: argparse.Namespace) -> dict[str, Any]:
-    """``directions``: what changes the pictures most, a row for each, as one picture."""
+    """``directions``: one picture with a row of samples for each of the strongest directions.
+
+    Raises:
+        UserError: there is no generator, or a number is out of bounds.
+    """
     folder = run_folder(options.run)
-    check_number("count", options.count, 1, MOST_DIRECTIONS, whole=True)
-    sampler = load_sampler(folder.path)
+    check_number("count", options.count, 1, MAX_DIRECTIONS, whole=True)
+    sampler = load_gan_sampler(folder.path)
     started = time.monotonic()
     shares = sampler.directions.shares[: options.count].tolist()
     seconds = time.monotonic() - started
@@ -101,11 +120,15 @@ def directions_run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def project_run(options: argparse.Namespace) -> dict[str, Any]:
-    """``project``: a picture, and beside it what the generator can paint that is most like it."""
+    """``project``: a picture, and beside it the sample that is most like it, as one picture.
+
+    Raises:
+        UserError: there is no generator or picture, or a number is out of bounds.
+    """
     folder = run_folder(options.run)
     if not options.image.is_file():
         raise UserError("predict.missing", file=options.image)
-    sampler = load_sampler(folder.path)
+    sampler = load_gan_sampler(folder.path)
     picture = square_picture(read_picture(options.image), sampler.resolution)
     started = time.monotonic()
     found = list(project(sampler, picture, seconds=options.seconds, seed=options.seed))

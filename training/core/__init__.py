@@ -1,3 +1,6 @@
-"""What every wing stands on: sentences, the home folder, devices, threads, checks, media."""
+"""What all other packages use.
 
-__all__ = ["checks", "device", "files", "home", "media", "messages", "paths", "threads"]
+Sentences and errors, settings and their checks, the home folder, devices, threads, files, media.
+"""
+
+__all__ = ["checks", "device", "files", "home", "media", "messages", "paths", "settings", "threads"]

@@ -1,4 +1,7 @@
-"""Checks of single settings, each with an error that names them."""
+"""Checks of single settings.
+
+Each refuses with an error that names the setting, its value and what is allowed.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ def check_choice(field: str, value: object, allowed: Sequence[object]) -> None:
     Raises:
         UserError: anything else.
     """
+    # With their types: in Python True == 1 and 32 == 32.0.
     if not any(value == each and type(value) is type(each) for each in allowed):
         choices = ", ".join(map(str, allowed))
         raise UserError("config.choice", field=field, value=value, allowed=choices)
@@ -28,6 +32,7 @@ def check_number(field: str, value: object, low: float, high: float, *, whole: b
     Raises:
         UserError: anything else.
     """
+    # JSON's true and false are no numbers here, though Python's bool is an int.
     is_number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not is_number or not low <= value <= high:  # type: ignore[operator]  # NaN is never within
         raise UserError("config.number", field=field, value=value, low=low, high=high)

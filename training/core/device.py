@@ -1,4 +1,7 @@
-"""Which device trains, and the Lightning Fabric that hides the difference."""
+"""Devices, and Fabric to train there.
+
+Lightning Fabric hides the differences between a CPU, one graphics card and several.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,15 @@ from lightning_fabric import Fabric
 
 from training.core.messages import UserError
 
-LENT = "lent"  # a GPU that is there for a call at a time: see training/jobs/zerogpu.py
+ZEROGPU = "zerogpu"  # a GPU that is there for a call at a time: see training/jobs/zerogpu.py
 
 
-def gpu_is_lent() -> bool:
-    """Whether this is a ZeroGPU Space, where a GPU is there for single calls only."""
+def on_zerogpu() -> bool:
+    """Whether this is a ZeroGPU Space: torch finds a GPU only inside of decorated calls."""
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 
 
-def forgo_gpu() -> None:
+def hide_gpu() -> None:
     """Make torch say that there is no GPU, as is true outside of the calls that one is lent for.
 
     ZeroGPU's package makes it say the opposite, and then Adam on the CPU goes and looks for it.
@@ -49,6 +52,7 @@ def create_fabric(device: str, processes: int = 1) -> Fabric:
     """
     kind, _, index = device.partition(":")
     here = list_devices()
+    # "cuda" without a number is the first card.
     if device not in (*here, "cpu", "cuda") or (kind == "cuda" and "cuda:0" not in here):
         raise UserError("device.missing", device=device, here=", ".join(here))
     most = (os.cpu_count() or 1) if kind == "cpu" else len(here)
@@ -71,5 +75,6 @@ def is_out_of_memory(problem: Exception) -> bool:
     """Whether a device, or this machine, has no memory left; torch says so in several ways."""
     if isinstance(problem, (torch.OutOfMemoryError, MemoryError)):
         return True
+    # The CPU's allocator raises a plain RuntimeError, to be told by its text alone.
     text = str(problem).lower()
     return "out of memory" in text or "can't allocate memory" in text

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and what a disk refuses."""
+"""Atomic writes and disk errors."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from training.core.messages import UserError
+
+MIB = 1 << 20
 
 
 def require_writable(folder: Path) -> None:
@@ -28,18 +30,16 @@ def require_writable(folder: Path) -> None:
 
 
 def is_full(problem: OSError) -> bool:
-    """Whether the disk, or somebody's share of it, takes no more."""
+    """Whether the disk takes no more, or the user's quota on it is used up."""
     return problem.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-MIB = 1 << 20
 
 
 def write_json(path: Path, data: Any) -> None:
     """Write JSON so that a reader, or a crash, never meets half a file."""
+    # A name of its own: threads and processes may write the same file at the same time.
     fresh = path.with_name(f"{path.name}.{os.getpid()}.{time.monotonic_ns()}.new")
     with fresh.open("w", encoding="utf-8") as file:
         json.dump(data, file, ensure_ascii=False, indent=1)
         file.flush()
-        os.fsync(file.fileno())
+        os.fsync(file.fileno())  # or a power cut could leave the new name without its content
     fresh.replace(path)

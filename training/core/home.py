@@ -1,4 +1,7 @@
-"""Where things are kept: one folder for runs, pictures, caches and the page's secret."""
+"""The home folder.
+
+Runs, pictures, downloads and the page's secrets are kept in it.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,22 @@ class Home:
 
     @property
     def runs(self) -> Path:
-        """One folder per run."""
+        """One folder per run, named by its id; ``training.runs.folder`` says what is in there."""
         return self.path / "runs"
 
     @property
     def datasets(self) -> Path:
-        """One folder per data set that was taken in."""
+        """One folder per data set that was taken in, named by its id, whoever owns it."""
         return self.path / "datasets"
 
     @property
     def collected(self) -> Path:
-        """One folder per owner of pictures taken one by one."""
+        """One folder per owner: pictures taken one by one that are no data set yet."""
         return self.path / "collected"
 
     @property
     def visits(self) -> Path:
-        """One empty file per owner, as old as their last visit."""
+        """One empty file per owner; its modification time is that of their last visit."""
         return self.path / "visits"
 
     @property
@@ -43,7 +46,7 @@ class Home:
 
     @property
     def downloads(self) -> Path:
-        """Archives of the downloadable data sets."""
+        """Archives of the downloadable data sets, shared by everybody."""
         return self.path / "downloads"
 
     def secret(self, name: str = "secret") -> str:
@@ -56,6 +59,7 @@ class Home:
         if not path.exists():
             self.path.mkdir(parents=True, exist_ok=True)
             fresh = path.with_name(f"{name}.{os.getpid()}")
+            # The mode is there from the start: no moment in which others could read the key.
             with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(32))
             fresh.replace(path)
@@ -63,7 +67,7 @@ class Home:
 
 
 def default_home() -> Home:
-    """``$SEEDLING_HOME``, a Space's lasting storage, or ``.seedling`` in one's home folder."""
+    """``$SEEDLING_HOME``, else a Space's lasting storage, else ``~/.seedling``."""
     if given := os.environ.get("SEEDLING_HOME"):
         return Home(Path(given))
     return Home(
@@ -77,7 +81,7 @@ def on_space() -> bool:
 
 
 def is_forgotten(home: Home) -> bool:
-    """Whether what is kept there is lost when the server restarts."""
+    """Whether ``home`` is lost when the server restarts: on a Space, outside of ``LASTING``."""
     lasting = LASTING.is_mount() and home.path.is_relative_to(LASTING)
     return on_space() and not lasting
 

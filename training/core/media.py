@@ -1,4 +1,4 @@
-"""Pictures and films to keep: grids of samples, PNG files, and a run in time-lapse."""
+"""Sample grids, PNG files and films."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from torch import Tensor
 
 from training.core.home import new_id
 
+Frame = NDArray[np.uint8]  # (H, W, 3)
+
 log = logging.getLogger(__name__)
 
 GIF_SIDE = 640  # px at most: all frames are in memory at once
-MOST_FRAMES = 600  # of a longer run, evenly chosen ones are shown
+MAX_FRAMES = 600  # of a longer run, evenly chosen ones are shown
 BACKGROUND = 255  # white
 BT601 = 6  # the colour matrix of libswscale's default and of small videos, in ISO 23091-2
 
@@ -57,9 +59,6 @@ def write_png(path: Path, array: NDArray[np.uint8]) -> None:
     """
     with _replaced(path) as fresh:
         Image.fromarray(array).save(fresh, "PNG", compress_level=1)  # quick, and hardly larger
-
-
-Frame = NDArray[np.uint8]  # (H, W, 3)
 
 
 def write_timelapse(
@@ -99,18 +98,19 @@ def write_film(
 
 
 def _even(frame: Frame) -> Frame:
+    # H.264 with yuv420p keeps one colour value for 2x2 pixels, so it takes no odd sides.
     height, width = frame.shape[:2]
     return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def _frames(files: Sequence[Path]) -> Iterator[Frame]:
     size: tuple[int, int] | None = None
-    chosen = np.linspace(0, len(files) - 1, min(len(files), MOST_FRAMES)).round().astype(int)
+    chosen = np.linspace(0, len(files) - 1, min(len(files), MAX_FRAMES)).round().astype(int)
     for place in chosen:
         try:
             with Image.open(files[place]) as opened:
                 picture = opened.convert("RGB")
-        except (OSError, UnidentifiedImageError, SyntaxError) as problem:
+        except (OSError, UnidentifiedImageError, SyntaxError) as problem:  # Pillow: a broken PNG
             log.warning("%s is left out of the film: %s", files[place], problem)
             continue
         size = size or picture.size
@@ -123,7 +123,8 @@ def _write_mp4(
     path: Path, first: Frame, others: Iterator[Frame], fps: float, hold_last: float
 ) -> None:
     rate = Fraction(fps).limit_denominator(1000)
-    # With the index in front, a browser begins to play before all has arrived.
+    # With the index in front, a browser begins to play before all has arrived. The format is
+    # named because the temporary file's suffix says nothing.
     with av.open(path, "w", format="mp4", options={"movflags": "faststart"}) as film:
         stream = film.add_stream("libx264", rate, options={"crf": "18", "preset": "veryfast"})
         stream.height, stream.width = first.shape[:2]
@@ -136,7 +137,7 @@ def _write_mp4(
             film.mux(stream.encode(_video_frame(last)))
         for _ in range(round(hold_last * fps)):
             film.mux(stream.encode(_video_frame(last)))
-        film.mux(stream.encode(None))
+        film.mux(stream.encode(None))  # the frames that the encoder still holds
 
 
 def _video_frame(frame: Frame) -> av.VideoFrame:
@@ -155,7 +156,7 @@ def _write_gif(
 def _indexed(frame: Frame) -> Image.Image:
     picture = Image.fromarray(frame)
     picture.thumbnail((GIF_SIDE, GIF_SIDE))
-    return picture.quantize(256)
+    return picture.quantize(256)  # colours: a GIF can hold no more
 
 
 @contextmanager

@@ -1,6 +1,7 @@
-"""Every sentence that a person reads, by key and language, and the errors a person can mend.
+"""Sentences by key and language.
 
-The sentences live in ``assets/locales/<language>/*.json`` as flat ``{key: sentence}`` files.
+All that a person reads, and the errors that a person can mend. The sentences live in
+``assets/locales/<language>/*.json`` as flat ``{key: sentence}`` files.
 A part of the program never builds a sentence: it names a key and hands over the values, so
 that one report or one error can be read in any language, at any later time.
 """
@@ -54,16 +55,20 @@ class Message:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self, language: str = "en") -> str:
-        """The sentence in ``language``."""
+        """The sentence in ``language``, its values filled in.
+
+        Raises:
+            KeyError: as ``t``.
+        """
         return t(self.key, language, **self.values)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, for ``run.json``, ``events.jsonl`` and reports."""
+        """``{"key", "values"}``, as ``run.json``, ``events.jsonl`` and reports hold it."""
         return {"key": self.key, "values": dict(self.values)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Message:
-        """The reverse of ``to_json``."""
+        """The reverse of ``to_json``; the key is looked up no sooner than in ``text``."""
         return cls(data["key"], data["values"])
 
 
@@ -71,18 +76,18 @@ class UserError(Exception):
     """Something that the person can mend: what is wrong, and what to do about it.
 
     ``UserError("intake.encrypted", file="a.zip")`` reads its two sentences from the keys
-    ``error.intake.encrypted.what`` and ``error.intake.encrypted.fix``.
+    ``error.intake.encrypted.what`` and ``error.intake.encrypted.fix``; the values fill the places
+    of both.
     """
 
     def __init__(self, key: str, **values: Any) -> None:
-        """Name the error by its key; ``values`` fill the places of both sentences."""
         super().__init__(key)
         self.key = key
         self.what = Message(f"error.{key}.what", values)
         self.fix = Message(f"error.{key}.fix", values)
 
     def text(self, language: str = "en") -> str:
-        """Both sentences, what and fix."""
+        """Both sentences in a row: what is wrong, then what to do."""
         return f"{self.what.text(language)} {self.fix.text(language)}"
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Where the project's own files lie."""
+"""The project's root and assets."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""How this process shares the processor and the memory with others, and among its threads.
+"""Cores, threads and heaps.
 
-All of it is to be called before there is a second thread.
+How this process shares the processor and the memory with others, and among its threads. All of it
+is to be called before there is a second thread.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import ctypes
 import os
 import sys
 
-SWITCH_SECONDS = 0.0005
-MOST_HEAPS = 2
+SWITCH_SECONDS = 0.0005  # Python's own is 0.005
+MAX_HEAPS = 2
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
@@ -42,4 +43,4 @@ def few_heaps() -> None:
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:  # musl has one heap anyway
-            mallopt(_M_ARENA_MAX, MOST_HEAPS)
+            mallopt(_M_ARENA_MAX, MAX_HEAPS)

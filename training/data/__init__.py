@@ -1,3 +1,3 @@
-"""Pictures at rest, who learns from which, and batches."""
+"""Stored pictures, splits and batches."""
 
 __all__ = ["batches", "imageset", "splits"]

@@ -1,4 +1,7 @@
-"""Pictures as tensors: square, on the device, in a reproducible order, lightly varied."""
+"""Pictures as tensors, in batches.
+
+Square, on the device, in an order that depends on the seed alone.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ def stream_squares(images: ImageSet, rows: Indices, side: int, batch_size: int) 
         return to_batch(np.stack([images.square(int(row), side) for row in chunk]))
 
     with ThreadPoolExecutor(1) as pool:
+        # Two: one that is being handed over, and one that is being prepared meanwhile.
         ahead = [pool.submit(prepare, chunk) for chunk in chunks[:2]]
         for position in range(len(chunks)):
             yield ahead.pop(0).result()
@@ -36,7 +40,13 @@ def stream_squares(images: ImageSet, rows: Indices, side: int, batch_size: int) 
 
 
 def load_squares(images: ImageSet, rows: Indices, side: int, device: torch.device) -> Tensor:
-    """All of ``rows`` as (N, 3, side, side) uint8, on an accelerator where they fit there."""
+    """All of ``rows`` as (N, 3, side, side) uint8, on a CUDA device with room for three times that.
+
+    Above ``IN_MEMORY_BYTES`` they are mapped from a file that vanishes with the tensor.
+
+    Raises:
+        UserError: they would have to be mapped, and the disk has too little room.
+    """
     shape = (len(rows), side, side, 3)
     size = int(np.prod(shape))
     if size <= IN_MEMORY_BYTES:
@@ -65,32 +75,32 @@ def to_batch(squares: np.ndarray) -> Tensor:
 
 
 def to_unit(pixels: Tensor, device: torch.device) -> Tensor:
-    """uint8 pixels to float32 in [0, 1] on ``device``, channels_last."""
+    """(B, 3, H, W) uint8 to float32 in [0, 1] on ``device``, channels_last."""
     moved = pixels.to(device, non_blocking=True)
     return moved.to(torch.float32, memory_format=torch.channels_last) / 255
 
 
 def to_symmetric(pixels: Tensor, device: torch.device) -> Tensor:
-    """uint8 pixels to float32 in [-1, 1] on ``device``, channels_last: what a GAN works with."""
+    """(B, 3, H, W) uint8 to float32 in [-1, 1] on ``device``, channels_last: as GANs take them."""
     moved = pixels.to(device, non_blocking=True)
     return moved.to(torch.float32, memory_format=torch.channels_last) / 127.5 - 1
 
 
 @lru_cache(maxsize=4)
 def epoch_order(count: int, epoch: int, seed: int) -> Tensor:
-    """The order of ``count`` pictures in one epoch; a function of its arguments alone."""
+    """A permutation (count,) for one epoch, by its arguments alone: a resumed run goes on in it."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     return torch.randperm(count, generator=generator)
 
 
-def batch_rows(count: int, seen: int, size: int, seed: int) -> Tensor:
-    """Which pictures come after the first ``seen`` ones: (size,), running on over epochs."""
+def batch_rows(count: int, images_seen: int, size: int, seed: int) -> Tensor:
+    """Which pictures come after the first ``images_seen`` ones: (size,), running on over epochs."""
     rows: list[Tensor] = []
     while size > 0:
-        epoch, start = divmod(seen, count)
+        epoch, start = divmod(images_seen, count)
         part = epoch_order(count, epoch, seed)[start : start + size]
         rows.append(part)
-        seen += len(part)
+        images_seen += len(part)
         size -= len(part)
     return torch.cat(rows)
 

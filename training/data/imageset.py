@@ -1,4 +1,4 @@
-"""The pictures at rest: decoded once, memory-mapped, with classes, given splits and groups.
+"""Decoded pictures, memory-mapped from disk.
 
 A set is a folder of three files: ``pixels.bin`` (every picture's uint8 RGB rows, one picture
 after the other), ``pictures.safetensors`` (one row per picture: place, size, label, given
@@ -51,7 +51,6 @@ class ImageSet:
     widths: NDArray[np.int64]
 
     def __len__(self) -> int:
-        """How many pictures."""
         return len(self.files)
 
     @cached_property
@@ -75,7 +74,10 @@ class ImageSet:
         return {name: int(count) for name, count in zip(self.class_names, counted, strict=True)}
 
     def given(self, split: str) -> NDArray[np.int64]:
-        """The indices of the pictures that the upload had put in ``split``."""
+        """The rows, (K,) in ascending order, that the upload had put in ``split``.
+
+        ``split`` is one of ``GIVEN_SPLITS``; without split folders all are in "train".
+        """
         return np.flatnonzero(self.given_splits == GIVEN_SPLITS.index(split))
 
     def edited(self, edits: Mapping[str, str | None]) -> ImageSet:
@@ -90,6 +92,7 @@ class ImageSet:
             raise KeyError(f"no such classes: {sorted(unknown)}")
         wanted = [edits.get(name, name) for name in self.class_names]
         names = tuple(dict.fromkeys(name for name in wanted if name is not None))
+        # NO_LABEL is -1 and picks the last entry, whatever it is; so there has to be one.
         renumber = np.array([names.index(w) if w is not None else NO_LABEL for w in wanted] or [0])
         unlabelled = self.labels == NO_LABEL
         labels = np.where(unlabelled, NO_LABEL, renumber[self.labels])
@@ -132,7 +135,6 @@ class ImageSetWriter:
     """Writes a set picture by picture; only ``finish`` makes it one that ``open`` accepts."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin in ``folder``, which is made where missing."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._pixels = (folder / "pixels.bin").open("wb")
@@ -154,10 +156,15 @@ class ImageSetWriter:
         given_splits: Sequence[int],
         groups: Sequence[int],
     ) -> ImageSet:
-        """Close the files and write the tables; one entry per picture added, in that order."""
+        """Close the files and write the tables; one entry per picture added, in that order.
+
+        ``labels`` index ``class_names`` or are ``NO_LABEL``, ``given_splits`` index
+        ``GIVEN_SPLITS``.
+        """
         self.close()
         shapes = np.array(self._shapes, dtype=np.int64).reshape(-1, 2)
         sizes = shapes.prod(axis=1) * 3
+        # int64, since the offsets of large sets do not fit in 32 bits.
         columns: dict[str, NDArray[Any]] = {
             "labels": np.asarray(labels, dtype=np.int64),
             "given_splits": np.asarray(given_splits, dtype=np.uint8),
@@ -174,7 +181,7 @@ class ImageSetWriter:
         return ImageSet.open(self.folder)
 
     def close(self) -> None:
-        """Close the pixel file; an unfinished set stays unreadable."""
+        """Close the pixel file, once or more often; an unfinished set stays unreadable."""
         self._pixels.close()
 
 

@@ -1,4 +1,4 @@
-"""Which pictures teach, which decide, and which only judge."""
+"""Training, validation and test splits."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from training.core.messages import UserError
 from training.data.imageset import NO_LABEL, ImageSet
 
-MIN_PER_CLASS = 4  # two to learn from, one to decide by, one to judge by
+MIN_PER_CLASS = 4  # two for training, one for validation, one for the test
 TEST_SHARE, VAL_SHARE = 0.2, 0.15  # of what the upload did not put aside itself
-VAL_MAX = 400  # pictures; more only cost time at every look
+VAL_MAX = 400  # pictures; more only cost time in every validation
 
-# For a generator: below the first number all teach, below the second what judges also decides.
-GAN_LEAST, GAN_PLENTY = 50, 500
+# For a generator: below the first number all are for training, below the second the validation
+# and the test pictures are the same.
+GAN_MIN, GAN_PLENTY = 50, 500
 GAN_HELD_OUT, GAN_VAL_MAX, GAN_TEST_MAX = 0.2, 1000, 2000
 
 Indices = NDArray[np.int64]
@@ -27,7 +28,7 @@ Indices = NDArray[np.int64]
 class Split:
     """Indices into an ImageSet, disjoint, with every near-duplicate group on one side.
 
-    ``val`` serves every choice made while training; ``test`` is looked at once, at the end.
+    ``val`` serves every choice made while training; ``test`` is used once, at the end.
     ``origin`` names where ``test`` came from: the upload's own ``test`` or ``val`` folder, or
     ``held_out``. ``leaked`` counts training pictures left out because they look like one of
     the upload's own test pictures.
@@ -40,24 +41,26 @@ class Split:
     leaked: int = 0
 
     def without(self, rows: Indices) -> Split:
-        """The same split less ``rows``."""
+        """The same split less ``rows``, in whichever part they are; every part comes out sorted."""
         train, val, test = (np.setdiff1d(part, rows) for part in (self.train, self.val, self.test))
         return replace(self, train=train, val=val, test=test)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for the checkpoint."""
+        """Indices as lists, for the checkpoint: a resumed run must learn from the same pictures."""
         parts = {name: getattr(self, name).tolist() for name in ("train", "val", "test")}
         return {**parts, "origin": self.origin, "leaked": self.leaked}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Split:
-        """The reverse of ``to_json``."""
+        """The reverse of ``to_json``, int64 again."""
         parts = {name: np.array(data[name], dtype=np.int64) for name in ("train", "val", "test")}
         return cls(**parts, origin=data["origin"], leaked=data["leaked"])
 
 
 def split_images(images: ImageSet, seed: int) -> Split:
-    """Stratified by class, with the upload's own folders respected.
+    """A split stratified by class; the upload's own val and test folders stay what they are.
+
+    Pictures without a class are in no part.
 
     Raises:
         UserError: no classes, a single class, or a class too small or too alike to be divided.
@@ -74,6 +77,7 @@ def split_images(images: ImageSet, seed: int) -> Split:
         origin, test = "held_out", carve(images, train, TEST_SHARE, rng)
         train = np.setdiff1d(train, test)
         known = train.size
+    # A picture that resembles a test picture would make the test easier than new pictures are.
     train, val = _without_groups(images, train, test), _without_groups(images, val, test)
     leaked = known - train.size
     if val.size:
@@ -90,7 +94,7 @@ def split_images(images: ImageSet, seed: int) -> Split:
 def split_for_generator(images: ImageSet, seed: int) -> Split:
     """Pictures for a GAN: classes may be missing, single or tiny.
 
-    ``val`` and ``test`` are empty for fewer than ``GAN_LEAST`` pictures, and the same pictures
+    ``val`` and ``test`` are empty for fewer than ``GAN_MIN`` pictures, and the same pictures
     below ``GAN_PLENTY`` or where the upload put only one of them aside.
 
     Raises:
@@ -107,7 +111,7 @@ def split_for_generator(images: ImageSet, seed: int) -> Split:
             val = _without_groups(images, val, test)
         val, test = (val if val.size else test), (test if test.size else val)
         train = _without_groups(images, train, np.union1d(val, test))
-    elif train.size >= GAN_LEAST:
+    elif train.size >= GAN_MIN:
         # Pictures without a class are one more class here.
         names = ("", *images.class_names)
         named = replace(images, labels=images.labels - NO_LABEL, class_names=names)
@@ -126,6 +130,7 @@ def split_for_generator(images: ImageSet, seed: int) -> Split:
 
 
 def _check_parts(images: ImageSet, split: Split) -> None:
+    # Near-duplicates stay together, so a class that is too much alike may be missing in a part.
     taught = np.bincount(images.labels[split.train], minlength=len(images.class_names))
     for name, count in zip(images.class_names, taught, strict=True):
         if not count or not split.val.size or not split.test.size:
@@ -133,7 +138,7 @@ def _check_parts(images: ImageSet, split: Split) -> None:
 
 
 def check_trainable(images: ImageSet) -> None:
-    """Whether a classifier can be trained on ``images``.
+    """Refuse pictures that no classifier can be trained on.
 
     Raises:
         UserError: no classes, a single class, or a class with too few pictures to learn from.
@@ -155,9 +160,10 @@ def check_trainable(images: ImageSet) -> None:
 
 
 def carve(images: ImageSet, rows: Indices, share: float, rng: np.random.Generator) -> Indices:
-    """About ``share`` of every class among ``rows``, in whole near-duplicate groups.
+    """About ``share`` of every class among ``rows``, in whole near-duplicate groups; sorted.
 
-    Every class gives at least one picture if it can keep at least one.
+    Every class gives at least one picture if it can keep at least one and has a group that is
+    small enough. Each of ``rows`` needs a label.
     """
     by_group: dict[int, list[int]] = {}
     for row in rng.permutation(rows):
@@ -168,6 +174,7 @@ def carve(images: ImageSet, rows: Indices, share: float, rng: np.random.Generato
     carved: list[int] = []
     for members in by_group.values():
         wanted = np.bincount(images.labels[members], minlength=len(images.class_names))
+        # A group that is too large for what is left is passed over, not cut in two.
         if (wanted <= quota).all():
             carved += members
             quota -= wanted

@@ -1,3 +1,3 @@
-"""A model on its way out: shipped weights and their cards."""
+"""Shipped models and their cards."""
 
 __all__ = ["cards", "pretrained"]

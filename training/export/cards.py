@@ -1,4 +1,7 @@
-"""The cards of the shipped models, and MODELS.md made of them."""
+"""Model cards, and MODELS.md.
+
+The cards of the shipped models, and the page that is made of them.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.weights import read_card, shipped_folder, shipped_names
+from training.gan.config import GanConfig
 
 
 def read_cards() -> list[Mapping[str, Any]]:
-    """The cards of all shipped models, in the order of their names."""
+    """What each ``card.json`` in ``assets/pretrained/`` says, in the order of the models' names."""
     return [read_card(shipped_folder(name)) for name in shipped_names()]
 
 
 def models_table() -> str:
-    """The text of MODELS.md: a table, and a paragraph for each card."""
+    """The Markdown of MODELS.md: a table with a row for each card, then a section for each."""
     cards = read_cards()
     lines = [
         "# Models that come with Seedling",
@@ -44,7 +48,10 @@ def _row(card: Mapping[str, Any]) -> str:
 
 
 def measured(card: Mapping[str, Any]) -> str:
-    """What a card says of the quality, as a sentence without its full stop."""
+    """A card's quality as a sentence without its full stop.
+
+    Top-1 accuracy of a classifier with its range; distances, density and coverage of a generator.
+    """
     quality = card["quality"]
     if card["kind"] == "classifier":
         low, high = quality["accuracy_range"]
@@ -59,13 +66,13 @@ def measured(card: Mapping[str, Any]) -> str:
 
 
 def _paragraphs(card: Mapping[str, Any]) -> list[str]:
-    minutes, teacher = card["seconds"] / 60, card["recipe"].get("teacher")
+    minutes, d_backbone = card["seconds"] / 60, _d_backbone(card)
     bias = (
-        f" Its discriminator looked through {teacher}: distances in that network's features come "
-        "out better than the pictures are."
+        f" Its discriminator looked through {d_backbone}: distances in that network's features "
+        "come out better than the pictures are."
     )
     return [
-        f"{card['use']} {card['limits']}{bias if teacher else ''}",
+        f"{card['use']} {card['limits']}{bias if d_backbone else ''}",
         "",
         f"Data: {card['data']['name']}; {card['data']['licence']}.",
         f"Made in {minutes:.0f} minutes on {card['device']}, with {card['images_seen']:,} pictures "
@@ -73,3 +80,10 @@ def _paragraphs(card: Mapping[str, Any]) -> list[str]:
         "",
         f"    {card['origin']}",
     ]
+
+
+def _d_backbone(card: Mapping[str, Any]) -> str:
+    """The backbone of a generator's discriminator; empty where it saw pixels alone."""
+    if card["kind"] != GanConfig.kind:
+        return ""
+    return GanConfig.from_json(card["recipe"]).d_backbone or ""

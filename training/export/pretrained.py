@@ -1,4 +1,7 @@
-"""The models that the project comes with: how each is made, and how a finished run becomes one."""
+"""How the shipped models are made.
+
+A recipe for each, and how a finished run becomes a model that the project comes with.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from training.runs.events import Finished
 from training.runs.folder import RunFolder, load_model
 
 FILES = 200_000  # that a data set for pretraining may have; a person's upload has far fewer
-MOST_BYTES = 10_000_000  # of one model's weights
+MAX_BYTES = 10_000_000  # of one model's weights
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ RECIPES: Mapping[str, PretrainRecipe] = {
             minutes=120.0,
             mirror=True,
             ema_half_life=50_000,
-            teacher="seedling-s",
+            d_backbone="seedling-s",
         ),
         data="Clothing dataset (full, high resolution), 3,781 photos in 10 classes",
         licence="CC0 1.0",
@@ -101,7 +104,7 @@ RECIPES: Mapping[str, PretrainRecipe] = {
             minutes=100.0,
             conditional=False,
             ema_half_life=50_000,
-            teacher="seedling-s",
+            d_backbone="seedling-s",
         ),
         data="Noto Emoji, 3,583 pictures on white",
         licence="Apache-2.0",
@@ -114,9 +117,12 @@ RECIPES: Mapping[str, PretrainRecipe] = {
 
 
 def ship(folder: RunFolder, name: str, out: Path, fabric: Fabric, origin: str) -> Mapping[str, Any]:
-    """Write the finished run in ``folder`` as the shipped model ``name`` to ``out``; its card.
+    """Write the finished run in ``folder`` as the shipped model ``name`` to ``out``.
 
     Matrices are rounded to half precision, and the numbers on the card are measured with these.
+
+    Returns:
+        The card, as ``card.json`` has it.
 
     Raises:
         UserError: the run has no model or checkpoint, or the model is too large.
@@ -125,12 +131,12 @@ def ship(folder: RunFolder, name: str, out: Path, fabric: Fabric, origin: str) -
     last = folder.checkpoint()
     if last is None:
         raise UserError("run.no_model", name=folder.path.name)
-    finished = _judge_again(folder, last, rounded, fabric)
+    finished = _evaluate_again(folder, last, rounded, fabric)
     about = finished.model.state
     out.mkdir(parents=True, exist_ok=True)
     save_file({name: weight.contiguous() for name, weight in rounded.items()}, out / WEIGHTS)
     data = (out / WEIGHTS).read_bytes()
-    if len(data) > MOST_BYTES:
+    if len(data) > MAX_BYTES:
         raise UserError("pretrain.large", name=name, size=f"{len(data) / 1e6:.1f}")
     recipe, result = RECIPES[name], finished.result
     card = {
@@ -170,14 +176,17 @@ def ship(folder: RunFolder, name: str, out: Path, fabric: Fabric, origin: str) -
 
 
 def half(weight: Tensor) -> Tensor:
-    """Matrices in half precision; vectors weigh nothing, and BatchNorm's variances can be tiny."""
+    """A matrix or kernel in half precision; all else as it is.
+
+    Vectors take next to no room, and variances of BatchNorm may be too small for half precision.
+    """
     return weight.half() if weight.is_floating_point() and weight.ndim > 1 else weight
 
 
-def _judge_again(
+def _evaluate_again(
     folder: RunFolder, last: Checkpoint, rounded: Mapping[str, Tensor], fabric: Fabric
 ) -> Finished:
-    """The judgement of the rounded weights, on the pictures that decided nothing."""
+    """The evaluation of the rounded weights on the test pictures, which decided nothing."""
     config, images = read_config(folder), folder.images()
     weights = Checkpoint({name: weight.float() for name, weight in rounded.items()})
     if isinstance(config, ClassifierConfig):
@@ -192,10 +201,10 @@ def _judge_again(
 
 def _quality(result: Mapping[str, Any]) -> dict[str, Any]:
     if result.get("kind") == "gan":
-        meters = result["meters"]
+        metrics = result["meters"]
         names = ("space", "reference", "fd_floor", "variety", "copied_share")
         figures = {name: result[name] for name in ("fd", "kid", "density", "coverage")}
-        return figures | {name: meters[name] for name in names}
+        return figures | {name: metrics[name] for name in names}
     names = ("accuracy", "accuracy_range", "count", "macro_recall", "evaluated_on")
     return {name: result[name] for name in names}
 

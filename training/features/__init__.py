@@ -1,3 +1,6 @@
-"""Pictures as frozen networks see them: computed, kept, compared."""
+"""Features of frozen networks.
+
+Computed, kept on disk, and compared.
+"""
 
 __all__ = ["backbones", "perceptual", "space", "store"]

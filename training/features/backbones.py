@@ -1,4 +1,4 @@
-"""Backbones whose weights can't be had."""
+"""Backbones without their weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from training.core.messages import UserError
 
 
 def weights_missing(backbone: str, problem: WeightsUnavailable) -> UserError:
-    """What to say: how large the download is, and which backbones need none."""
+    """The error to raise: how large the download is, and which backbones need none."""
     here = [name for name, entry in BACKBONES.items() if entry.card and entry.card.is_here()]
     return UserError(
         "train.no_weights",

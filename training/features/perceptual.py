@@ -1,4 +1,7 @@
-"""How different two pictures look: the squared distance of what a network makes of them."""
+"""How different two pictures look.
+
+It is the squared distance between their maps in a frozen network.
+"""
 
 from __future__ import annotations
 
@@ -32,20 +35,22 @@ class PerceptualSpace:
     At each scale and place, a network's channels are brought to length one and their squared
     difference is averaged: 1 - cosine (LPIPS without its learned weights, arXiv 1801.03924). The
     pictures themselves, ``PIXEL_SIDE`` px small, see to it that colours match.
+
+    ``maps`` takes (B, 3, ``SIDE``, ``SIDE``) in [-1, 1] to maps (B, C, H, W). Only distances under
+    the same ``name`` can be compared.
     """
 
     def __init__(self, name: str, maps: Callable[[Tensor], Sequence[Tensor]]) -> None:
-        """``maps`` takes (B, 3, ``SIDE``, ``SIDE``) in [-1, 1] to maps (B, C, H, W)."""
         self.name, self._maps = name, maps
 
     @torch.no_grad()
-    def look(self, pixels: Tensor) -> Tensor:
+    def embed(self, pixels: Tensor) -> Tensor:
         """(B, 3, R, R) uint8 to (B, F), without gradients."""
         batches = [self(to_symmetric(part, CPU)) for part in pixels.split(BATCH)]
         return torch.cat(batches)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """(B, 3, R, R) in [-1, 1] to (B, F)."""
+        """(B, 3, R, R) in [-1, 1] to (B, F), with gradients where ``images`` has them."""
         small = F.interpolate(images, (PIXEL_SIDE, PIXEL_SIDE), mode="bilinear", antialias=True)
         parts = [small.flatten(1) * math.sqrt(PIXEL_WEIGHT / small[0].numel())]
         if images.shape[-1] != SIDE:
@@ -55,12 +60,13 @@ class PerceptualSpace:
         for each in maps:
             places = each.shape[-1] * each.shape[-2]
             unit = F.normalize(each, dim=1, eps=1e-6).flatten(1)
+            # |u - v|^2 is 2 (1 - cosine), hence the 2; the rest makes it a mean.
             parts.append(unit / math.sqrt(2 * places * len(maps)))
         return torch.cat(parts, 1)
 
 
 def choose_perceptual_space() -> PerceptualSpace:
-    """That of the network that the project comes with; of a random one without its weights."""
+    """That of the shipped network ``BACKBONE``; of random features without its weights."""
     card = BACKBONES[BACKBONE].card
     if card is not None and card.is_here():
         try:

@@ -1,4 +1,7 @@
-"""The space that generated pictures are judged in: a frozen network, and its name."""
+"""Feature spaces for a GAN's metrics.
+
+A frozen network, and the name under which its distances are reported.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,12 @@ class FeatureSpace:
     """Pictures to features, under a name that distances are called after: "FD, <name>".
 
     Numbers from two spaces can't be compared, so ``name`` belongs beside every one of them.
+    ``forward`` takes (B, 3, side, side) in [0, 1] on ``device`` to (B, D).
     """
 
     def __init__(
         self, name: str, side: int, forward: Callable[[Tensor], Tensor], device: torch.device
     ) -> None:
-        """``forward`` takes (B, 3, side, side) in [0, 1] on ``device`` to (B, D)."""
         self.name = name
         self.side = side
         self.device = device
@@ -50,11 +53,10 @@ class FeatureSpace:
 
 
 def choose_feature_space(device: torch.device) -> FeatureSpace:
-    """The features of the network that the project comes with, so that numbers can be compared.
+    """The features of the shipped network ``BACKBONE``, so that numbers can be compared.
 
-    Where somebody has taken its weights out, random features: no poor second where pictures are
-    unlike photos, such as digits (arXiv 2002.09797). Torch's own random numbers go on as if nothing
-    had happened.
+    Without its weights, random features: no poor second where pictures are unlike photos, such as
+    digits (arXiv 2002.09797). Torch's global random numbers are not touched.
     """
     card = BACKBONES[BACKBONE].card
     if card is not None and card.is_here():
@@ -72,10 +74,10 @@ class RandomFeatures(nn.Module):
 
     Every one halves the side. Kaiming's variance (arXiv 1502.01852) keeps the scale, and each
     layer adds its mean over the picture to the features, so that fine and coarse both count.
+    The same ``seed`` gives the same network, whatever torch's own random numbers are.
     """
 
     def __init__(self, widths: tuple[int, ...] = RANDOM_WIDTHS, seed: int = RANDOM_SEED) -> None:
-        """The same ``seed`` gives the same network, whatever torch's own random numbers are."""
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
         self.layers = nn.ModuleList()

@@ -1,4 +1,7 @@
-"""Features of frozen networks, computed once and kept beside the pictures."""
+"""Features kept beside the pictures.
+
+They are computed once for each frozen network.
+"""
 
 from __future__ import annotations
 
@@ -34,14 +37,12 @@ class FeatureStore:
     """The (D,) features of one network for pictures of one set, by their place in the set.
 
     A place is a picture's offset in ``pixels.bin``: it stays the same however the set is
-    edited, merged or subset.
+    edited, merged or subset. ``network`` names weights and input size, such as
+    "mobilenet_v2-224"; ``None`` is for weights that are not frozen for good, so that nothing is
+    read or written.
     """
 
     def __init__(self, images: ImageSet, network: str | None) -> None:
-        """``network`` names weights and input size, such as ``mobilenet_v2-224``.
-
-        ``None`` is for weights that are not frozen for good: nothing is read or kept.
-        """
         self.path = images.folder / "features" / f"{network}.safetensors" if network else None
         self._known: dict[int, Tensor] = {}
         if self.path and self.path.exists():
@@ -56,19 +57,27 @@ class FeatureStore:
             log.warning("%s is damaged and will be computed again: %s", path, problem)
 
     def missing(self, images: ImageSet, rows: Indices) -> Indices:
-        """Those of ``rows`` that have no features yet."""
+        """Those of ``rows`` that have no features yet, in their order."""
         return rows[[int(images.offsets[row]) not in self._known for row in rows]]
 
     def get(self, images: ImageSet, rows: Indices) -> Tensor:
-        """(len(rows), D) float32; all of ``rows`` must have been added."""
+        """(len(rows), D) float32.
+
+        Raises:
+            KeyError: one of ``rows`` has no features yet.
+        """
         return torch.stack([self._known[int(images.offsets[row])] for row in rows])
 
     def add(self, images: ImageSet, rows: Indices, features: Tensor) -> None:
-        """Remember ``features`` (len(rows), D)."""
+        """Remember ``features`` (len(rows), D) in memory; only ``write`` puts them on disk."""
         self._known.update(zip(images.offsets[rows].tolist(), features, strict=True))
 
     def write(self) -> None:
-        """Put all that is known on disk."""
+        """Replace the file by one with all that is known, in one rename.
+
+        Raises:
+            OSError: no space or no permission; an older file is untouched.
+        """
         if self.path is None or not self._known:
             return
         self.path.parent.mkdir(exist_ok=True)

@@ -1,4 +1,6 @@
-"""DiffAugment (arXiv 2006.10738): what the discriminator sees, varied so that gradients pass.
+"""DiffAugment for the discriminator.
+
+arXiv 2006.10738: what it sees is varied so that gradients pass.
 
 Real and generated pictures are varied alike, so the generator does not learn the variations.
 """
@@ -12,23 +14,23 @@ from torch import Tensor
 SHIFT, HOLE = 1 / 8, 1 / 2  # of the side: the farthest translation and the cutout's side
 
 
-def diff_augment(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+def diff_augment(x: Tensor, p: float, generator: torch.Generator) -> Tensor:
     """Colour, translation and cutout: (B, 3, H, W) in [-1, 1] to the same shape.
 
-    Each of the three changes a picture with probability ``strength``, as in arXiv 2006.06676; at
+    Each of the three changes a picture with probability ``p``, as in arXiv 2006.06676; at
     1 this is DiffAugment's full policy. Random numbers come from ``generator``, a CPU one, so
     that a seeded step is the same on any device.
     """
-    if strength <= 0:
+    if p <= 0:
         return x
-    x = _colour(x, _chosen(x, strength, generator), generator)
-    x = _translate(x, _chosen(x, strength, generator), generator)
-    return _cut_out(x, _chosen(x, strength, generator), generator)
+    x = _colour(x, _chosen(x, p, generator), generator)
+    x = _translate(x, _chosen(x, p, generator), generator)
+    return _cut_out(x, _chosen(x, p, generator), generator)
 
 
-def _chosen(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+def _chosen(x: Tensor, p: float, generator: torch.Generator) -> Tensor:
     """(B,) bool: which pictures are changed."""
-    return torch.rand(len(x), generator=generator) < strength
+    return torch.rand(len(x), generator=generator) < p
 
 
 def _colour(x: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,7 @@
-"""What a person can decide about training a GAN: frozen, checked, and plain JSON both ways."""
+"""The settings of a GAN's training.
+
+Frozen, checked, and plain JSON both ways.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +12,17 @@ from typing import Any, ClassVar
 
 from models.gans.registry import ARCHITECTURES, list_architectures
 from models.registry import BACKBONES
-from training.core.checks import MINUTES_DEFAULT, check_choice, check_fields, check_number
+from training.core.checks import MINUTES_DEFAULT, check_choice, check_fields
 from training.core.messages import UserError
+from training.core.settings import SWITCH, check_settings, setting
 from training.gan.losses import OBJECTIVES
 
-AUGMENTATIONS = ("adaptive", "fixed", "none")
-PENALTY_FORMS = ("exact", "estimate")
-RESOLUTIONS = (28, 32, 64, 128, 256)
-SCHEDULES = ("decay", "constant")
+OLD_FIELDS = {"teacher": "d_backbone"}  # names in runs and cards of earlier versions
 
-# Lowest and highest value of every number, for the checks here, the page's fields and the tests.
-BOUNDS: Mapping[str, tuple[float, float]] = {
-    "minutes": (0.05, 24 * 60),
-    "images": (1, 10**9),
-    "width": (4, 128),
-    "batch_size": (2, 512),
-    "lr": (1e-6, 0.1),
-    "d_lr_factor": (0.01, 100.0),
-    "gamma": (0.0, 1000.0),
-    "augment_strength": (0.0, 1.0),
-    "ema_half_life": (1, 10**9),
-    "path_length": (0.0, 100.0),
-    "freeze_d": (0, 8),
-    "seed": (0, 2**31 - 1),
-}
-WHOLE = ("images", "width", "batch_size", "ema_half_life", "freeze_d", "seed")
-OPTIONAL = ("images", "width", "batch_size", "lr", "gamma")
+
+def d_backbones() -> tuple[str, ...]:
+    """The backbones that have pretrained weights to look through."""
+    return tuple(name for name, entry in BACKBONES.items() if entry.card)
 
 
 @dataclass(frozen=True)
@@ -45,7 +33,7 @@ class GanConfig:
         architecture: a name from ``models.gans.registry.list_architectures()``.
         loss: a name from ``training.gan.losses.OBJECTIVES``.
         resolution: side of the pictures in pixels.
-        minutes: time budget, training and judgement together.
+        minutes: time budget, training and evaluation together.
         images: duration in training images seen instead, which makes a run reproducible on any
             machine; ``None`` lets ``minutes`` decide.
         conditional: teach the classes, where the set has at least two.
@@ -69,36 +57,48 @@ class GanConfig:
             random start.
         freeze_d: how many of the discriminator's lowest stages to keep as they came
             (FreezeD, arXiv 2002.10964).
-        teacher: a pretrained backbone whose features the discriminator looks at beside the
+        d_backbone: a pretrained backbone whose features the discriminator looks at beside the
             pixels (projected GAN, arXiv 2111.01007); empty is off, and ``None`` leaves the choice
-            to ``training.gan.transfer.choose_teacher``.
+            to ``training.gan.transfer.choose_d_backbone``.
         seed: of the weights, the order, the latents and the augmentation.
     """
 
     kind: ClassVar[str] = "gan"
 
-    architecture: str = "dcgan"
-    loss: str = "non_saturating"
-    resolution: int = 32
-    minutes: float = MINUTES_DEFAULT
-    images: int | None = None
-    conditional: bool = True
-    width: int | None = None
-    batch_size: int | None = None
-    lr: float | None = None
-    d_lr_factor: float = 1.0
-    schedule: str = "decay"
-    gamma: float | None = None
-    penalty_form: str = "exact"
-    path_length: float = 0.0
-    augment: str = "adaptive"
-    augment_strength: float = 0.8
-    mirror: bool = False
-    ema_half_life: int = 20_000
-    start_from: str = ""
-    freeze_d: int = 0
-    teacher: str | None = None
-    seed: int = 0
+    architecture: str = setting(
+        "dcgan", "gan.field_architecture", choices=list_architectures(), more=False
+    )
+    loss: str = setting("non_saturating", "gan.field_loss", choices=tuple(OBJECTIVES), more=False)
+    resolution: int = setting(
+        32, "gan.field_resolution", choices=(28, 32, 64, 128, 256), more=False
+    )
+    minutes: float = setting(
+        MINUTES_DEFAULT, "gan.field_minutes", bounds=(0.05, 24 * 60), step=0.5, more=False
+    )
+    images: int | None = setting(None, "gan.field_images", bounds=(1, 10**9), whole=True, empty=0)
+    conditional: bool = setting(True, "gan.field_conditional", choices=SWITCH, more=False)
+    width: int | None = setting(None, "gan.field_width", bounds=(4, 128), whole=True, empty=0)
+    batch_size: int | None = setting(
+        None, "gan.field_batch_size", bounds=(2, 512), whole=True, empty=0
+    )
+    lr: float | None = setting(None, "gan.field_lr", bounds=(1e-6, 0.1), step=0.0001, empty=0)
+    d_lr_factor: float = setting(1.0, "gan.field_d_lr_factor", bounds=(0.01, 100.0), step=0.1)
+    schedule: str = setting("decay", "gan.field_schedule", choices=("decay", "constant"))
+    gamma: float | None = setting(None, "gan.field_gamma", bounds=(0.0, 1000.0), step=0.1, empty=-1)
+    penalty_form: str = setting("exact", "gan.field_penalty_form", choices=("exact", "estimate"))
+    path_length: float = setting(0.0, "gan.field_path_length", bounds=(0.0, 100.0), step=0.01)
+    augment: str = setting("adaptive", "gan.field_augment", choices=("adaptive", "fixed", "none"))
+    augment_strength: float = setting(
+        0.8, "gan.field_augment_strength", bounds=(0.0, 1.0), step=0.1
+    )
+    mirror: bool = setting(False, "gan.field_mirror", choices=SWITCH)
+    ema_half_life: int = setting(20_000, "gan.field_ema_half_life", bounds=(1, 10**9), whole=True)
+    start_from: str = setting("", "gan.field_start_from", more=False, flag="from")
+    freeze_d: int = setting(0, "gan.field_freeze_d", bounds=(0, 8), whole=True)
+    d_backbone: str | None = setting(
+        None, "gan.field_d_backbone", choices=("", *d_backbones()), empty="fitting"
+    )
+    seed: int = setting(0, "gan.field_seed", bounds=(0, 2**31 - 1), whole=True)
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -106,24 +106,9 @@ class GanConfig:
         Raises:
             UserError: naming the field, its value and what is allowed.
         """
-        for field, allowed in (
-            ("architecture", list_architectures()),
-            ("loss", tuple(OBJECTIVES)),
-            ("schedule", SCHEDULES),
-            ("penalty_form", PENALTY_FORMS),
-            ("augment", AUGMENTATIONS),
-            ("conditional", (True, False)),
-            ("mirror", (True, False)),
-        ):
-            check_choice(field, getattr(self, field), allowed)
-        if self.teacher is not None:
-            check_choice("teacher", self.teacher, ("", *teachers()))
+        check_settings(self, leave_out=("resolution",))  # not every network paints every size
         sides = ARCHITECTURES[self.architecture].resolutions
         check_choice("resolution", self.resolution, sides)
-        for field, (low, high) in BOUNDS.items():
-            value = getattr(self, field)
-            if value is not None or field not in OPTIONAL:
-                check_number(field, value, low, high, whole=field in WHOLE)
         if not isinstance(self.start_from, str):
             raise UserError("config.choice", field="start_from", value=self.start_from, allowed="-")
 
@@ -133,11 +118,12 @@ class GanConfig:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> GanConfig:
-        """The reverse of ``to_json``.
+        """The reverse of ``to_json``; reads what earlier versions wrote, too.
 
         Raises:
             UserError: a value is not allowed, or a field is unknown.
         """
+        data = {OLD_FIELDS.get(name, name): value for name, value in data.items()}
         check_fields(cls, data)
         return cls(**data)
 
@@ -164,11 +150,6 @@ USUAL: Mapping[str, Usual] = {
 }
 
 
-def teachers() -> tuple[str, ...]:
-    """The backbones that have pretrained weights to look through."""
-    return tuple(name for name, entry in BACKBONES.items() if entry.card)
-
-
 def penalty_weight(config: GanConfig) -> float:
     """The gradient penalty's weight; 0 where there is none."""
     objective = OBJECTIVES[config.loss]
@@ -176,7 +157,7 @@ def penalty_weight(config: GanConfig) -> float:
         return 0.0
     if config.gamma is not None:
         return config.gamma
-    if config.teacher:  # its spectral normalisation takes the penalty's place
+    if config.d_backbone:  # its spectral normalisation takes the penalty's place
         return 0.0
     if config.loss == "non_saturating" and USUAL[config.architecture].batch_norm:
         return 0.0
@@ -194,5 +175,5 @@ GAN_TEXTBOOK = GanConfig(
     lr=3e-4,
     schedule="constant",
     augment="none",
-    teacher="",
+    d_backbone="",
 )

@@ -1,4 +1,7 @@
-"""The judgement at the end: the best generator against pictures that decided nothing."""
+"""The final evaluation of a GAN.
+
+The best generator against test pictures, which took no part in any choice.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,24 @@ from training.data.batches import load_squares
 from training.data.imageset import ImageSet
 from training.features.space import choose_feature_space
 from training.gan.config import GanConfig
-from training.gan.monitor import JUDGED, LOOK_SAMPLES, grid_latents, judged, suspects_grid
-from training.gan.plan import GanProgress
+from training.gan.monitor import (
+    EVAL_SAMPLES,
+    FINAL_SAMPLES,
+    evaluate_samples,
+    grid_latents,
+    suspects_grid,
+)
+from training.gan.progress import GanProgress
 from training.latent.sampler import GRID_COLUMNS, generator_from, make_pictures
-from training.metrics.evaluator import REFERENCE, Judge, Meters, looks_collapsed
+from training.metrics.evaluator import REFERENCE, GanEvaluator, GanMetrics, looks_collapsed
 from training.runs.checkpoint import Checkpoint, pack
-from training.runs.events import Event, Finished, Picture, Step
+from training.runs.events import Event, Finished, Log, Picture
 
 
 def evaluate_gan(
     config: GanConfig, images: ImageSet, last: Checkpoint, *, fabric: Fabric
 ) -> Iterator[Event]:
-    """Judge the best generator inside the checkpoint ``last`` and end with ``Finished``.
+    """Evaluate the best generator inside the checkpoint ``last`` and end with ``Finished``.
 
     The last step of a whole run, and all that remains to be done for one that was stopped.
     """
@@ -38,39 +47,42 @@ def evaluate_gan(
     train = load_squares(images, rows, side, device)
     labels = torch.from_numpy(images.labels[rows]) if shape.class_count else None
 
-    # A run that was stopped may have learned more since the last look than it had by then.
+    # A run that was stopped may have learned more since its last evaluation.
+    evaluations = progress.evaluations
     weights, newest = last.part("best"), last.part("ema")
     if not weights:
-        weights, progress.best_seen = newest, progress.seen
-    elif newest and progress.looked_seen != progress.seen:
+        weights = newest
+        evaluations.keep(progress.images_seen)
+    elif newest and evaluations.last_seen != progress.images_seen:
         val = load_squares(images, split.val, side, device)
-        judge = Judge(space, train, val, labels, seed=config.seed)
+        evaluator = GanEvaluator(space, train, val, labels, seed=config.seed)
         generator = generator_from(shape, newest).to(device)
-        meters, _ = yield from judged(
-            judge, generator, shape.latent_size, labels, count=LOOK_SAMPLES, progress=1.0
+        metrics, _ = yield from evaluate_samples(
+            evaluator, generator, shape.latent_size, labels, count=EVAL_SAMPLES, progress=1.0
         )
-        if progress.best_kid is None or meters.kid < progress.best_kid:
-            weights, progress.best_seen = newest, progress.seen
+        if evaluations.is_best(metrics):
+            weights = newest
+            evaluations.keep(progress.images_seen)
 
     generator = generator_from(shape, weights).to(device)
     test = load_squares(images, split.test, side, device)
-    judge = Judge(space, train, test, labels, seed=config.seed)
-    meters, samples = yield from judged(
-        judge, generator, shape.latent_size, labels, count=JUDGED, progress=1.0
+    evaluator = GanEvaluator(space, train, test, labels, seed=config.seed)
+    metrics, samples = yield from evaluate_samples(
+        evaluator, generator, shape.latent_size, labels, count=FINAL_SAMPLES, progress=1.0
     )
     z, grid_classes = grid_latents(shape)
     best = picture_grid(make_pictures(generator, z, grid_classes), GRID_COLUMNS)
-    yield Picture("best", progress.seen, progress.seconds, best)
-    if meters.suspicious:
-        pairs = suspects_grid(meters, samples, train)
-        yield Picture("best_suspicious", progress.seen, progress.seconds, pairs)
+    yield Picture("best", progress.images_seen, progress.seconds, best)
+    if metrics.suspicious:
+        pairs = suspects_grid(metrics, samples, train)
+        yield Picture("best_suspicious", progress.images_seen, progress.seconds, pairs)
 
-    result = _result(config, images, progress, meters, str(device))
-    yield Step("done", progress.seen, progress.seconds, 1.0, progress.images_per_second)
-    yield Finished(result, model_checkpoint(images, shape, weights, last.part("discriminator")))
+    result = _result(config, images, progress, metrics, str(device))
+    yield Log("done", progress.images_seen, progress.seconds, 1.0, progress.images_per_second)
+    yield Finished(result, gan_checkpoint(images, shape, weights, last.part("discriminator")))
 
 
-def model_checkpoint(
+def gan_checkpoint(
     images: ImageSet,
     shape: GanShape,
     generator: Mapping[str, Tensor],
@@ -86,7 +98,7 @@ def model_checkpoint(
 
 
 def _result(
-    config: GanConfig, images: ImageSet, progress: GanProgress, meters: Meters, device: str
+    config: GanConfig, images: ImageSet, progress: GanProgress, metrics: GanMetrics, device: str
 ) -> dict[str, Any]:
     shape, split = progress.shape, progress.split
     return {
@@ -99,18 +111,18 @@ def _result(
         "class_names": list(images.class_names) if shape.class_count else [],
         "parameters": progress.parameters,
         "train_images": len(split.train),
-        "evaluated_on": split.origin if meters.reference == "held_out" else "train",
+        "evaluated_on": split.origin if metrics.reference == "held_out" else "train",
         "batch_size": progress.batch_size,
-        "images_seen": progress.seen,
-        "best_seen": progress.best_seen,
+        "images_seen": progress.images_seen,
+        "best_seen": progress.evaluations.best_seen,
         "seconds": progress.seconds,
         "images_per_second": progress.images_per_second,
         "device": device,
-        "collapsed": progress.collapsed,
-        "kept_collapsed": looks_collapsed(meters),
-        "fd": meters.fd,
-        "kid": meters.kid,
-        "density": meters.density,
-        "coverage": meters.coverage,
-        "meters": meters.to_json(),
+        "collapsed": progress.evaluations.collapsed,
+        "kept_collapsed": looks_collapsed(metrics),
+        "fd": metrics.fd,
+        "kid": metrics.kid,
+        "density": metrics.density,
+        "coverage": metrics.coverage,
+        "meters": metrics.to_json(),
     }

@@ -1,4 +1,4 @@
-"""The pictures that a GAN learns from and is checked with, batch by batch."""
+"""Training pictures, batch by batch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Pictures:
 
     @classmethod
     def load(cls, images: ImageSet, split: Split, shape: GanShape, fabric: Fabric) -> Pictures:
-        """Cut and scale the pictures of ``split`` for networks of ``shape``."""
+        """Squares of the shape's resolution, on the device where there is room."""
         device, side = fabric.device, shape.resolution
         labels = torch.from_numpy(images.labels).to(device) if shape.class_count else None
         return cls(
@@ -43,9 +43,9 @@ class Pictures:
             fabric,
         )
 
-    def batch(self, seen: int, size: int, seed: int) -> Batch:
-        """This process's part of the ``size`` training pictures after the first ``seen`` ones."""
-        rows = batch_rows(len(self.train), seen, size, seed)
+    def batch(self, images_seen: int, size: int, seed: int) -> Batch:
+        """This process's part of the ``size`` training pictures after ``images_seen``."""
+        rows = batch_rows(len(self.train), images_seen, size, seed)
         return self._take(
             self.train, self.labels, rows[self.fabric.global_rank :: self.fabric.world_size]
         )

@@ -1,16 +1,21 @@
-"""Two networks in training: their optimizers, the average that makes the samples, and a step."""
+"""One training step of a GAN.
+
+Two networks, their optimizers, and the EMA of the generator that makes the samples.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 from torch.optim import Adam
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from models.gans.layers import Discriminator, Generator
 from models.gans.registry import GanShape
@@ -18,15 +23,8 @@ from models.gans.style import StyleGenerator
 from training.data.batches import SEED_STEP
 from training.gan.augment import diff_augment
 from training.gan.config import USUAL, GanConfig, penalty_weight
-from training.gan.flat import lay_flat
 from training.gan.images import Pictures
-from training.gan.losses import (
-    OBJECTIVES,
-    estimated_slope,
-    path_length,
-    squared_slope,
-    steepness_error,
-)
+from training.gan.losses import OBJECTIVES, path_length, penalise
 from training.gan.networks import create_networks
 from training.runs.checkpoint import Checkpoint, pack, pack_optimizer, unpack_optimizer
 
@@ -38,14 +36,14 @@ PATH_EVERY, PATH_SHRINK, PATH_DECAY = 4, 2, 0.01  # arXiv 1912.04958, appendix B
 class StepMeans:
     """One step's means over the batch, on the device and not waited for.
 
-    ``won`` is the share of pairs in which the real picture scored above the generated one.
+    ``d_rank_accuracy`` is the share of pairs whose real picture scored above the generated one.
     """
 
     d_loss: Tensor
     g_loss: Tensor
     real: Tensor
     fake: Tensor
-    won: Tensor
+    d_rank_accuracy: Tensor
 
 
 class GanLearner:
@@ -68,19 +66,16 @@ class GanLearner:
         self.generator: Generator = _place(generator, device)
         self.discriminator: Discriminator = _place(discriminator, device)
         self.ema: Generator = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self._slow, self._fast = (
-            lay_flat(list(network.parameters())) for network in (self.ema, self.generator)
-        )
         self.path_mean, self._penalty_share = torch.zeros((), device=device), 1.0
-        self._evens_paths = bool(config.path_length) and isinstance(generator, StyleGenerator)
+        self._uses_path_length = bool(config.path_length) and isinstance(generator, StyleGenerator)
         self.freeze(0)
 
     def _create_optimizers(self) -> None:
         usual = USUAL[self.config.architecture]
         self.peak = self.config.lr or usual.lr
         self.g_optimizer, self.d_optimizer = (
-            Adam([flat], lr=self.peak, betas=usual.betas, fused=True)
-            for flat in (self._fast, self._critic)
+            Adam(weights, lr=self.peak, betas=usual.betas, fused=True)
+            for weights in (list(self.generator.parameters()), self._taught)
         )
 
     def freeze(self, stages: int) -> None:
@@ -88,8 +83,7 @@ class GanLearner:
         frozen = {id(w) for stage in self.discriminator.stages[:stages] for w in stage.parameters()}
         for weight in self.discriminator.parameters():
             weight.requires_grad_(id(weight) not in frozen)
-        self.taught = [w for w in self.discriminator.parameters() if w.requires_grad]
-        self._critic = lay_flat(self.taught)
+        self._taught = [w for w in self.discriminator.parameters() if w.requires_grad]
         self._create_optimizers()
 
     def set_schedule(self, factor: float, d_factor: float, penalty: float = 1.0) -> None:
@@ -101,97 +95,85 @@ class GanLearner:
 
     # ---- one step
 
-    def step(self, seen: int, strength: float) -> StepMeans:
-        """Update the discriminator, then the generator, on the batch after ``seen`` images.
+    def step(self, images_seen: int, augment_p: float) -> StepMeans:
+        """Update the discriminator, then the generator, on the batch after ``images_seen`` images.
 
-        ``strength`` is DiffAugment's. What is random depends on the seed, ``seen`` and the
-        process's rank alone, so that a resumed run goes on as if it had never stopped.
+        ``augment_p`` is DiffAugment's probability. What is random depends on the seed,
+        ``images_seen`` and the process's rank alone, so that a resumed run goes on as if it had
+        never stopped.
         """
         fabric, size = self.fabric, self.batch_size // self.fabric.world_size
-        seed = self.config.seed * SEED_STEP + seen * fabric.world_size + fabric.global_rank
+        seed = self.config.seed * SEED_STEP + images_seen * fabric.world_size + fabric.global_rank
         torch.manual_seed(seed)  # latents, per-layer noise, style mixing, dropout
-        draws = torch.Generator().manual_seed(seed)
-        real, labels = self.pictures.batch(seen, self.batch_size, self.config.seed)
+        draws = torch.Generator().manual_seed(seed)  # mirroring and augmentation, on the CPU
+        real, labels = self.pictures.batch(images_seen, self.batch_size, self.config.seed)
         if self.config.mirror:
             flipped = torch.rand(len(real), 1, 1, 1, generator=draws).to(real.device) < 0.5
             real = torch.where(flipped, real.flip(3), real)
+
         with fabric.autocast():
+            # One generated batch serves both networks: the discriminator without gradients ...
             z = torch.randn(size, self.shape.latent_size, device=fabric.device)
             fake = self.generator.train()(z, labels)
-            d_loss, scores = self._teach_discriminator(real, fake.detach(), labels, strength, draws)
-            g_loss = self._teach_generator(fake, scores[0], labels, strength, draws)
-            if self._evens_paths and (seen // self.batch_size) % PATH_EVERY == 0:
-                self._even_out_paths(z, labels)
-        self._follow(seen)
-        won = (scores[0] > scores[1]).float().mean()
-        return StepMeans(d_loss, g_loss, scores[0].mean(), scores[1].mean(), won)
+            d_loss, scores = self._d_step(real, fake.detach(), labels, augment_p, draws)
+            # ... and then the generator, judged by the discriminator that has just learned.
+            g_loss = self._g_step(fake, scores[0], labels, augment_p, draws)
+            # Path lengths need a forward pass of their own, so they are only evened out now and
+            # then, and as much more strongly.
+            if self._uses_path_length and (images_seen // self.batch_size) % PATH_EVERY == 0:
+                self._path_length_step(z, labels)
+        self._update_ema(images_seen)
 
-    def _teach_discriminator(
+        d_rank_accuracy = (scores[0] > scores[1]).float().mean()
+        return StepMeans(d_loss, g_loss, scores[0].mean(), scores[1].mean(), d_rank_accuracy)
+
+    def _d_step(
         self,
         real: Tensor,
         fake: Tensor,
         labels: Tensor | None,
-        strength: float,
+        augment_p: float,
         draws: torch.Generator,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Gives the mean loss without its penalty, and the scores of both batches."""
-        real = diff_augment(real, strength, draws)
-        fake = diff_augment(fake, strength, draws)
+        real = diff_augment(real, augment_p, draws)
+        fake = diff_augment(fake, augment_p, draws)
         self.discriminator.train()
         real_scores = self.discriminator(real, labels)
         fake_scores = self.discriminator(fake, labels)
         loss = self.objective.discriminator(real_scores, fake_scores)
-        penalty = self._penalty(real, fake, real_scores, fake_scores, labels)
-        self._descend(self.d_optimizer, (loss + penalty).mean())
+        total, gamma = loss, self.gamma * self._penalty_share
+        if gamma and self.objective.penalty != "none":
+            penalty = penalise(
+                self.objective.penalty,
+                self.config.penalty_form,
+                lambda x: self.discriminator(x, labels),
+                (real, fake),
+                (real_scores, fake_scores),
+            )
+            total = loss + gamma * penalty
+        self._optimizer_step(self.d_optimizer, total.mean())
         return loss.detach().mean(), (real_scores.detach(), fake_scores.detach())
 
-    def _penalty(
-        self,
-        real: Tensor,
-        fake: Tensor,
-        real_scores: Tensor,
-        fake_scores: Tensor,
-        labels: Tensor | None,
-    ) -> Tensor:
-        """(B,) the gradient penalty that goes with the objective."""
-        kind, total = self.objective.penalty, torch.zeros_like(real_scores)
-        gamma = self.gamma * self._penalty_share
-        if not gamma or kind == "none":
-            return total
-
-        def critic(x: Tensor) -> Tensor:
-            scores: Tensor = self.discriminator(x, labels)
-            return scores
-
-        if kind == "wgan_gp":
-            mix = torch.rand(len(real), 1, 1, 1, device=real.device)
-            return gamma * steepness_error(critic, real, fake, mix)
-        for x, scores in ((real, real_scores), (fake, fake_scores))[: 2 if kind == "r1_r2" else 1]:
-            if self.config.penalty_form == "exact":
-                total = total + squared_slope(critic, x)
-            else:
-                total = total + estimated_slope(critic, x, scores, torch.randn_like(x))
-        return gamma / 2 * total
-
-    def _teach_generator(
+    def _g_step(
         self,
         fake: Tensor,
         real_scores: Tensor,
         labels: Tensor | None,
-        strength: float,
+        augment_p: float,
         draws: torch.Generator,
     ) -> Tensor:
         """Gives the mean loss. A loss that compares uses the real scores of a moment ago."""
-        for weight in self.taught:
+        for weight in self._taught:
             weight.requires_grad_(False)  # the gradient passes through, at two thirds of the cost
-        scores = self.discriminator(diff_augment(fake, strength, draws), labels)
+        scores = self.discriminator(diff_augment(fake, augment_p, draws), labels)
         loss = self.objective.generator(real_scores, scores).mean()
-        self._descend(self.g_optimizer, loss)
-        for weight in self.taught:
+        self._optimizer_step(self.g_optimizer, loss)
+        for weight in self._taught:
             weight.requires_grad_(True)
         return loss.detach()
 
-    def _even_out_paths(self, z: Tensor, labels: Tensor | None) -> None:
+    def _path_length_step(self, z: Tensor, labels: Tensor | None) -> None:
         """Path-length regularisation, every few steps and as much stronger: arXiv 1912.04958."""
         assert isinstance(self.generator, StyleGenerator)
         count = max(1, len(z) // PATH_SHRINK)
@@ -201,45 +183,53 @@ class GanLearner:
         lengths, _ = path_length(self.generator.synthesis, w, noise)
         self.path_mean = self.path_mean.lerp(lengths.detach().mean(), PATH_DECAY)
         loss = (lengths - self.path_mean).square().mean() * self.config.path_length * PATH_EVERY
-        self._descend(self.g_optimizer, loss)
+        self._optimizer_step(self.g_optimizer, loss)
 
-    def _descend(self, optimizer: Adam, loss: Tensor) -> None:
+    def _optimizer_step(self, optimizer: Adam, loss: Tensor) -> None:
         """One step down the gradient of ``loss``, a mean over all processes."""
-        optimizer.zero_grad(set_to_none=False)
+        optimizer.zero_grad()
         self.fabric.backward(loss)
         if self.fabric.world_size > 1:
             # Not DDP's own hooks: they count on one forward pass for each backward pass, and here
             # are up to four, and double backward.
-            gradient = optimizer.param_groups[0]["params"][0].grad
-            gradient.copy_(self.fabric.all_reduce(gradient))
+            self._average_gradients(optimizer.param_groups[0]["params"])
         optimizer.step()
 
+    def _average_gradients(self, weights: Iterable[nn.Parameter]) -> None:
+        """Make every gradient the mean over all processes, in one message."""
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        mean = _tensor(self.fabric.all_reduce(torch.cat([each.flatten() for each in gradients])))
+        parts = mean.split([each.numel() for each in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view(gradient.shape))
+
     @torch.no_grad()
-    def _follow(self, seen: int) -> None:
+    def _update_ema(self, images_seen: int) -> None:
         """Let the average follow the generator; its half-life grows with the images seen."""
-        half_life = min(self.config.ema_half_life, EMA_RAMP * seen)
-        keep = 0.5 ** (self.batch_size / half_life) if half_life else 0.0
-        self._slow.lerp_(self._fast, 1 - keep)
-        for slow, fast in zip(self.ema.buffers(), self.generator.buffers(), strict=True):
-            slow.copy_(fast)
+        half_life = min(self.config.ema_half_life, EMA_RAMP * images_seen)
+        decay = 0.5 ** (self.batch_size / half_life) if half_life else 0.0
+        slow, fast = list(self.ema.parameters()), list(self.generator.parameters())
+        get_ema_multi_avg_fn(decay)(slow, fast, images_seen)
+        for kept, new in zip(self.ema.buffers(), self.generator.buffers(), strict=True):
+            kept.copy_(new)
 
-    # ---- looks
+    # ---- measuring
 
     @torch.no_grad()
-    def overfit(self, seen: int, strength: float) -> float:
+    def overfit(self, images_seen: int, augment_p: float) -> float:
         """How far scores of held-out pictures have fallen from real ones towards generated ones.
 
         (mean D(train) - mean D(held out)) / (mean D(train) - mean D(generated)): 0 for none, 1
         for all the way. Only differences count, so that it means the same under every loss;
         arXiv 2006.06676, equation 1. 0 while real and generated pictures can't be told apart.
         """
-        draws = torch.Generator().manual_seed(self.config.seed * SEED_STEP + seen + 1)
+        draws = torch.Generator().manual_seed(self.config.seed * SEED_STEP + images_seen + 1)
         real, labels = self.pictures.any("train", self.batch_size, draws)
         held, held_labels = self.pictures.any("val", self.batch_size, draws)
         z = torch.randn(len(real), self.shape.latent_size, generator=draws).to(real.device)
         fake = self.ema(z, labels)
         means = [
-            self.discriminator(diff_augment(x, strength, draws), y).mean()
+            self.discriminator(diff_augment(x, augment_p, draws), y).mean()
             for x, y in ((real, labels), (held, held_labels), (fake, labels))
         ]
         train, val, generated = torch.stack(means).tolist()
@@ -256,7 +246,7 @@ class GanLearner:
 
     # ---- checkpoints
 
-    def tensors(self, best: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def state_dict(self, best: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """All tensors of a checkpoint."""
         return pack(
             generator=_copy(self.generator),
@@ -268,8 +258,8 @@ class GanLearner:
             path={"mean": self.path_mean.cpu().clone()},
         )
 
-    def restore(self, saved: Checkpoint) -> None:
-        """The reverse of ``tensors``."""
+    def load_state_dict(self, saved: Checkpoint) -> None:
+        """The reverse of ``state_dict``; reads what earlier versions wrote, too."""
         self.generator.load_state_dict(saved.part("generator"))
         self.discriminator.load_state_dict(saved.part("discriminator"))
         self.ema.load_state_dict(saved.part("ema"))
@@ -280,8 +270,8 @@ class GanLearner:
     def forget_step(self) -> None:
         """Drop what is left of a step that ended in the middle."""
         for optimizer in (self.g_optimizer, self.d_optimizer):
-            optimizer.zero_grad(set_to_none=False)
-        for weight in self.taught:
+            optimizer.zero_grad()
+        for weight in self._taught:
             weight.requires_grad_(True)
         if self.fabric.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -296,7 +286,8 @@ class GanLearner:
 
     def is_sound(self) -> bool:
         """Whether all weights are numbers; a loss tells of the weights before its own step only."""
-        return all(bool(flat.norm().isfinite()) for flat in (self._fast, self._slow, self._critic))
+        networks = (self.generator, self.ema, self.discriminator)
+        return all(bool(get_total_norm(net.parameters()).isfinite()) for net in networks)
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the average generator's weights, on the CPU."""

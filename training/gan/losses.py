@@ -1,4 +1,6 @@
-"""What networks minimise. Pure functions; the adversarial ones come back unreduced, one a sample.
+"""Adversarial losses and gradient penalties.
+
+Pure functions that come back unreduced, one number a sample.
 
 A discriminator's score is a logit: no sigmoid is ever taken on its own, so that nothing
 overflows. Published code of the text's example feeds sigmoid-less scores to the probability form
@@ -65,7 +67,7 @@ ESTIMATE_STEP = 0.05  # pixels reach from -1 to 1
 Critic = Callable[[Tensor], Tensor]  # pictures (B, 3, H, W) to scores (B,)
 
 
-def squared_slope(critic: Critic, x: Tensor) -> Tensor:
+def grad_norm_sq(critic: Critic, x: Tensor) -> Tensor:
     """(B,) squared norm of each score's gradient at its picture, by double backward.
 
     Half of it, weighted, is R1 on real and R2 on generated pictures (arXiv 1801.04406). Scores
@@ -76,8 +78,8 @@ def squared_slope(critic: Critic, x: Tensor) -> Tensor:
     return slope.square().sum(dim=(1, 2, 3))
 
 
-def estimated_slope(critic: Critic, x: Tensor, scores: Tensor, noise: Tensor) -> Tensor:
-    """(B,) an estimate of ``squared_slope`` from one more forward pass and no double backward.
+def grad_norm_sq_estimate(critic: Critic, x: Tensor, scores: Tensor, noise: Tensor) -> Tensor:
+    """(B,) an estimate of ``grad_norm_sq`` from one more forward pass and no double backward.
 
     ``scores`` are ``critic(x)``; ``noise`` is standard normal, given by the caller. For a small
     s, (D(x + s n) - D(x)) / s is the gradient's projection on n, whose square has the squared norm
@@ -88,13 +90,42 @@ def estimated_slope(critic: Critic, x: Tensor, scores: Tensor, noise: Tensor) ->
     return change.square()
 
 
-def steepness_error(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
     """(B,) (||gradient|| - 1)^2 at random points between real and fake: arXiv 1704.00028.
 
     ``mix`` (B, 1, 1, 1) in [0, 1] is the share of the real picture, given by the caller.
     """
     between = mix * real.detach() + (1 - mix) * fake.detach()
-    return (squared_slope(critic, between) + 1e-12).sqrt().sub(1).square()
+    return (grad_norm_sq(critic, between) + 1e-12).sqrt().sub(1).square()
+
+
+def penalise(
+    kind: str,
+    form: str,
+    critic: Critic,
+    pictures: tuple[Tensor, Tensor],
+    scores: tuple[Tensor, Tensor],
+) -> Tensor:
+    """(B,) the penalty of an ``Objective`` for a weight of 1; random numbers are torch's own.
+
+    Args:
+        kind: ``r1``, ``r1_r2`` or ``wgan_gp``.
+        form: of R1 and R2: ``exact`` or ``estimate``.
+        critic: the discriminator, with the labels of both batches.
+        pictures: real and generated ones, (B, 3, H, W) each.
+        scores: what ``critic`` says of them, (B,) each.
+    """
+    real, fake = pictures
+    if kind == "wgan_gp":
+        mix = torch.rand(len(real), 1, 1, 1, device=real.device)
+        return gradient_penalty(critic, real, fake, mix)
+    total = torch.zeros_like(scores[0])
+    for x, score in list(zip(pictures, scores, strict=True))[: 2 if kind == "r1_r2" else 1]:
+        if form == "exact":
+            total = total + grad_norm_sq(critic, x)
+        else:
+            total = total + grad_norm_sq_estimate(critic, x, score, torch.randn_like(x))
+    return total / 2
 
 
 def path_length(

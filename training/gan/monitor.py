@@ -1,8 +1,8 @@
-"""What a GAN shows while it trains: the same latents again and again, and a judge's looks."""
+"""Sample grids, evaluations and reports."""
 
 from __future__ import annotations
 
-from collections.abc import Generator as Iter
+from collections.abc import Generator as EventGenerator
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -17,37 +17,37 @@ from training.core.messages import Message
 from training.features.space import choose_feature_space
 from training.gan.config import GanConfig
 from training.gan.learner import GanLearner
-from training.gan.plan import GanProgress
+from training.gan.plan import MIN_RESERVE, lr_factor
+from training.gan.progress import GanProgress
 from training.latent.sampler import BATCH, GRID_COLUMNS, GRID_LATENTS, grid_labels, make_pictures
-from training.metrics.evaluator import REFERENCE, Judge, Meters, collapse_sign
+from training.metrics.evaluator import REFERENCE, GanEvaluator, GanMetrics
 from training.runs.clock import Clock
-from training.runs.events import Event, Notice, Picture, Preview, Step, Tick
+from training.runs.events import Event, Log, Notice, Picture, Preview, Tick
 
-GRID_SEED, LOOK_SEED = 1, 2
-GRID_SOONEST, GRID_LATEST, GRID_SHARE, GRID_MOST = 2.5, 4.5, 0.015, 0.1
-LOOK_SAMPLES = 512
-FEWEST, LOOKED_AT_PER_SECOND = 200, 5.0  # real pictures of each kind, of a second of the budget
-JUDGED = 1000  # samples in the last judgement
-RESERVE_LEAST, RESERVE_MARGIN = 1.0, 1.3  # seconds for it, and for the metrics beside features
-RESERVE_MOST = 0.25  # of the budget
-SAVE_SECONDS, SAVE_LATEST = 20.0, 30.0  # between two checkpoints; the later the longer a run
-SAVE_BUDGET_SHARE = 0.1
+GRID_SEED, EVAL_SEED = 1, 2
+GRID_MIN_SECONDS, GRID_MAX_SECONDS, GRID_SHARE, GRID_MAX_SHARE = 2.5, 4.5, 0.015, 0.1
+EVAL_SAMPLES = 512
+MIN_REAL, REAL_PER_SECOND = 200, 5.0  # real pictures of each kind, of a second of the budget
+FINAL_SAMPLES = 1000  # in the final evaluation
+RESERVE_MARGIN = 1.3  # seconds for it, and for the metrics beside features
+MAX_RESERVE = 0.25  # of the budget
+# Between two checkpoints: rarer the longer a run.
+SAVE_MIN_SECONDS, SAVE_MAX_SECONDS, SAVE_BUDGET_SHARE = 20.0, 30.0, 0.1
 
 
-class GanView:
-    """Fixed latents and a judge for one learner."""
+class GanMonitor:
+    """Fixed latents and an evaluator for one learner."""
 
     def __init__(self, config: GanConfig, learner: GanLearner, clock: Clock) -> None:
-        """Draw the latents; nothing else is computed yet."""
         self.config, self.learner, self.clock = config, learner, clock
         shape, pictures = learner.shape, learner.pictures
         self.z, self.labels = grid_latents(shape)
         space = choose_feature_space(learner.fabric.device)
-        most, self.look_samples = REFERENCE, LOOK_SAMPLES
-        if config.images is None:  # short runs can't afford a close look
-            most = max(FEWEST, min(most, int(config.minutes * 60 * LOOKED_AT_PER_SECOND)))
-            self.look_samples = min(LOOK_SAMPLES, most)
-        self.judge = Judge(
+        most, self.eval_samples = REFERENCE, EVAL_SAMPLES
+        if config.images is None:  # short runs can't afford as many pictures
+            most = max(MIN_REAL, min(most, int(config.minutes * 60 * REAL_PER_SECOND)))
+            self.eval_samples = min(EVAL_SAMPLES, most)
+        self.evaluator = GanEvaluator(
             space, pictures.train, pictures.val, pictures.labels, most=most, seed=config.seed
         )
         self._grid_cost, self._grid_at = 0.0, 0.0
@@ -57,7 +57,9 @@ class GanView:
     def due(self) -> bool:
         """Whether it is time for another grid: often at first, and never a burden."""
         cost = self._grid_cost
-        every = max(GRID_SOONEST, min(GRID_LATEST, cost / GRID_SHARE), cost / GRID_MOST)
+        every = max(
+            GRID_MIN_SECONDS, min(GRID_MAX_SECONDS, cost / GRID_SHARE), cost / GRID_MAX_SHARE
+        )
         return self.clock.seconds() >= self._grid_at + every
 
     def draw(self, progress: GanProgress) -> Iterator[Event]:
@@ -65,61 +67,70 @@ class GanView:
         started = self.clock.seconds()
         grid = picture_grid(make_pictures(self.learner.ema, self.z, self.labels), GRID_COLUMNS)
         self._grid_at = self.clock.seconds()
-        yield Picture("samples", progress.seen, self._grid_at, grid)
+        yield Picture("samples", progress.images_seen, self._grid_at, grid)
         self._grid_cost = self.clock.seconds() - started  # with whatever is done with it
 
-    # ---- the judge
+    # ---- evaluations
 
     def prepare(self, progress: GanProgress) -> Iterator[Event]:
-        """Compute the real pictures' features, and so learn how long the last judgement takes."""
+        """Compute the real pictures' features, and so learn how long the final evaluation takes."""
         started = self.clock.seconds()
-        for _ in self.judge.prepare():
+        for _ in self.evaluator.prepare():
             yield Tick()
-        assert progress.plan is not None
-        each = (self.clock.seconds() - started) / self.judge.cost
+        each = (self.clock.seconds() - started) / self.evaluator.cost
         test = min(REFERENCE, len(progress.split.test))
-        count = min(REFERENCE, len(progress.split.train)) + test + JUDGED
-        reserve = RESERVE_LEAST + RESERVE_MARGIN * count * each
-        progress.plan.reserve = min(reserve, RESERVE_MOST * self.config.minutes * 60)
+        count = min(REFERENCE, len(progress.split.train)) + test + FINAL_SAMPLES
+        reserve = MIN_RESERVE + RESERVE_MARGIN * count * each
+        progress.plan.reserve = min(reserve, MAX_RESERVE * self.config.minutes * 60)
 
-    def look(self, progress: GanProgress) -> Iter[Event, None, bool]:
-        """Judge this moment's samples; gives whether they are the best so far."""
-        started = self.clock.seconds()
-        progress.looked_seen = progress.seen
+    def evaluate(self, progress: GanProgress) -> EventGenerator[Event, None, bool]:
+        """Measure this moment's samples; gives whether they are the best so far."""
+        started, evaluations = self.clock.seconds(), progress.evaluations
         if not self.learner.is_sound():  # the next report will say so, and mend it
-            progress.after_look(self.config, 0.0)
+            evaluations.skip(progress.images_seen)
+            self._plan_next(progress, 0.0)
             return False
-        meters, samples = yield from judged(
-            self.judge,
+        metrics, samples = yield from evaluate_samples(
+            self.evaluator,
             self.learner.ema,
             self.learner.shape.latent_size,
             self.learner.pictures.labels,
-            count=self.look_samples,
+            count=self.eval_samples,
             progress=progress.share(),
         )
-        progress.looks.append(meters.to_json())
-        history = [Meters.from_json(look) for look in progress.looks]
-        sign, before = collapse_sign(history), progress.collapsed
-        progress.collapsed = sign is not None
-        if progress.collapsed and not before:
-            yield Notice(Message("notice.gan_collapsed", {"seen": progress.seen}))
-        best = progress.best_kid is None or meters.kid < progress.best_kid
-        if best:
-            progress.best_kid, progress.best_seen = meters.kid, progress.seen
+        was_collapsed = evaluations.collapsed
+        sign = evaluations.add(metrics, progress.images_seen)
+        best = evaluations.best_seen == progress.images_seen
+        if evaluations.collapsed and not was_collapsed:
+            yield Notice(Message("notice.gan_collapsed", {"seen": progress.images_seen}))
         now = self.clock.seconds()
-        yield step("look", progress, now, meter_curves(meters))
-        facts = {"images_seen": progress.seen, "best": best, "collapsed": progress.collapsed}
-        yield Preview("meters", {**meters.to_json(), **facts, "sign": sign})
-        if meters.suspicious:
-            pairs = suspects_grid(meters, samples, self.learner.pictures.train)
-            yield Picture("suspicious", progress.seen, now, pairs)
-        progress.after_look(self.config, self.clock.seconds() - started)
+        yield log_event(progress, now, metric_curves(metrics), phase="look")
+        facts = {
+            "images_seen": progress.images_seen,
+            "best": best,
+            "collapsed": evaluations.collapsed,
+            "sign": sign,
+        }
+        # "meters" and the phase "look" are names in files since the first version.
+        yield Preview("meters", {**metrics.to_json(), **facts})
+        if metrics.suspicious:
+            pairs = suspects_grid(metrics, samples, self.learner.pictures.train)
+            yield Picture("suspicious", progress.images_seen, now, pairs)
+        self._plan_next(progress, self.clock.seconds() - started)
         return best
 
+    def _plan_next(self, progress: GanProgress, eval_seconds: float) -> None:
+        progress.plan.after_eval(
+            self.config,
+            images_seen=progress.images_seen,
+            eval_seconds=eval_seconds,
+            images_per_second=progress.images_per_second,
+        )
+
     def save_every(self) -> float:
-        """Seconds between two checkpoints."""
+        """Seconds between two checkpoints: a long run can afford to lose more."""
         budget = self.config.minutes * 60
-        return min(SAVE_LATEST, max(SAVE_SECONDS, SAVE_BUDGET_SHARE * budget))
+        return min(SAVE_MAX_SECONDS, max(SAVE_MIN_SECONDS, SAVE_BUDGET_SHARE * budget))
 
 
 def grid_latents(shape: GanShape) -> tuple[Tensor, Tensor | None]:
@@ -129,31 +140,31 @@ def grid_latents(shape: GanShape) -> tuple[Tensor, Tensor | None]:
     return latents(count, shape.latent_size, GRID_SEED), labels
 
 
-def suspects_grid(meters: Meters, samples: Tensor, train: Tensor) -> NDArray[np.uint8]:
+def suspects_grid(metrics: GanMetrics, samples: Tensor, train: Tensor) -> NDArray[np.uint8]:
     """The most suspicious samples in one row, the training pictures nearest to them below."""
-    rows = [suspect.sample for suspect in meters.suspicious]
-    nearest = [suspect.train for suspect in meters.suspicious]
+    rows = [suspect.sample for suspect in metrics.suspicious]
+    nearest = [suspect.train for suspect in metrics.suspicious]
     return picture_grid(torch.cat([samples[rows], train[nearest].cpu()]), len(rows))
 
 
-def judged(
-    judge: Judge,
+def evaluate_samples(
+    evaluator: GanEvaluator,
     generator: Generator,
     latent_size: int,
     train_labels: Tensor | None,
     *,
     count: int,
     progress: float,
-) -> Iter[Event, None, tuple[Meters, Tensor]]:
-    """The meters of ``count`` pictures from fixed latents, and the pictures (N, 3, R, R) uint8.
+) -> EventGenerator[Event, None, tuple[GanMetrics, Tensor]]:
+    """The metrics of ``count`` pictures from fixed latents, and the pictures (N, 3, R, R) uint8.
 
-    The same in every look, so that numbers differ only because the generator does. Classes come
-    as often as in ``train_labels``, without which the distance of a perfect generator would not
-    be the least.
+    The same latents in every evaluation, so that numbers differ only because the generator does.
+    Classes come as often as in ``train_labels``, without which the distance of a perfect generator
+    would not be the least.
     """
-    z, labels = latents(count, latent_size, LOOK_SEED), None
+    z, labels = latents(count, latent_size, EVAL_SEED), None
     if train_labels is not None:
-        draws = torch.Generator().manual_seed(LOOK_SEED)
+        draws = torch.Generator().manual_seed(EVAL_SEED)
         labels = train_labels.cpu()[torch.randint(len(train_labels), (count,), generator=draws)]
     parts = []
     for start in range(0, count, BATCH):
@@ -162,10 +173,10 @@ def judged(
         parts.append(make_pictures(generator, z[rows], y))
         yield Tick()
     samples = torch.cat(parts)
-    looking = judge.look(samples, labels, progress=progress)
+    measuring = evaluator.evaluate(samples, labels, progress=progress)
     while True:
         try:
-            next(looking)
+            next(measuring)
         except StopIteration as end:
             return end.value, samples
         yield Tick()
@@ -176,10 +187,10 @@ def latents(count: int, size: int, seed: int) -> Tensor:
     return torch.randn(count, size, generator=torch.Generator().manual_seed(seed))
 
 
-def meter_curves(meters: Meters) -> dict[str, float]:
-    """What of a look is drawn over time."""
+def metric_curves(metrics: GanMetrics) -> dict[str, float]:
+    """What of an evaluation is drawn over time."""
     names = ("fd", "kid", "density", "coverage", "variety")
-    return {f"gan/{name}": float(getattr(meters, name)) for name in names}
+    return {f"gan/{name}": float(getattr(metrics, name)) for name in names}
 
 
 def report(
@@ -188,21 +199,24 @@ def report(
     progress: GanProgress,
     means: Mapping[str, float],
     clock: Clock,
-) -> Step:
-    """How the game stands."""
+) -> Log:
+    """Losses, scores, rate and augmentation, from the ``means`` since the last report."""
+    rate = progress.balance.rate_factor * lr_factor(config, progress.share())
     metrics = {
         "gan/d_loss": means["d_loss"],
         "gan/g_loss": means["g_loss"],
         "gan/real_score": means["real"],
         "gan/fake_score": means["fake"],
-        "gan/lr": learner.peak * progress.rate(config),
+        "gan/lr": learner.peak * rate,
     }
     if config.augment != "none":
-        metrics["gan/augment"] = progress.strength
-    return step("train", progress, clock.seconds(), metrics)
+        metrics["gan/augment"] = progress.augment.p
+    return log_event(progress, clock.seconds(), metrics)
 
 
-def step(phase: str, progress: GanProgress, seconds: float, metrics: Mapping[str, float]) -> Step:
-    """Progress as an event."""
+def log_event(
+    progress: GanProgress, seconds: float, metrics: Mapping[str, float], phase: str = "train"
+) -> Log:
+    """Points on the curves, with how far the run is."""
     speed = progress.images_per_second
-    return Step(phase, progress.seen, seconds, progress.overall(), speed, metrics)
+    return Log(phase, progress.images_seen, seconds, progress.overall(), speed, metrics)

@@ -1,4 +1,4 @@
-"""Pretrained networks where training wants them, and what to say where they can't be had."""
+"""The generator and its discriminator."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from training.gan.config import GanConfig
 
 
 def create_networks(config: GanConfig, shape: GanShape) -> tuple[Generator, Discriminator]:
-    """A new generator and its discriminator, with the teacher's eyes where there is one.
+    """Random weights; the discriminator looks through ``config.d_backbone`` where there is one.
 
     Raises:
-        UserError: the teacher's weights can't be had.
+        UserError: the backbone's weights can't be had.
     """
-    if not config.teacher:
+    if not config.d_backbone:
         return create_gan(shape)
     try:
-        discriminator = create_projected_discriminator(shape, config.teacher)
+        discriminator = create_projected_discriminator(shape, config.d_backbone)
     except WeightsUnavailable as problem:
-        raise weights_missing(config.teacher, problem) from problem
+        raise weights_missing(config.d_backbone, problem) from problem
     return create_generator(shape), discriminator

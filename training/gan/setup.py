@@ -1,4 +1,4 @@
-"""How a GAN's training begins, or goes on: pictures, networks, speed and plan."""
+"""Networks, speed and plan at the start."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from models.gans.registry import ARCHITECTURES, MAX_CLASSES, GanShape
 from training.core.device import is_out_of_memory
 from training.core.messages import Message, UserError
 from training.data.imageset import ImageSet
-from training.data.splits import GAN_LEAST, Indices, split_for_generator
+from training.data.splits import GAN_MIN, Indices, split_for_generator
 from training.gan.config import USUAL, GanConfig, penalty_weight
 from training.gan.images import Pictures
 from training.gan.learner import GanLearner
-from training.gan.plan import GanProgress, make_gan_plan
+from training.gan.plan import make_gan_plan
+from training.gan.progress import AdaptiveAugment, GanProgress
 from training.gan.transfer import carry_over
 from training.runs.checkpoint import Checkpoint
 from training.runs.clock import Clock
-from training.runs.events import Event, Notice, Step, Tick
+from training.runs.events import Event, Log, Notice, Tick
 
 # Training steps that tell how fast they are: seconds, steps, and at most this share of the time.
-MEASURE_SECONDS, MEASURE_STEPS, MEASURE_MOST = 0.6, 3, 0.03
-SMALLEST_BATCH = 4
+MEASURE_SECONDS, MEASURE_STEPS, MEASURE_MAX_SHARE = 0.6, 3, 0.03
+MIN_BATCH = 4
 SHOWN_NAMES = 6
 # The images that a network of medium width should see at least; with less time, a narrower one
 # that sees more of them makes better pictures. With plenty, a wider one has time to learn.
 ENOUGH_IMAGES, PLENTY_IMAGES = 25_000, 2_000_000
-FEWEST_IMAGES = 5_000  # with fewer the samples are blots, whatever the network
+MIN_IMAGES = 5_000  # with fewer the samples are blots, whatever the network
 
 
-def begin(
+def start_training(
     config: GanConfig,
     images: ImageSet,
     fabric: Fabric,
@@ -44,30 +45,36 @@ def begin(
     split = split_for_generator(images, config.seed)
     if split.leaked:
         yield Notice(Message("notice.leaked", {"count": split.leaked}))
-    yield Step("prepare", 0, clock.seconds(), 0.0, 0.0)
+    yield Log("prepare", 0, clock.seconds(), 0.0, 0.0)
     batch_size = _batch_size(config, len(split.train), fabric)
     shape = _shape(config, class_count(config, images, split.train), start)
     pictures = Pictures.load(images, split, shape, fabric)
     learner, speed = yield from _fitting(config, shape, batch_size, pictures, fabric, start, clock)
-    progress = GanProgress(split, learner.shape, learner.batch_size, images_per_second=speed)
-    progress.parameters = learner.parameters()
-    progress.strength = 0.0 if adapts(config, learner) else _fixed_strength(config)
+    frozen = 0
     if start is not None:
-        yield from _start_from(learner, start, progress)
-    progress.plan = fabric.broadcast(
-        make_gan_plan(
-            config,
-            train_count=len(split.train),
-            batch_size=learner.batch_size,
-            seconds_used=clock.seconds(),
-            images_per_second=speed,
-        )
+        frozen = yield from _start_from(learner, start)
+    plan = make_gan_plan(
+        config,
+        train_count=len(split.train),
+        batch_size=learner.batch_size,
+        seconds_used=clock.seconds(),
+        images_per_second=speed,
+    )
+    progress = GanProgress(
+        split,
+        learner.shape,
+        fabric.broadcast(plan),
+        learner.batch_size,
+        images_per_second=speed,
+        frozen=frozen,
+        parameters=learner.parameters(),
+        augment=AdaptiveAugment(0.0 if uses_ada(config, learner) else _fixed_p(config)),
     )
     yield from _advice(config, images, progress)
     return learner, progress
 
 
-def go_on(
+def resume_training(
     config: GanConfig, images: ImageSet, fabric: Fabric, resume: Checkpoint
 ) -> tuple[GanLearner, GanProgress]:
     """The networks and the state that a checkpoint holds."""
@@ -75,7 +82,7 @@ def go_on(
     pictures = Pictures.load(images, progress.split, progress.shape, fabric)
     learner = GanLearner(config, progress.shape, progress.batch_size, pictures, fabric)
     learner.freeze(progress.frozen)
-    learner.restore(resume)
+    learner.load_state_dict(resume)
     return learner, progress
 
 
@@ -97,7 +104,7 @@ def why_unconditional(images: ImageSet, train: Indices) -> Message | None:
     return None
 
 
-def adapts(config: GanConfig, learner: GanLearner) -> bool:
+def uses_ada(config: GanConfig, learner: GanLearner) -> bool:
     """Whether augmentation follows overfitting, which only held-out pictures can tell of."""
     return config.augment == "adaptive" and len(learner.pictures.val) > 0
 
@@ -125,7 +132,7 @@ def half_batch(batch_size: int, fabric: Fabric, problem: RuntimeError) -> int:
     if not is_out_of_memory(problem):
         raise problem
     together = fabric.world_size > 1  # the others still train on their old share
-    if together or batch_size // 2 < SMALLEST_BATCH:
+    if together or batch_size // 2 < MIN_BATCH:
         raise UserError("gan.memory", device=str(fabric.device), batch=batch_size) from problem
     return batch_size // 2
 
@@ -210,7 +217,7 @@ def _speed(
 ) -> Generator[Event, None, float]:
     """Images per second; the first step is not counted unless it alone takes too long."""
     trial = GanLearner(config, shape, batch_size, pictures, fabric)
-    strength, most = _fixed_strength(config) / 2, MEASURE_MOST * config.minutes * 60
+    augment_p, most = _fixed_p(config) / 2, MEASURE_MAX_SHARE * config.minutes * 60
     seconds, steps, warm_up = 0.0, 0, 0.0
     # One process's clock decides for all: they have to make the same steps.
     while fabric.broadcast(
@@ -219,7 +226,7 @@ def _speed(
     ):
         yield Tick()  # whatever the listener does now is not counted
         started = time.monotonic()
-        trial.step(steps * batch_size, strength).d_loss.item()  # waits for the device
+        trial.step(steps * batch_size, augment_p).d_loss.item()  # waits for the device
         took, steps = time.monotonic() - started, steps + 1
         warm_up, seconds = (took, 0.0) if steps == 1 else (warm_up, seconds + took)
     counted = (steps - 1, seconds) if steps > 1 else (1, warm_up)
@@ -227,12 +234,15 @@ def _speed(
     return speed
 
 
-def _fixed_strength(config: GanConfig) -> float:
+def _fixed_p(config: GanConfig) -> float:
     return 0.0 if config.augment == "none" else config.augment_strength
 
 
-def _start_from(learner: GanLearner, start: Checkpoint, progress: GanProgress) -> Iterator[Notice]:
-    """Carry all three networks over, freeze what is to be frozen; tells what could not be."""
+def _start_from(learner: GanLearner, start: Checkpoint) -> Generator[Event, None, int]:
+    """Carry all three networks over and freeze what is to be frozen; tells what could not be.
+
+    Gives how many of the discriminator's stages are frozen.
+    """
     left = carry_over(learner.generator, start.part("generator"))
     d_left = carry_over(learner.discriminator, start.part("discriminator"))
     learner.ema.load_state_dict(learner.generator.state_dict())
@@ -242,16 +252,17 @@ def _start_from(learner: GanLearner, start: Checkpoint, progress: GanProgress) -
         yield Notice(Message("notice.gan_carried_not", values))
     else:
         yield Notice(Message("notice.gan_carried"))
-    wanted = learner.config.freeze_d
-    while progress.frozen < min(wanted, len(learner.discriminator.stages)):
-        stage = list(learner.discriminator.blocks)[progress.frozen]
+    frozen, wanted = 0, learner.config.freeze_d
+    while frozen < min(wanted, len(learner.discriminator.stages)):
+        stage = list(learner.discriminator.blocks)[frozen]
         if any(name.startswith(f"blocks.{stage}.") for name in d_left):
             break  # to freeze what is random would keep it random
-        progress.frozen += 1
-    learner.freeze(progress.frozen)
-    if progress.frozen < wanted:
-        values = {"count": progress.frozen, "wanted": wanted}
+        frozen += 1
+    learner.freeze(frozen)
+    if frozen < wanted:
+        values = {"count": frozen, "wanted": wanted}
         yield Notice(Message("notice.gan_freeze_less", values))
+    return frozen
 
 
 def _short(names: list[str]) -> list[str]:
@@ -262,15 +273,15 @@ def _short(names: list[str]) -> list[str]:
 
 def _advice(config: GanConfig, images: ImageSet, progress: GanProgress) -> Iterator[Notice]:
     """The plan, and what a set like this one can and can't give."""
-    assert progress.plan is not None
     count = len(progress.split.train)
     yield Notice(progress.plan.message(count, progress.shape))
-    if progress.plan.total < FEWEST_IMAGES and not config.start_from:
+    if progress.plan.total < MIN_IMAGES and not config.start_from:
         yield Notice(Message("notice.gan_short", {"total": progress.plan.total}))
     if not len(progress.split.val):
-        yield Notice(Message("notice.gan_tiny", {"count": count, "least": GAN_LEAST}))
-    if config.teacher:
-        yield Notice(Message("notice.gan_teacher", {"teacher": config.teacher}))
+        yield Notice(Message("notice.gan_tiny", {"count": count, "least": GAN_MIN}))
+    if config.d_backbone:
+        # The sentence's name and place are as in the events of older runs.
+        yield Notice(Message("notice.gan_teacher", {"teacher": config.d_backbone}))
     reason = why_unconditional(images, progress.split.train)
     if config.conditional and reason is not None:
         yield Notice(reason)

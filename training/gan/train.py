@@ -1,4 +1,4 @@
-"""Train a GAN: one loop that reads from top to bottom."""
+"""The training loop of a GAN."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from training.core.messages import Message
 from training.data.imageset import ImageSet
 from training.gan.config import GanConfig
 from training.gan.evaluate import evaluate_gan
-from training.gan.monitor import GanView, report
-from training.gan.plan import AUGMENT_EVERY, GanMeter, diverged, retreat
-from training.gan.setup import adapts, begin, go_on, smaller_batch
+from training.gan.means import GanRunningMean, diverged
+from training.gan.monitor import GanMonitor, report
+from training.gan.plan import lr_factor, penalty_factor
+from training.gan.progress import ADA_EVERY
+from training.gan.setup import resume_training, smaller_batch, start_training, uses_ada
 from training.runs.checkpoint import Checkpoint
 from training.runs.clock import Clock
 from training.runs.events import Event, Notice, Saved, Tick
@@ -53,84 +55,98 @@ def _train(
     start: Checkpoint | None,
     clock: Clock,
 ) -> Iterator[Event]:
-    # ---- two networks and a plan, new or as they were
+    # Networks, optimizers and a plan: new ones, or as the checkpoint left them. ``best`` are the
+    # weights of the generator that is kept; empty until the first evaluation.
     if resume is None:
-        learner, progress = yield from begin(config, images, fabric, start, clock)
+        learner, progress = yield from start_training(config, images, fabric, start, clock)
         best: dict[str, Tensor] = {}
     else:
-        learner, progress = go_on(config, images, fabric, resume)
+        learner, progress = resume_training(config, images, fabric, resume)
         best = resume.part("best")
-    assert progress.plan is not None
 
-    # ---- what a person sees, and who judges
-    view = GanView(config, learner, clock)
+    # Only rank 0 draws and measures. A start is measured before its first step, so that training
+    # which only makes it worse is not kept.
+    monitor = GanMonitor(config, learner, clock)
     if fabric.is_global_zero:
-        yield from view.draw(progress)
-        yield from view.prepare(progress)
-        if resume is None and start is not None and (yield from view.look(progress)):
-            best = learner.weights()  # until training has made something better of the start
-
-    # ---- train
-    meter, saved_at = GanMeter(clock, progress.seen), -math.inf  # the first report is kept
-    good = Checkpoint(learner.tensors(best), progress.to_json())
-    while progress.seen < progress.plan.total:
-        rate, penalty = progress.rate(config), progress.penalty(config)
-        learner.set_schedule(rate, progress.d_factor, penalty)
-        try:
-            step = learner.step(progress.seen, progress.strength)
-        except RuntimeError as problem:
-            yield Notice(smaller_batch(learner, progress, problem))
-            continue
-        meter.add(step)
-        progress.seen += learner.batch_size
-        yield Tick()
-
-        # as much augmentation as the discriminator overfits
-        if adapts(config, learner) and progress.seen // learner.batch_size % AUGMENT_EVERY == 0:
-            progress.adjust_strength(config, learner.overfit(progress.seen, progress.strength))
-
-        # report; go back to the last good weights, or slow a victor down, where there is need
-        # (a projected discriminator nearly always wins, and teaches all the same)
-        healthy = False
-        if progress.seen >= progress.plan.next_report:
-            means = learner.mean_over_processes(meter.read(progress))
-            healthy = not diverged(means) and learner.is_sound()
-            if not healthy:
-                yield Notice(retreat(progress, config))
-                learner.restore(good)
-            else:
-                yield report(config, learner, progress, means, clock)
-                if not config.teacher and progress.discriminator_won(means["won"]):
-                    factor = f"{progress.d_factor:g}"
-                    yield Notice(Message("notice.gan_d_won", {"factor": factor}))
-            progress.after_report(config, clock.seconds())
-            progress.plan = fabric.broadcast(progress.plan)
-            progress.strength = fabric.broadcast(progress.strength)
-
-        # the same latents again; and now and then a judgement, which decides what is best
-        if fabric.is_global_zero and view.due():
-            yield from view.draw(progress)
-        looks = fabric.is_global_zero and progress.seen >= progress.plan.next_look
-        if looks and (yield from view.look(progress)):
+        yield from monitor.draw(progress)
+        yield from monitor.prepare(progress)
+        if resume is None and start is not None and (yield from monitor.evaluate(progress)):
             best = learner.weights()
 
-        # save, in all processes at once: they all may have to go back
+    # ``good`` is where a diverged game goes back to. Nothing is on disk yet, so the first report
+    # that is healthy saves at once.
+    running_mean, saved_at = GanRunningMean(clock, progress.images_seen), -math.inf
+    good = Checkpoint(learner.state_dict(best), progress.to_json())
+
+    while progress.images_seen < progress.plan.total:
+        # One step of each network. Rates follow the share of the run that is done, not steps, so
+        # that a plan that gets longer or shorter on the way still ends at the lowest rate.
+        share, balance = progress.share(), progress.balance
+        rate = balance.rate_factor * lr_factor(config, share)
+        learner.set_schedule(rate, balance.d_factor, penalty_factor(config, share))
+        try:
+            step = learner.step(progress.images_seen, progress.augment.p)
+        except RuntimeError as problem:
+            # Out of memory: try the same images again in a smaller batch; all else is raised.
+            yield Notice(smaller_batch(learner, progress, problem))
+            continue
+        running_mean.add(step)
+        progress.images_seen += learner.batch_size
+        yield Tick()
+
+        # Augment as much as the discriminator overfits (ADA).
+        steps = progress.images_seen // learner.batch_size
+        if uses_ada(config, learner) and steps % ADA_EVERY == 0:
+            overfit = learner.overfit(progress.images_seen, progress.augment.p)
+            progress.update_augment(config, overfit)
+
+        # Report. Reading the means waits for the device, so it happens about once a second, and
+        # whether the game is still healthy is only asked then.
+        healthy = False
+        if progress.images_seen >= progress.plan.next_report:
+            means = learner.mean_over_processes(running_mean.read(progress))
+            healthy = not diverged(means) and learner.is_sound()
+            if not healthy:
+                yield Notice(balance.halve_rates(config.loss))
+                learner.load_state_dict(good)
+            else:
+                yield report(config, learner, progress, means, clock)
+                # A projected discriminator nearly always wins, and teaches all the same.
+                if not config.d_backbone and balance.discriminator_won(
+                    means["d_rank_accuracy"], progress.share()
+                ):
+                    factor = f"{balance.d_factor:g}"
+                    yield Notice(Message("notice.gan_d_won", {"factor": factor}))
+            progress.after_report(config, clock.seconds())
+            # Clocks differ between processes, and all have to make the same number of steps.
+            progress.plan = fabric.broadcast(progress.plan)
+            progress.augment = fabric.broadcast(progress.augment)
+
+        # Draw the same latents again, and now and then measure, which decides what is best.
+        if fabric.is_global_zero and monitor.due():
+            yield from monitor.draw(progress)
+        evaluates = fabric.is_global_zero and progress.images_seen >= progress.plan.next_eval
+        if evaluates and (yield from monitor.evaluate(progress)):
+            best = learner.weights()
+
+        # Save, in all processes at once: they all may have to go back.
         over = healthy and fabric.broadcast(clock.is_over())
-        due = over or clock.seconds() >= saved_at + view.save_every()
+        due = over or clock.seconds() >= saved_at + monitor.save_every()
         if healthy and fabric.broadcast(due):
             progress.seconds = clock.seconds()
-            good = Checkpoint(learner.tensors(best), progress.to_json())
+            good = Checkpoint(learner.state_dict(best), progress.to_json())
             yield Saved(good)
             saved_at = clock.seconds()
             if over:
                 return
 
-    # ---- keep the best, and judge it by pictures that decided nothing
+    # Keep the best, and evaluate it on pictures that took no part in any choice.
     if fabric.is_global_zero:
-        yield from view.draw(progress)
-        if progress.looked_seen != progress.seen and (yield from view.look(progress)):
+        yield from monitor.draw(progress)
+        is_new = progress.evaluations.last_seen != progress.images_seen
+        if is_new and (yield from monitor.evaluate(progress)):
             best = learner.weights()
         progress.seconds = clock.seconds()
-        last = Checkpoint(learner.tensors(best), progress.to_json())
+        last = Checkpoint(learner.state_dict(best), progress.to_json())
         yield Saved(last)
         yield from evaluate_gan(config, images, last, fabric=fabric)

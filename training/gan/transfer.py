@@ -1,4 +1,4 @@
-"""Begin where another GAN ended: carry weights over, and say what could not be."""
+"""Start from another GAN's weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.data.batches import load_squares
 from training.data.imageset import ImageSet
 from training.features.space import SIDE, choose_feature_space
 from training.gan.config import GanConfig
-from training.latent.steering import load_sampler
+from training.latent.steering import load_gan_sampler
 from training.runs import checkpoint as checkpoints
 from training.runs.checkpoint import Checkpoint
 from training.runs.folder import RunFolder, load_model
@@ -42,13 +42,13 @@ def default_start(config: GanConfig, images: ImageSet | None = None) -> str:
     if len(fitting) < 2 or images is None or not len(images):
         return fitting[0] if fitting else ""
     rows = np.linspace(0, len(images) - 1, min(COMPARED, len(images))).astype(int)
-    wanted = _look_of_pictures(images.folder, tuple(images.offsets[rows].tolist()))
-    looks = {name: _look_of_model(shipped_folder(name)) for name in fitting}
-    return min(fitting, key=lambda name: float((looks[name] - wanted).norm()))
+    wanted = _mean_of_pictures(images.folder, tuple(images.offsets[rows].tolist()))
+    means = {name: _mean_of_model(shipped_folder(name)) for name in fitting}
+    return min(fitting, key=lambda name: float((means[name] - wanted).norm()))
 
 
 @lru_cache(maxsize=SETS_IN_MEMORY)  # the page asks at every change of its form
-def _look_of_pictures(folder: Path, offsets: tuple[int, ...]) -> Tensor:
+def _mean_of_pictures(folder: Path, offsets: tuple[int, ...]) -> Tensor:
     """The mean features of a set's pictures that begin at these ``offsets``."""
     images = ImageSet.open(folder)
     rows = np.flatnonzero(np.isin(images.offsets, offsets))
@@ -56,8 +56,8 @@ def _look_of_pictures(folder: Path, offsets: tuple[int, ...]) -> Tensor:
 
 
 @lru_cache
-def _look_of_model(folder: Path) -> Tensor:
-    return _mean_features(load_sampler(folder)(range(COMPARED)))
+def _mean_of_model(folder: Path) -> Tensor:
+    return _mean_features(load_gan_sampler(folder)(range(COMPARED)))
 
 
 def _mean_features(pixels: Tensor) -> Tensor:
@@ -65,33 +65,33 @@ def _mean_features(pixels: Tensor) -> Tensor:
     return torch.cat([space(part) for part in pixels.split(space.batch_size)]).mean(dim=0)
 
 
-def choose_teacher(config: GanConfig) -> GanConfig:
-    """``config`` with a teacher, or none, where it leaves that open.
+def choose_d_backbone(config: GanConfig) -> GanConfig:
+    """``config`` with its ``d_backbone`` decided, where it leaves that open.
 
-    Who starts from a generator goes on with the teacher that it learned from, so that its
+    Who starts from a generator goes on with the one that it learned through, so that its
     discriminator can be carried over, too.
 
     Raises:
         UserError: there is no run to start from.
     """
-    if config.teacher is not None:
+    if config.d_backbone is not None:
         return config
-    teacher = _teacher_of(config.start_from) if config.start_from else ""
-    return dataclasses.replace(config, teacher=teacher)
+    d_backbone = _d_backbone_of(config.start_from) if config.start_from else ""
+    return dataclasses.replace(config, d_backbone=d_backbone)
 
 
-def _teacher_of(start_from: str) -> str:
+def _d_backbone_of(start_from: str) -> str:
     """What the discriminator of a shipped model or a run looks through; empty for pixels alone."""
     folder = Path(start_from)
     if start_from in shipped_names("gan"):
-        recipe = read_card(shipped_folder(start_from))["recipe"]
-        return str(recipe["teacher"] or "")
+        recipe = GanConfig.from_json(read_card(shipped_folder(start_from))["recipe"])
+        return recipe.d_backbone or ""
     try:
-        about = RunFolder(folder).about()
-        config = GanConfig.from_json(about.config) if about.kind == GanConfig.kind else None
+        info = RunFolder(folder).info()
+        config = GanConfig.from_json(info.config) if info.kind == GanConfig.kind else None
     except (OSError, ValueError, TypeError, KeyError) as problem:  # no run, or a damaged one
         raise UserError("gan.no_start", name=folder.name) from problem
-    return config.teacher or "" if config else ""
+    return config.d_backbone or "" if config else ""
 
 
 def load_start(start_from: str) -> Checkpoint:

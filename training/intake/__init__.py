@@ -1,4 +1,7 @@
-"""Anybody's upload, made a checked picture set, or refused with nothing left behind."""
+"""From uploads to picture sets.
+
+Anybody's upload is checked and stored, or refused with nothing left behind.
+"""
 
 __all__ = [
     "archive",

@@ -1,4 +1,7 @@
-"""A zip from anybody, made safe to read: nothing is unpacked to disk, nothing is believed."""
+"""Untrusted zip archives, read safely.
+
+Nothing is unpacked to disk, and nothing that an archive says of itself is believed.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,11 @@ class Entry:
     open: Callable[[], IO[bytes]]
 
     def head(self) -> bytes:
-        """The first bytes, to tell what it is."""
+        """The first ``HEAD_BYTES`` bytes, or fewer: enough for ``archive_kind``.
+
+        Raises:
+            OSError: or any other of ``ZIP_ERRORS``, where the file cannot be read.
+        """
         with self.open() as file:
             return file.read(HEAD_BYTES)
 
@@ -83,12 +90,13 @@ def archive_kind(head: bytes) -> str | None:
 class Archive:
     """A zip whose directory was checked against ``limits``; members are read one at a time.
 
+    Opening it reads the directory only.
+
     Raises:
         UserError: it is no zip, damaged, encrypted, too big, or made to do harm.
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        """Open and check ``path``; reads the directory only."""
         self.name = path.name
         self._limits = limits
         self._refuse_large_directory(path)
@@ -103,7 +111,6 @@ class Archive:
             raise
 
     def __enter__(self) -> Archive:
-        """The archive itself."""
         return self
 
     def __exit__(
@@ -112,7 +119,6 @@ class Archive:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the file."""
         self._zip.close()
 
     def _refuse_large_directory(self, path: Path) -> None:
@@ -126,7 +132,7 @@ class Archive:
             raise UserError("intake.too_many_files", limit=self._limits.files)
 
     def _check(self) -> tuple[Entry, ...]:
-        """All files worth looking at, after every check the directory alone allows."""
+        """All files that may be pictures, after every check that the directory alone allows."""
         infos = self._zip.infolist()
         names = zip_names(infos)
         for info, name in zip(infos, names, strict=True):
@@ -142,7 +148,7 @@ class Archive:
         if len(files) > self._limits.files:
             raise UserError("intake.too_many_files", limit=self._limits.files)
         for info, name in files:
-            if info.flag_bits & 0x1:
+            if info.flag_bits & 0x1:  # general purpose bit 0: encrypted
                 raise UserError("intake.encrypted", file=shown(name))
         self._refuse_bombs([info for info, _ in files])
         return tuple(
@@ -162,6 +168,7 @@ class Archive:
             (info.file_size, info.compress_size, info.filename) for info in infos
         ]
         for size, compressed, name in bombs:
+            # Small files, of one colour for example, may shrink by more and do no harm.
             if size > MIB and size > limits.ratio * max(1, compressed):
                 raise UserError("intake.ratio", file=shown(name), limit=limits.ratio)
 
@@ -171,7 +178,7 @@ class Archive:
         starts = [*(info.header_offset for info in ordered), self._zip.start_dir]
         for info, following in zip(ordered, starts[1:], strict=True):
             name_bytes = len(info.orig_filename.encode("utf-8", "replace"))
-            if not info.flag_bits & 0x800:
+            if not info.flag_bits & 0x800:  # general purpose bit 11: the name is UTF-8
                 name_bytes = len(info.orig_filename)  # cp437: one byte a letter
             if info.header_offset + _LOCAL_BYTES + name_bytes + info.compress_size > following:
                 raise UserError("intake.overlap", file=self.name)
@@ -196,6 +203,7 @@ def _directory_bytes(path: Path) -> int | None:
         file.seek(max(0, size - _END.size - 0xFFFF - _LOCATOR64_BYTES - _END64.size))
         tail = file.read()
     at = len(tail) - _END.size
+    # The same two tries as zipfile's: without a comment at the very end, else the last signature.
     if at < 0 or tail[at : at + 4] != b"PK\x05\x06" or tail[-2:] != b"\0\0":
         at = tail.rfind(b"PK\x05\x06")
     if at < 0 or at + _END.size > len(tail):
@@ -210,9 +218,10 @@ def _count_entries(path: Path, directory_bytes: int, most: int) -> int:
     """How many entries the central directory can hold at most, counted up to ``most`` + 1."""
     count, carried = 0, b""
     with path.open("rb") as file:
+        # From before it begins: end records and up to 65,535 bytes of comment lie behind it.
         file.seek(max(0, path.stat().st_size - directory_bytes - 0x20000))
         while count <= most and (block := file.read(MIB)):
             block = carried + block
             count += block.count(b"PK\x01\x02")
-            carried = block[-3:]
+            carried = block[-3:]  # a signature may lie across two blocks
     return count

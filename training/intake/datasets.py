@@ -1,4 +1,7 @@
-"""Pictures that need no upload: shipped examples, and well-known sets through torchvision."""
+"""Shipped and downloadable data sets.
+
+Pictures that need no upload: the project's examples, and well-known sets through torchvision.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ from training.intake.report import Report
 from training.intake.take_in import Item, Progress, capped, store, take_in
 
 EXAMPLES = ASSETS / "examples"
-DIGIT_SIDE = 32  # px; the 8 px originals would be a blur to look at and too small for a GAN
+DIGIT_SIDE = 32  # px; the 8 px originals would be a blur on the page and too small for a GAN
 _POLL_SECONDS = 0.5
 _REACH_SECONDS = 10.0
 
@@ -231,7 +234,7 @@ def _folder_bytes(folder: Path) -> int:
         try:
             total += path.stat().st_size if path.is_file() else 0
         except FileNotFoundError:
-            continue  # a temporary file that was just renamed
+            continue  # torchvision has just renamed a temporary file
     return total
 
 

@@ -1,4 +1,7 @@
-"""One picture: bytes that claim to be one, made into upright RGB at its size at rest."""
+"""Untrusted bytes to RGB pictures.
+
+Upright, and scaled down to the size at which an ``ImageSet`` stores them.
+"""
 
 from __future__ import annotations
 
@@ -51,10 +54,9 @@ _large_gate = threading.Lock()
 
 
 class Unreadable(Exception):
-    """This picture is to be left out; ``reason`` says why."""
+    """This picture is to be left out; ``reason`` is the sentence for the report."""
 
     def __init__(self, reason: Message) -> None:
-        """Keep the sentence for the report."""
         super().__init__(reason.key)
         self.reason = reason
 
@@ -107,7 +109,7 @@ def decode(data: bytes, limits: Limits) -> Image.Image:
     """Bytes to an upright RGB picture at its size at rest, first frame if it moves.
 
     Raises:
-        Unreadable: with the reason.
+        Unreadable: no picture, too large, or damaged, as its reason says.
     """
     kind = picture_format(data)
     if kind is None:
@@ -164,7 +166,7 @@ def _strips(image: Image.Image, multiple: int) -> Iterator[tuple[int, Image.Imag
 
 
 def _to_rgb(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """What makes parts of this picture RGB."""
+    """What makes a part of this picture RGB; deep greys are measured over all of it first."""
     if image.mode.startswith(("I", "F")):
         black, span = grey_range(np.asarray(strip) for _, strip in _strips(image, 1))
         return lambda part: Image.fromarray(deep_grey(np.asarray(part), black, span))
@@ -199,7 +201,7 @@ def grey_range(parts: Iterable[np.ndarray]) -> tuple[float, float]:
         raise ValueError("no finite value in the picture")
     ranges = (1.0, 255.0, 65535.0) if kind == "f" else (65535.0,)
     fitting = [top for top in ranges if low >= 0 and high <= top]
-    return (0.0, fitting[0]) if fitting else (low, max(high - low, 1e-12))
+    return (0.0, fitting[0]) if fitting else (low, max(high - low, 1e-12))  # never divide by 0
 
 
 def deep_grey(values: np.ndarray, black: float, span: float) -> np.ndarray:
@@ -242,7 +244,7 @@ def _gate(image: Image.Image) -> AbstractContextManager[object]:
 
 
 def _upright(image: Image.Image, kind: str) -> Image.Transpose | None:
-    """What turns the picture as the camera was held."""
+    """What turns the picture as the camera was held; ``None`` where nothing has to be done."""
     if kind == "HEIF":  # its decoder has turned it already
         return None
     try:

@@ -1,4 +1,7 @@
-"""Where pictures come from: the files of a zip, a folder or a list, told apart by content."""
+"""The files of an upload.
+
+Those of a zip, a folder or a list, told apart by what they hold and not by their names.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ class Candidates:
 
 @contextmanager
 def opened(source: Path | Sequence[Path], limits: Limits) -> Iterator[Candidates]:
-    """Look into ``source``; its entries can be read until the context ends.
+    """The pictures among the files of ``source``, to be read until the context ends.
 
     Raises:
         UserError: there is no such file, it breaks a limit, or it holds no picture.
@@ -49,16 +52,18 @@ def opened(source: Path | Sequence[Path], limits: Limits) -> Iterator[Candidates
 
 
 class Reader:
-    """Reads entries into memory, and counts: what a zip says of its sizes need not be true."""
+    """Reads entries into memory, and counts: what a zip says of its sizes need not be true.
+
+    One reader serves all threads of one intake.
+    """
 
     def __init__(self, limits: Limits) -> None:
-        """Start counting; one reader serves all threads of one intake."""
         self._limits = limits
         self._read = 0
         self._lock = threading.Lock()
 
     def read(self, entry: Entry) -> bytes:
-        """All bytes of one entry.
+        """All bytes of one entry, ``Limits.picture_bytes`` at most.
 
         Raises:
             Unreadable: the file is damaged or larger than any picture.
@@ -69,7 +74,7 @@ class Reader:
             raise Unreadable(file_too_large(self._limits))
         try:
             with entry.open() as file:
-                data = file.read(most + 1)
+                data = file.read(most + 1)  # one more, to notice a file that goes on
         except ZIP_ERRORS as error:
             raise Unreadable(_damaged(error)) from error
         with self._lock:
@@ -82,7 +87,7 @@ class Reader:
 
 
 def unique(names: Iterable[str]) -> list[str]:
-    """The same names, repeated ones numbered: webcams call every picture the same."""
+    """The same names, repeated ones numbered as in "a (2).png": webcams call all pictures alike."""
     seen: Counter[str] = Counter()
     result = []
     for name in names:
@@ -127,7 +132,11 @@ def _listing(folder: Path, skipped: list[Skipped], root: Path) -> list[os.DirEnt
 
 
 def file_entry(path: Path, name: str) -> Entry:
-    """An entry for a file of its own, shown as ``name``."""
+    """An entry for a file on disk, shown as ``name``.
+
+    Raises:
+        OSError: there is none.
+    """
     return Entry(name, path.stat().st_size, lambda: path.open("rb"))
 
 
@@ -156,10 +165,12 @@ def _files(
 
 
 def refuse_missing_or_large(paths: list[Path], limits: Limits) -> None:
-    """Every file is there, and all together are within the upload limit.
+    """Check that every file is there, and all together are within the upload limit.
+
+    Folders do not count: what they hold is measured against the limit of unpacked files.
 
     Raises:
-        UserError: otherwise.
+        UserError: there are no files, one is missing, or they are too large.
     """
     if not paths:
         raise UserError("intake.no_files")

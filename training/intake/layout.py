@@ -1,4 +1,7 @@
-"""How the folders of an upload are meant: classes, given splits, or neither."""
+"""What an upload's folders mean.
+
+Classes, given splits, or neither.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,10 @@ class _Folder:
 
 
 def recognise(paths: Sequence[str]) -> Layout:
-    """The layout of pictures at these paths (``/`` between folders)."""
+    """The layout of pictures at these paths, with ``/`` between folders.
+
+    Split folders win over class folders, and class folders over a flat list.
+    """
     root = _Folder()
     for number, path in enumerate(paths):
         at = root
@@ -111,6 +117,7 @@ def _are_splits(folder: _Folder, splits: list[tuple[int, _Folder]]) -> bool:
 def _folders(root: _Folder) -> _Found | None:
     """One folder per class, below any outer folders; loose pictures beside them are strays."""
     at = root
+    # Zips often hold everything in one outer folder, which names no class.
     while len(at.folders) == 1:
         at = next(iter(at.folders.values()))
     if len(at.folders) < 2:

@@ -1,4 +1,7 @@
-"""How much an upload may ask of this machine; each limit is a command-line flag."""
+"""Bounds of an upload.
+
+How much it may ask of this machine; each limit is a command-line flag.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,6 @@ class Limits:
     ratio: int = 200
 
     def __post_init__(self) -> None:
-        """Check the bounds of the bounds."""
         for limit in fields(self):
             if getattr(self, limit.name) < 1:
                 raise ValueError(f"{limit.name} is {getattr(self, limit.name)}; it must be >= 1.")
@@ -42,12 +44,12 @@ class Limits:
 
     @property
     def upload_bytes(self) -> int:
-        """``upload_mb`` in bytes."""
+        """``upload_mb`` at 2^20 bytes each."""
         return self.upload_mb * MIB
 
     @property
     def unpacked_bytes(self) -> int:
-        """``unpacked_mb`` in bytes."""
+        """``unpacked_mb`` at 2^20 bytes each."""
         return self.unpacked_mb * MIB
 
     @property

@@ -1,4 +1,8 @@
-"""File names as people wrote them: the bytes of zip entries, and class names fit to be shown."""
+"""File and class names.
+
+Names of zip entries as people wrote them, from bytes in an encoding that has to be guessed, and
+class names that are fit to be shown.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ _UNICODE_PATH = 0x7075  # extra field of Info-ZIP, WinRAR and others: the name a
 # bytes from 0xB0 on, so an archive whose names use these bytes only is Western.
 _CP437_LETTERS = frozenset([*range(0x80, 0xA6), 0xE1])
 _DIGITS = frozenset("0123456789")
-_LONGEST_CLASS_NAME = 100  # characters; a zip allows 65,535
+_MAX_CLASS_NAME = 100  # characters; a zip allows 65,535
 # Letters that UTF-8 writes with two bytes and people name files with: Latin (with the accents of
 # macOS), Greek, Cyrillic, Hebrew, Arabic.
 _TWO_BYTE_SCRIPTS = (
@@ -63,7 +67,7 @@ def guess_encoding(names: Iterable[bytes]) -> str:
 
 
 def is_junk(path: str) -> bool:
-    """Whether a file is what systems leave behind, or hidden: ignored without a word."""
+    """Whether a file is hidden or left behind by a system: ignored, and not reported."""
     return any(
         part.startswith(".") and part not in (".", "..") or part.casefold() in _JUNK_NAMES
         for part in path.split("/")
@@ -77,9 +81,9 @@ def class_name(folder: str) -> str:
     unwanted = ("Cc", "Cf", "Cs")
     kept = "".join(letter for letter in spaced if unicodedata.category(letter) not in unwanted)
     name = " ".join(unicodedata.normalize("NFC", kept).split())
-    if len(name) > _LONGEST_CLASS_NAME:  # names that differ only later must stay different
+    if len(name) > _MAX_CLASS_NAME:  # names that differ only later must stay different
         mark = hashlib.sha256(name.encode()).hexdigest()[:6]
-        name = f"{name[: _LONGEST_CLASS_NAME - 8].rstrip()}… {mark}"
+        name = f"{name[: _MAX_CLASS_NAME - 8].rstrip()}… {mark}"
     return name or "_"
 
 
@@ -91,6 +95,7 @@ def shown(path: str) -> str:
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key that puts ``2.jpg`` before ``10.jpg`` and ignores case."""
     parts = re.split(r"([0-9]+)", name.casefold())
+    # At most 18 digits: int() refuses several thousand of them.
     numbered = (
         (0, int(part[:18]), part) if part[:1] in _DIGITS else (1, 0, part) for part in parts
     )
@@ -108,6 +113,7 @@ def _is_utf8(names: list[bytes]) -> bool:
     if not all(_decodes(name, "gb2312") for name in names):
         return True
     letters = {ord(letter) for name in names for letter in name.decode("utf-8")} - {*range(0x80)}
+    # From U+0800 on lie Chinese and all else that takes UTF-8 three bytes or more.
     return max(letters, default=0) >= 0x800 or any(letters <= each for each in _TWO_BYTE_SCRIPTS)
 
 

@@ -1,4 +1,7 @@
-"""What came of an upload: what was kept, what was left out and why, and what to do about it."""
+"""The report on an upload.
+
+What was kept, what was left out and why, and what to do about it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _NAMES_SHOWN = 8
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was left out, and why."""
+    """A file that was left out, by a name that is fit to be shown, and why."""
 
     file: str
     reason: Message
@@ -61,7 +64,7 @@ class Report:
         }
 
     def layout_text(self, language: str = "en") -> str:
-        """The recognised layout as a sentence."""
+        """The recognised layout as a sentence in ``language``."""
         return t(f"intake.layout.{self.layout}", language)
 
     def save(self, folder: Path) -> None:

@@ -1,9 +1,12 @@
-"""Untrusted pictures -> a checked ImageSet and a report, or a UserError and nothing left behind.
+"""From upload to image set.
 
-The way of a picture: found (``sources``), placed (``layout``), then read, decoded and looked at
-by a few threads with a bounded number under way, so that memory stays flat; written in order;
-compared with all others (``duplicates``); reported on (``report``). The set is built beside its
-place and moved there in one rename.
+Untrusted pictures become a checked ``ImageSet`` and a report, or a ``UserError`` is raised and
+nothing is left behind.
+
+The way of a picture: found (``files``), placed (``layout``), then read, decoded and hashed by a
+few threads with a bounded number under way, so that memory stays flat; written in order; compared
+with all others (``duplicates``); reported on (``report``). The set is built beside its place and
+moved there in one rename.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ __all__ = [
 
 Progress = Callable[[int, int], None]  # (pictures done, pictures in all)
 
-_MOST_REST_BYTES = REST_SHORT * REST_LONG * 3
+_MAX_REST_BYTES = REST_SHORT * REST_LONG * 3
 # A file of n bytes is seldom a picture of more than this many bytes: flat drawings reach it.
 _PIXELS_PER_BYTE = 64
 _SPARE_BYTES = 64 * MIB  # left free for all else that the machine does
@@ -65,7 +68,7 @@ class Item:
     file: str
     place: Place
     read: Callable[[], bytes | Image.Image]
-    size: int = _MOST_REST_BYTES
+    size: int = _MAX_REST_BYTES
 
 
 def take_in(
@@ -271,7 +274,7 @@ def _prepared(items: Sequence[Item], limits: Limits) -> Iterator[tuple[Item, _Re
 
 
 def _prepare(item: Item, limits: Limits) -> _Result:
-    """Read, decode and look at one picture; the reason if that fails."""
+    """Pixels (H, W, 3) uint8, hash and thumbnail of one picture; the reason if that fails."""
     try:
         got = item.read()
         image = decode(got, limits) if isinstance(got, bytes) else at_rest(got)
@@ -287,7 +290,7 @@ def _numbers(kept: Iterable[Item], names: Collection[str]) -> list[int]:
 
 def _rest_bytes(size: int) -> int:
     """About how many bytes a picture file of ``size`` bytes takes at rest, rather too many."""
-    return min(_MOST_REST_BYTES, _PIXELS_PER_BYTE * size)
+    return min(_MAX_REST_BYTES, _PIXELS_PER_BYTE * size)
 
 
 def _require_space(folder: Path, needed: int) -> None:

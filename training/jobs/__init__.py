@@ -1,4 +1,7 @@
-"""Runs of many people: queue, workers, quotas, storage, and what is whose."""
+"""Runs of many people.
+
+Queue, workers, quotas, storage, and what belongs to whom.
+"""
 
 __all__ = [
     "datasets",

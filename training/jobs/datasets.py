@@ -1,4 +1,4 @@
-"""The data sets of all people, each seen by its owner only."""
+"""Data sets and their owners."""
 
 from __future__ import annotations
 
@@ -42,11 +42,19 @@ class DataSet:
     edits: tuple[Edits, ...]  # oldest first; the last one holds
 
     def original(self) -> ImageSet:
-        """The pictures with the classes as they came."""
+        """The pictures with the classes as they came, whatever was edited since.
+
+        Raises:
+            FileNotFoundError: the data set has been deleted.
+        """
         return ImageSet.open(self.folder)
 
     def images(self) -> ImageSet:
-        """The pictures with the classes as the person wants them."""
+        """The pictures with ``current_edits`` applied: what a run learns from.
+
+        Raises:
+            FileNotFoundError: the data set has been deleted.
+        """
         return self.original().edited(self.current_edits())
 
     def current_edits(self) -> Edits:
@@ -54,11 +62,10 @@ class DataSet:
         return self.edits[-1] if self.edits else {}
 
 
-class Shelf:
-    """The data sets of all people, each seen by its owner only."""
+class DatasetStore:
+    """The data sets of all people, each seen by its owner only. No folder is made early."""
 
     def __init__(self, home: Home) -> None:
-        """Nothing is made before it is needed."""
         self.home = home
 
     def account(self, name: str) -> str:
@@ -90,7 +97,7 @@ class Shelf:
         return found
 
     def find(self, owner: str, dataset_id: object) -> DataSet | None:
-        """The data set, if there is one of that id and it is ``owner``'s."""
+        """The data set of that id, which may be whatever a browser sent, if it is ``owner``'s."""
         if not is_id(owner) or not is_id(dataset_id):
             return None
         folder = self.home.datasets / str(dataset_id)
@@ -133,10 +140,15 @@ def read_edits(rows: Sequence[tuple[str, str]]) -> Edits:
 
 
 class Collection:
-    """Pictures that one person takes one by one, until they become a data set."""
+    """Pictures that one person takes one by one, until they become a data set.
+
+    No folder is made before the first picture.
+
+    Raises:
+        ValueError: ``owner`` is no id, and must not become the name of a folder.
+    """
 
     def __init__(self, home: Home, owner: str) -> None:
-        """``owner`` must be an id; nothing is made before the first picture."""
         if not is_id(owner):
             raise ValueError("an owner's id has 32 hexadecimal digits")
         self.folder = home.collected / owner
@@ -147,14 +159,14 @@ class Collection:
         return [(self.folder / file, class_name) for file, class_name in kept]
 
     def counts(self) -> dict[str, int]:
-        """Class name to how many pictures it has."""
+        """Class name to how many pictures it has, in the order in which classes began."""
         counts: dict[str, int] = {}
         for _, class_name in self.pictures():
             counts[class_name] = counts.get(class_name, 0) + 1
         return counts
 
     def add(self, picture: Image.Image, class_name: str) -> None:
-        """Keep one more picture.
+        """Keep one more picture, as a PNG, under the cleaned name of its class.
 
         Raises:
             UserError: the class has no name.

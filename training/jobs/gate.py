@@ -1,4 +1,7 @@
-"""How people at sliders and trainings in the background share one machine."""
+"""Sharing a machine while it trains.
+
+People who want predictions or samples come before the training in the background.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from collections.abc import Iterator
 
 PATIENCE = 0.5  # s that a training step may be held back
 SHARE = 0.35  # of the time that people's pictures may take, together, while anything trains,
-FASTEST = 30  # pictures a second then; what is sent and shown costs the machine something, too
+# Pictures a second then; what is sent and shown costs the machine something, too.
+MAX_PER_SECOND = 30
 COST_MEMORY = 0.8  # weight of the past in what a picture is expected to take
 
 
@@ -21,7 +25,6 @@ class Gate:
     """
 
     def __init__(self) -> None:
-        """Nobody is inside."""
         self._calm = threading.Condition(threading.Lock())
         self._inside = self._trainings = 0
         self._cost = self._turn = 0.0
@@ -39,6 +42,7 @@ class Gate:
             took = time.monotonic() - started
             with self._calm:
                 self._inside -= 1
+                # No training waits longer than PATIENCE, so longer requests cost it no more.
                 self._cost = COST_MEMORY * self._cost + (1 - COST_MEMORY) * min(took, PATIENCE)
                 self._calm.notify_all()
 
@@ -48,12 +52,12 @@ class Gate:
                 return
             now = time.monotonic()
             mine = max(now, self._turn)
-            self._turn = mine + max(self._cost / SHARE, 1 / FASTEST)
-        time.sleep(mine - now)
+            self._turn = mine + max(self._cost / SHARE, 1 / MAX_PER_SECOND)
+        time.sleep(mine - now)  # without the lock: others take their turns meanwhile
 
     @contextlib.contextmanager
     def training(self) -> Iterator[None]:
-        """Around everything that a worker does for one run."""
+        """Around all that a worker does for one run: meanwhile ``foreground`` takes turns."""
         with self._calm:
             self._trainings += 1
         try:

@@ -1,7 +1,8 @@
-"""Runs in the background: the only place with threads.
+"""Runs in background threads.
 
-``RunManager`` gives each device one worker thread and a first-come queue. Whoever asks gets
-immutable snapshots, each built once per version and shared by all who watch.
+The only place with threads of its own: ``RunManager`` gives each device a worker, and all of them
+one first-come queue. Whoever asks gets an immutable ``RunStatus``, each built once per version and
+shared by all who watch.
 """
 
 from __future__ import annotations
@@ -17,48 +18,45 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from training.core.device import LENT, list_devices
+from training.core.device import ZEROGPU, list_devices
 from training.core.home import Home, new_id
 from training.core.messages import UserError
 from training.jobs.gate import Gate
-from training.jobs.live import LiveRun, LiveRuns, Snapshot, adopted, seconds_left
-from training.jobs.queue import Line
-from training.jobs.quotas import Sharing
-from training.jobs.worker import STANDING, Turn
-from training.jobs.zerogpu import Slices
+from training.jobs.live import LiveRun, LiveRuns, RunStatus, adopted, seconds_left
+from training.jobs.queue import RunQueue
+from training.jobs.quotas import Quotas
+from training.jobs.worker import STANDING, WorkerTurn
+from training.jobs.zerogpu import ZeroGpu
 from training.kinds import Config
 from training.runs.events import Event, Finished
-from training.runs.folder import ACTIVE, RESUMABLE, About, RunFolder
+from training.runs.folder import RunFolder, RunInfo
 from training.runs.history import History
+from training.runs.state import ACTIVE, RESUMABLE, WAITING_OR_RUNNING, RunState
 
 log = logging.getLogger(__name__)
 
 
 class RunManager:
-    """Starts, watches, pauses, resumes, stops and deletes runs."""
+    """Adopts the runs that ``home`` holds, and starts new ones; no thread starts before a run does.
+
+    ``devices`` are torch device names; none means all of this machine, or what ``zerogpu`` lends.
+    """
 
     def __init__(
         self,
         home: Home,
         devices: tuple[str, ...] = (),
-        sharing: Sharing | None = None,
-        slices: Slices | None = None,
+        quotas: Quotas | None = None,
+        zerogpu: ZeroGpu | None = None,
     ) -> None:
-        """Adopt the runs that ``home`` holds; no thread starts before the first run does.
-
-        ``devices`` are torch device names; none means all that this machine has, or a GPU that is
-        lent in ``slices``.
-        """
         self.home = home
-        self.sharing = sharing or Sharing()
-        self.slices = slices
-        self.devices = (LENT,) if slices else devices or list_devices()
+        self.quotas = quotas or Quotas()
+        self.zerogpu = zerogpu
+        self.devices = (ZEROGPU,) if zerogpu else devices or list_devices()
         self._lock = threading.RLock()
         self._work = threading.Condition(self._lock)
         self.gate = Gate()
-        self._line = Line()
+        self._queue = RunQueue()
         self._closing = False
         self._threads: list[threading.Thread] = []
         self._others: list[threading.Thread] = []
@@ -76,12 +74,12 @@ class RunManager:
         name: str,
         edits: Mapping[str, str | None] | None = None,
     ) -> str:
-        """Queue a new run on the picture set in ``data``; gives its id.
+        """Queue a new run on the picture set in ``data``, and return its id.
 
         Raises:
             UserError: too many runs of this owner wait already.
         """
-        about = About(
+        info = RunInfo(
             id=new_id(),
             owner=owner,
             kind=config.kind,
@@ -93,24 +91,25 @@ class RunManager:
         )
         with self._lock:
             self._require_place(owner)
-            folder = RunFolder.create(self.home.runs / about.id, about)
-            self._runs[about.id] = LiveRun(folder, about, History())
-            self._enqueue(about.id)
-        return about.id
+            folder = RunFolder.create(self.home.runs / info.id, info)
+            self._runs[info.id] = LiveRun(folder, info, History())
+            self._enqueue(info.id)
+        return info.id
 
     def stop(self, run_id: str) -> None:
         """End a run and keep its best model so far. Nothing happens to a run that has ended."""
         with self._lock:
             run = self._runs[run_id]
-            if run.about.status == "running":
-                run.wanted = "stop"
-            elif run.about.status in ("queued", "paused"):
-                if run.about.status == "queued":
-                    self._line.remove(run_id)
+            if run.info.status is RunState.RUNNING:
+                run.wanted = RunState.STOPPED
+            elif run.info.status in (RunState.QUEUED, RunState.PAUSED):
+                if run.info.status is RunState.QUEUED:
+                    self._queue.remove(run_id)
                 if run.events is None and not (run.folder.path / "checkpoint").exists():
-                    self._set(run, status="stopped")  # there is nothing to judge
+                    self._set(run, status=RunState.STOPPED)  # there is nothing to evaluate
                 else:
-                    run.wanted = "stop"  # the worker closes the loop and judges what there is
+                    # The worker closes the loop and evaluates what there is.
+                    run.wanted = RunState.STOPPED
                     self._enqueue(run_id, urgent=True)
             run.changed()
 
@@ -118,11 +117,11 @@ class RunManager:
         """Let a running run stand still, its device free for others, until ``resume``."""
         with self._lock:
             run = self._runs[run_id]
-            if run.about.status == "running":
-                run.wanted = "pause"
-            elif run.about.status == "queued":
-                self._line.remove(run_id)
-                self._set(run, status="paused")
+            if run.info.status is RunState.RUNNING:
+                run.wanted = RunState.PAUSED
+            elif run.info.status is RunState.QUEUED:
+                self._queue.remove(run_id)
+                self._set(run, status=RunState.PAUSED)
             run.changed()
 
     def resume(self, run_id: str) -> None:
@@ -133,9 +132,9 @@ class RunManager:
         """
         with self._lock:
             run = self._runs[run_id]
-            if run.about.status in RESUMABLE:
-                self._require_place(run.about.owner)
-                run.wanted = ""
+            if run.info.status in RESUMABLE:
+                self._require_place(run.info.owner)
+                run.wanted = None
                 self._enqueue(run_id)
 
     def delete(self, run_id: str) -> None:
@@ -146,32 +145,32 @@ class RunManager:
         """
         with self._lock:
             run = self._runs[run_id]
-            if run.about.status in ("queued", "running"):
-                raise UserError("run.active", name=run.about.name)
+            if run.info.status in WAITING_OR_RUNNING:
+                raise UserError("run.active", name=run.info.name)
             del self._runs[run_id]
-        run.close()
+        run.close()  # a paused run still holds its network
         shutil.rmtree(run.folder.path)
 
     # ---- what a person can see
 
-    def runs(self, owner: str) -> tuple[Snapshot, ...]:
+    def runs(self, owner: str) -> tuple[RunStatus, ...]:
         """All runs of one owner, the newest first."""
-        return self._newest_first(lambda run: run.about.owner == owner)
+        return self._newest_first(lambda run: run.info.owner == owner)
 
-    def all_runs(self) -> tuple[Snapshot, ...]:
+    def all_runs(self) -> tuple[RunStatus, ...]:
         """Everybody's runs, the newest first."""
         return self._newest_first(lambda run: True)
 
-    def _newest_first(self, wanted: Callable[[LiveRun], bool]) -> tuple[Snapshot, ...]:
+    def _newest_first(self, wanted: Callable[[LiveRun], bool]) -> tuple[RunStatus, ...]:
         with self._lock:
             runs = [run for run in self._runs.values() if wanted(run)]
-            runs.sort(key=lambda run: run.about.created, reverse=True)
-            return tuple(self.snapshot(run.about.id) for run in runs)
+            runs.sort(key=lambda run: run.info.created, reverse=True)
+            return tuple(self.status(run.info.id) for run in runs)
 
     def owns(self, owner: str, run_id: str) -> bool:
         """Whether ``run_id`` is a run of ``owner``; false for ids that do not exist."""
         with self._lock:
-            return run_id in self._runs and self._runs[run_id].about.owner == owner
+            return run_id in self._runs and self._runs[run_id].info.owner == owner
 
     def knows(self, run_id: str) -> bool:
         """Whether there is such a run, whoever's it is."""
@@ -179,10 +178,14 @@ class RunManager:
             return run_id in self._runs
 
     def folder(self, run_id: str) -> RunFolder:
-        """The run's folder."""
+        """Where the run is kept on disk.
+
+        Raises:
+            UserError: no such run.
+        """
         return self._runs[run_id].folder
 
-    def snapshot(self, run_id: str) -> Snapshot:
+    def status(self, run_id: str) -> RunStatus:
         """The run as it is now; the same object until something changes.
 
         Raises:
@@ -190,9 +193,9 @@ class RunManager:
         """
         with self._lock:
             run = self._runs[run_id]
-            if run.snapshot is None or run.snapshot.version != run.version:
-                run.snapshot = self._describe(run)
-            return run.snapshot
+            if run.latest is None or run.latest.version != run.version:
+                run.latest = self._describe(run)
+            return run.latest
 
     def repeat(self, seconds: float, work: Callable[[], object], name: str) -> None:
         """Call ``work`` every so many ``seconds``, in a thread of its own, until ``close``."""
@@ -227,37 +230,41 @@ class RunManager:
                 self._work.wait_for(lambda: self._closing or self._next() is not None)
                 if self._closing or (run_id := self._next()) is None:
                     return
-                self._line.remove(run_id)
+                self._queue.remove(run_id)
                 run = self._runs[run_id]
-                self._set(run, status="running", device=device, error=())
-                for waiting in self._line:  # one place further
+                self._set(run, status=RunState.RUNNING, device=device, error=())
+                for waiting in self._queue:  # each is one place further, which its owner may see
                     self._runs[waiting].changed()
             asked = partial(self._asked, run, time.monotonic())
             with self.gate.training():
-                turn = Turn(run, device, self.gate, self._keep, asked, self.slices)
+                turn = WorkerTurn(run, device, self.gate, self._keep, asked, self.zerogpu)
                 status, error = turn.take()
             with self._work:
-                wanted, run.wanted = run.wanted, ""
-                if status in STANDING and wanted == "stop":  # asked for in the meantime
-                    run.wanted = "stop"
+                wanted, run.wanted = run.wanted, None
+                if status in STANDING and wanted is RunState.STOPPED:  # asked for in the meantime
+                    run.wanted = RunState.STOPPED
                     self._enqueue(run_id, urgent=True)
-                elif status == "queued" and wanted != "pause":
+                elif status == RunState.QUEUED and wanted is not RunState.PAUSED:
                     self._enqueue(run_id)
                 else:
-                    self._set(run, status="paused" if status == "queued" else status, error=error)
+                    self._set(
+                        run,
+                        status=RunState.PAUSED if status == RunState.QUEUED else status,
+                        error=error,
+                    )
                 self._work.notify_all()  # who was busy with it may have another one
 
-    def _asked(self, run: LiveRun, began: float) -> str:
-        """What a running run shall become between two of its events."""
+    def _asked(self, run: LiveRun, began: float) -> RunState | None:
+        """What a running run shall become between two of its events; ``None`` to go on."""
         if run.wanted:
-            return "paused" if run.wanted == "pause" else "stopped"
+            return run.wanted
         if self._closing:
-            return "interrupted"
-        turn = self.sharing.turn_minutes * 60
+            return RunState.INTERRUPTED
+        turn = self.quotas.turn_minutes * 60
         if not turn or time.monotonic() - began < turn:
-            return ""
+            return None
         with self._lock:
-            return "queued" if self._line.others(run.about.owner) else ""
+            return RunState.QUEUED if self._queue.others(run.info.owner) else None
 
     def _keep(self, run: LiveRun, event: Event) -> None:
         line = run.folder.record(event)
@@ -275,23 +282,22 @@ class RunManager:
     def _adopt(self) -> None:
         """Take over what an earlier server left; what it was doing then is now interrupted."""
         for run in adopted(self.home.runs):
-            self._runs[run.about.id] = run
-            if run.about.status in ACTIVE:
-                self._set(run, status="interrupted")
+            self._runs[run.info.id] = run
+            if run.info.status in ACTIVE:
+                self._set(run, status=RunState.INTERRUPTED)
 
     def _require_place(self, owner: str) -> None:
-        most = self.sharing.waiting
-        if most and self._line.count(owner) >= most:
+        most = self.quotas.waiting
+        if most and self._queue.count(owner) >= most:
             raise UserError("run.too_many", count=most)
 
     def _next(self) -> str | None:
-        at_work = {r.about.owner for r in self._runs.values() if r.about.status == "running"}
-        return self._line.next(at_work)
+        return self._queue.next({run.info.owner for run in self._runs.running()})
 
     def _enqueue(self, run_id: str, *, urgent: bool = False) -> None:
         run = self._runs[run_id]
-        self._set(run, status="queued", error=())
-        self._line.add(run_id, run.about.owner, urgent=urgent)
+        self._set(run, status=RunState.QUEUED, error=())
+        self._queue.add(run_id, run.info.owner, urgent=urgent)
         if not self._threads:
             for device in self.devices:
                 name = f"worker {device}"
@@ -301,31 +307,22 @@ class RunManager:
         self._work.notify_all()
 
     def _set(self, run: LiveRun, **changes: Any) -> None:
-        run.about = dataclasses.replace(run.about, **changes)
+        run.info = dataclasses.replace(run.info, **changes)
         run.changed()
         try:
-            run.folder.write_about(run.about)
+            run.folder.write_info(run.info)
         except OSError:  # a full disk must not end the worker; what is in memory still counts
             log.exception("%s could not be written.", run.folder.path)
 
-    def _describe(self, run: LiveRun) -> Snapshot:
-        running = run.about.status == "running"
-        ahead = self._line.ahead(run.about.id) if run.about.id in self._line else None
-        return Snapshot(
-            version=run.version,
-            about=run.about,
-            history=run.history,
-            place=0 if ahead is None else len(ahead) + 1,
-            seconds_left=seconds_left(run.history) if running else None,
-            wait_seconds=None if ahead is None else self._wait(ahead),
-            memory_mb=psutil.Process().memory_info().rss / 2**20,
-            result=run.result,
-        )
+    def _describe(self, run: LiveRun) -> RunStatus:
+        if run.info.id not in self._queue:
+            return run.describe()
+        ahead = self._queue.ahead(run.info.id)
+        return run.describe(place=len(ahead) + 1, wait_seconds=self._wait(ahead))
 
     def _wait(self, ahead: list[str]) -> float:
         """Seconds until the run behind those starts: what is left ahead, shared out."""
-        running = [run for run in self._runs.values() if run.about.status == "running"]
-        left = [seconds_left(run.history) or run.budget() for run in running]
+        left = [seconds_left(run.history) or run.budget() for run in self._runs.running()]
         left += [self._runs[run_id].budget() for run_id in ahead]
-        turn = self.sharing.turn_minutes * 60 or math.inf
+        turn = self.quotas.turn_minutes * 60 or math.inf
         return sum(min(turn, each) for each in left) / len(self.devices)

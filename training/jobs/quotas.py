@@ -1,4 +1,7 @@
-"""How people share this machine: the queue, turns, disk, and how long what is theirs is kept."""
+"""Quotas for everybody alike.
+
+The queue, turns, disk, and how long what belongs to somebody is kept.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
-class Sharing:
+class Quotas:
     """Bounds for everybody alike; each is a command-line flag, and 0 is no bound.
 
     Args:
@@ -29,7 +32,6 @@ class Sharing:
     all_mb: int = 0
 
     def __post_init__(self) -> None:
-        """Check the bounds."""
         for bound in fields(self):
             value = getattr(self, bound.name)
             if not (math.isfinite(value) and value >= 0):

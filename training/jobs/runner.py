@@ -1,4 +1,7 @@
-"""One run's loop, from its folder and back into it; with no thread and no page."""
+"""One run, from its folder.
+
+Its loop is read from there, and its events are recorded there; with no thread and no page.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,10 @@ from training.core.device import create_fabric, is_out_of_memory, list_devices
 from training.core.files import write_json
 from training.core.messages import Message, UserError
 from training.kinds import KINDS, read_config
-from training.runs.checkpoint import CheckpointDamaged
+from training.runs.checkpoint import Checkpoint, CheckpointDamaged
 from training.runs.events import Event, Notice, Resumed
 from training.runs.folder import RunFolder
+from training.runs.state import RunState
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +44,24 @@ def open_run(folder: RunFolder, fabric: Fabric, session: float = math.inf) -> It
     with _in_words(folder, fabric):
         images, resume = folder.images(), folder.checkpoint()
         if (folder.path / "events.jsonl").exists():
-            yield Resumed(*(resume.state["seconds"], resume.state["seen"]) if resume else (0.0, 0))
-        config, kind = read_config(folder), KINDS[folder.about().kind]
+            yield resumed(resume)
+        config, kind = read_config(folder), KINDS[folder.info().kind]
         yield from kind.train(config, images, fabric=fabric, resume=resume, session=session)
+
+
+def resumed(checkpoint: Checkpoint | None) -> Resumed:
+    """The event of a run that goes on from ``checkpoint``, or from its beginning without one."""
+    if checkpoint is None:
+        return Resumed(0.0, 0)
+    state = checkpoint.state
+    # Earlier versions called it "seen".
+    images_seen = state["images_seen"] if "images_seen" in state else state["seen"]
+    return Resumed(state["seconds"], images_seen)
 
 
 @contextmanager
 def _in_words(folder: RunFolder, fabric: Fabric) -> Iterator[None]:
-    """Say what a person can mend, whenever it happens.
+    """Turn what a person can mend into a ``UserError``, whenever it happens.
 
     Raises:
         UserError: the pictures are gone, the checkpoint is damaged, or memory ran out.
@@ -56,11 +70,11 @@ def _in_words(folder: RunFolder, fabric: Fabric) -> Iterator[None]:
         yield
     except CheckpointDamaged as problem:
         log.warning("%s", problem)
-        raise UserError("run.damaged", name=folder.about().name) from problem
+        raise UserError("run.damaged", name=folder.info().name) from problem
     except FileNotFoundError as problem:
         if folder.has_images():
             raise
-        raise UserError("run.no_data", name=folder.about().name) from problem
+        raise UserError("run.no_data", name=folder.info().name) from problem
     except (RuntimeError, MemoryError) as problem:
         if not is_out_of_memory(problem):
             raise
@@ -68,7 +82,7 @@ def _in_words(folder: RunFolder, fabric: Fabric) -> Iterator[None]:
 
 
 def evaluate_run(folder: RunFolder, fabric: Fabric) -> Iterator[Event]:
-    """Judge and keep the best model of a run that ends early; a notice where there is none.
+    """Evaluate and keep the best model of a run that ends early; a notice where there is none.
 
     Raises:
         UserError: the pictures are gone, the checkpoint is damaged, or memory ran out.
@@ -78,14 +92,18 @@ def evaluate_run(folder: RunFolder, fabric: Fabric) -> Iterator[Event]:
         if last is None:
             yield Notice(Message("notice.stopped_early"))
             return
-        config, kind = read_config(folder), KINDS[folder.about().kind]
+        config, kind = read_config(folder), KINDS[folder.info().kind]
         yield from kind.evaluate(config, folder.images(), last, fabric=fabric)
 
 
 def open_loop(
     folder: RunFolder, fabric: Fabric, work: Work, session: float = math.inf
 ) -> Iterator[Event]:
-    """``open_run`` or ``evaluate_run``."""
+    """``open_run`` to "train", or ``evaluate_run`` to "conclude", which takes no ``session``.
+
+    Raises:
+        UserError: as these do, while the events are iterated.
+    """
     if work == "train":
         return open_run(folder, fabric, session)
     return evaluate_run(folder, fabric)
@@ -102,26 +120,26 @@ def follow(folder: RunFolder, device: str, say: Say, *, processes: int = 1) -> N
         UserError: as ``open_run``; the run is marked as failed.
     """
     fabric = create_fabric(device or list_devices()[0], processes)
-    about = dataclasses.replace(folder.about(), device=str(fabric.device))
+    info = dataclasses.replace(folder.info(), device=str(fabric.device))
     error: tuple[Message, ...] = ()
-    status = "interrupted"  # unless it gets further
-    folder.write_about(dataclasses.replace(about, status="running", error=()))
+    status = RunState.INTERRUPTED  # unless it gets further
+    folder.write_info(dataclasses.replace(info, status=RunState.RUNNING, error=()))
     try:
         if processes == 1:
             _record_all(fabric, folder, say)
         else:
             _record_together(fabric, folder, say)
-        status = "finished"
+        status = RunState.FINISHED
     except UserError as problem:
-        status, error = "failed", (problem.what, problem.fix)
-        _keep_best(folder, about.device)
+        status, error = RunState.FAILED, (problem.what, problem.fix)
+        _keep_best(folder, info.device)
         raise
     finally:
-        folder.write_about(dataclasses.replace(about, status=status, error=error))
+        folder.write_info(dataclasses.replace(info, status=status, error=error))
 
 
 def _keep_best(folder: RunFolder, device: str) -> None:
-    """Judge and keep the best model of a run that failed; why it failed is what will be said."""
+    """Keep the best model of a run that failed; only why it failed is told to the person."""
     try:
         if (folder.path / "checkpoint").exists():
             for event in evaluate_run(folder, create_fabric(device)):
@@ -160,7 +178,7 @@ def _take_part(fabric: Fabric, folder: RunFolder, say: Say) -> None:
 
 
 def _record_all(fabric: Fabric, folder: RunFolder, say: Say) -> None:
-    """One process's part; only the first one has events to record."""
+    """One process's part; all iterate in step, but only the first one records what happens."""
     for event in open_run(folder, fabric):
         line = folder.record(event) if fabric.is_global_zero else None
         if line is not None:

@@ -1,4 +1,4 @@
-"""Whose data takes how much room, how long nobody has come for it, and what goes when."""
+"""Disk use and expiry, by owner."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.core.files import MIB
 from training.core.home import Home
 from training.core.messages import UserError
 from training.jobs.manager import RunManager
-from training.runs.folder import ACTIVE
+from training.runs.state import ACTIVE, RunState
 
 log = logging.getLogger(__name__)
 
@@ -24,21 +24,23 @@ COUNT_EVERY = 20.0  # s for which the size of everything is believed
 HOUR = 3600.0
 
 
-class Keeper:
-    """Looks after the home folder of many people; ``manager.sharing`` has its bounds."""
+class Storage:
+    """Keeps the home folder of many people within ``manager.quotas``, and deletes what is old."""
 
     def __init__(self, home: Home, manager: RunManager) -> None:
-        """Nothing is looked at before it is asked for."""
-        self.home, self.manager, self.sharing = home, manager, manager.sharing
+        self.home, self.manager, self.quotas = home, manager, manager.quotas
         self._lock = threading.Lock()
-        self._noted: dict[str, float] = {}  # owner to when, on the clock that is never set
+        self._noted: dict[str, float] = {}  # owner to when, by time.monotonic()
         self._counted: tuple[float, int] | None = None
 
     # ---- how long nobody has come
 
     def seen(self, owner: str) -> None:
-        """Note that ``owner``, an id, is here. Called at every sign of life, and cheap."""
-        if not self.sharing.keep_hours:
+        """Note that ``owner``, an id, is here; cheap, so that every request may call it.
+
+        Without ``keep_hours`` nothing is noted.
+        """
+        if not self.quotas.keep_hours:
             return
         now = time.monotonic()
         with self._lock:
@@ -49,15 +51,15 @@ class Keeper:
         (self.home.visits / owner).touch()
 
     def sweep(self, now: float | None = None) -> list[str]:
-        """Delete all of those who have not come for ``keep_hours``; gives their ids.
+        """Delete all of those who have not come for ``keep_hours``, and return their ids.
 
         Who has a run in the queue or at work is not idle. Where the clock has been set back,
         everything is kept until it has caught up; set forward, it makes nobody older who was
         here since this server started.
         """
-        if not self.sharing.keep_hours:
+        if not self.quotas.keep_hours:
             return []
-        latest = (now or time.time()) - self.sharing.keep_hours * HOUR
+        latest = (now or time.time()) - self.quotas.keep_hours * HOUR
         signs = self._last_signs().items()
         gone = [owner for owner, last in signs if last < latest and not self._was_here(owner)]
         for owner in gone:
@@ -65,10 +67,10 @@ class Keeper:
         return gone
 
     def _was_here(self, owner: str) -> bool:
-        """Whether they came in the last ``keep_hours``, by the clock that is never set."""
+        """Whether they came in the last ``keep_hours``, by the clock that nobody can set."""
         with self._lock:
             noted = self._noted.get(owner, -math.inf)
-        return time.monotonic() - noted < self.sharing.keep_hours * HOUR
+        return time.monotonic() - noted < self.quotas.keep_hours * HOUR
 
     def _last_signs(self) -> dict[str, float]:
         """When each owner of anything was last here, in seconds since 1970."""
@@ -80,9 +82,9 @@ class Keeper:
         for folder, owner in self._datasets():
             note(owner, (folder / "owner.json").stat().st_mtime)
         for run in self.manager.all_runs():
-            about = self.manager.folder(run.id).path / "run.json"
-            at_work = run.status in ACTIVE and run.status != "paused"
-            note(run.about.owner, float("inf") if at_work else about.stat().st_mtime)
+            info = self.manager.folder(run.id).path / "run.json"
+            at_work = run.status in ACTIVE and run.status != RunState.PAUSED
+            note(run.info.owner, float("inf") if at_work else info.stat().st_mtime)
         for folder in (self.home.collected, self.home.visits):
             for path in folder.iterdir() if folder.exists() else ():
                 note(path.name, path.stat().st_mtime)
@@ -116,27 +118,27 @@ class Keeper:
         Raises:
             UserError: there is too much of theirs, or of everybody's.
         """
-        person, everybody = self.sharing.person_mb * MIB, self.sharing.all_mb * MIB
+        person, everybody = self.quotas.person_mb * MIB, self.quotas.all_mb * MIB
         if person and self.used(owner) >= person:
             self._give_up(owner, current)
             used = self.used(owner)
             if used >= person:
-                most = self.sharing.person_mb
+                most = self.quotas.person_mb
                 raise UserError("keeper.person_full", used=used // MIB, most=most)
         if everybody and self._used_by_all() >= everybody:
             self._give_up(owner, current)
             if self._used_by_all() >= everybody:
-                raise UserError("keeper.all_full", most=self.sharing.all_mb)
+                raise UserError("keeper.all_full", most=self.quotas.all_mb)
 
     def _give_up(self, owner: str, current: object) -> None:
-        needed = {Path(run.about.data) for run in self.manager.runs(owner)}
+        needed = {Path(run.info.data) for run in self.manager.runs(owner)}
         for folder, whose in list(self._datasets()):
             if whose == owner and folder.name != current and folder.resolve() not in needed:
                 shutil.rmtree(folder, ignore_errors=True)
                 self._counted = None
 
     def _used_by_all(self) -> int:
-        """Counted anew only now and then: there may be many files."""
+        """Bytes on disk; counted anew only now and then, since there may be many files."""
         now = time.monotonic()
         if self._counted is None or now - self._counted[0] > COUNT_EVERY:
             folders = (self.home.datasets, self.home.runs, self.home.collected)

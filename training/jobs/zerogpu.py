@@ -1,4 +1,6 @@
-"""A GPU that is lent for one call at a time, as ZeroGPU does: a loop in slices.
+"""Training in ZeroGPU's short calls.
+
+ZeroGPU lends a GPU for one call at a time, so a loop runs in slices: one call each.
 
 There is no GPU outside of a decorated call. The call runs in a forked process, which is ended
 when its time is up; arguments and what it yields travel as pickles, and of an exception only the
@@ -29,9 +31,9 @@ log = logging.getLogger(__name__)
 
 CALL_SECONDS = 60  # asked for, for each call
 WORK_SECONDS = 40.0  # of them; the rest is for the last step, saving, and the way back
-MOST_LOST = 3  # slices in a row that came to nothing
+MAX_LOST = 3  # slices in a row that came to nothing
 
-Lend = Callable[..., Any]  # spaces.GPU, or what behaves like it
+Decorator = Callable[..., Any]  # spaces.GPU, or what behaves like it
 
 
 @dataclass(frozen=True)
@@ -62,25 +64,28 @@ class SliceLost(Exception):
     """The call was refused, or ended before its last word."""
 
 
-class Slices:
-    """Runs loops where a GPU is lent. Has to be made before the page is launched."""
+class ZeroGpu:
+    """Runs loops where a GPU is lent. Has to be made before the page is launched.
+
+    ``decorate`` is ``spaces.GPU``; inside of its calls there is a ``device``. A call asks for
+    ``call_seconds`` and works for ``work_seconds`` of them.
+    """
 
     def __init__(
         self,
-        lend: Lend,
+        decorate: Decorator,
         device: str = "cuda",
         call_seconds: int = CALL_SECONDS,
         work_seconds: float = WORK_SECONDS,
     ) -> None:
-        """Decorate what will be called; inside, there is a ``device``."""
-        self._call = lend(duration=call_seconds)(take_slice)
+        self._call = decorate(duration=call_seconds)(run_slice)
         self._there = device, work_seconds
 
     def events(self, folder: RunFolder, work: Work) -> Iterator[Event]:
         """The events of a loop, however many slices it takes.
 
         Raises:
-            UserError: as the loop itself, or ``MOST_LOST`` slices in a row came to nothing.
+            UserError: as the loop itself, or ``MAX_LOST`` slices in a row came to nothing.
             RuntimeError: the loop is broken.
         """
         lost, seamless = 0, False
@@ -94,14 +99,15 @@ class Slices:
                         yield event
             except SliceLost as problem:
                 log.warning("A slice of %s was lost: %r", folder.path.name, problem.__cause__)
+                # One that got as far as a checkpoint was not for nothing.
                 lost, seamless = 0 if saved else lost + 1, False
             else:
                 lost, seamless = 0, True
                 if finished or work == "conclude":
                     return
-            if lost == MOST_LOST:
+            if lost == MAX_LOST:
                 raise UserError("run.no_gpu")
-            time.sleep(lost)  # s
+            time.sleep(lost)  # s, longer after each one in a row
 
     def _slice(self, folder: RunFolder, work: Work) -> Iterator[Event]:
         ended: Ended | None = None
@@ -121,10 +127,13 @@ class Slices:
             raise UserError(ended.problem, **ended.values)
 
 
-def take_slice(
+def run_slice(
     path: str, work: Work, device: str, seconds: float
 ) -> Iterator[Event | Packed | Ended]:
-    """One call, in a process of its own: go on for about ``seconds`` with the run in ``path``."""
+    """One call, in a process of its own: go on for about ``seconds`` with the run in ``path``.
+
+    Errors are not raised: what comes last is an ``Ended``, which tells of them.
+    """
     end = time.monotonic() + seconds
     torch.set_num_threads(1)  # the parent's threads are not there after a fork
     try:
@@ -142,7 +151,7 @@ def take_slice(
 
 
 def packed(event: Event) -> Event | Packed:
-    """An event, fit to be pickled."""
+    """An event, fit to be pickled: one with tensors becomes a ``Packed``, all others stay."""
     match event:
         case Saved(checkpoint):
             result = None

@@ -1,3 +1,6 @@
-"""A trained generator at work: recipes, sampling, steering, walks, projection."""
+"""Sampling from a trained generator.
+
+Recipes of samples, steering along directions, walks, projection, and the nearest training pictures.
+"""
 
 __all__ = ["nearest", "projection", "recipe", "sampler", "steering", "walk"]

@@ -1,4 +1,4 @@
-"""The training pictures that a generated picture looks most like."""
+"""The training pictures nearest to samples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
 
-MOST = 2000  # training pictures that are looked at: 2 to 4 s on two CPU cores, and 60 MB
+MAX_TRAINING = 2000  # training pictures to compare with: 2 to 4 s on two CPU cores, and 60 MB
 KEPT_IN_MEMORY = 2  # runs
 BATCH = 32
 COMPARED = 200  # pictures that tell the usual distance
@@ -36,42 +36,40 @@ class Neighbours:
 
     Attributes:
         images: the run's pictures, which rows are of: ``images.square(row, side)`` shows one.
-        rows: those that are looked at.
+        rows: the training pictures that are compared with.
         space: only distances in the same one can be compared.
+
+    Raises:
+        UserError: the run is not of a generator, or its pictures are gone.
     """
 
-    def __init__(self, folder: Path, *, most: int = MOST, seed: int = 0) -> None:
-        """Open the run's pictures; nothing is computed yet.
-
-        Raises:
-            UserError: the run is not of a generator, or its pictures are gone.
-        """
+    def __init__(self, folder: Path, *, most: int = MAX_TRAINING, seed: int = 0) -> None:
         run = RunFolder(folder)
-        about = run.about()
-        if about.kind != "gan":
+        info = run.info()
+        if info.kind != "gan":
             raise UserError("gan.not_a_generator", name=folder.name)
-        self.resolution = int(about.config["resolution"])
+        self.resolution = int(info.config["resolution"])
         try:
             self.images = run.images()
-            self.images.picture(0)  # the pixels are a file of their own
+            self.images.picture(0)  # the pixels are a file of their own, which may be gone as well
         except FileNotFoundError as problem:
-            raise UserError("run.no_data", name=about.name) from problem
-        train = _training_rows(run, self.images, about.config["seed"])
+            raise UserError("run.no_data", name=info.name) from problem
+        train = _training_rows(run, self.images, info.config["seed"])
         self.rows = np.random.default_rng(seed).permutation(train)[:most]
         self._space = choose_perceptual_space()
         self.space = self._space.name
-        self._looks: Tensor | None = None  # (N, F), half precision: it is a lot
+        self._embeddings: Tensor | None = None  # (N, F), half precision: it is a lot
 
     def prepare(self) -> Iterator[float]:
-        """Look at the training pictures, once; yields the share that is done."""
-        if self._looks is not None:
+        """Embed the training pictures, once; yields the share that is done, 0 to 1."""
+        if self._embeddings is not None:
             return
         parts, done = [], 0
         for batch in stream_squares(self.images, self.rows, self.resolution, BATCH):
-            parts.append(self._space.look(batch).half())
+            parts.append(self._space.embed(batch).half())
             done += len(batch)
             yield done / len(self.rows)
-        self._looks = torch.cat(parts)
+        self._embeddings = torch.cat(parts)
 
     def find(self, pixels: Tensor, count: int = 6) -> list[tuple[int, float]]:
         """The rows of the ``count`` training pictures most like ``pixels``, and their distances.
@@ -79,9 +77,9 @@ class Neighbours:
         The most similar first; distances are those of a projection. ``pixels`` is (1, 3, R, R)
         uint8. Calls ``prepare`` where that has not been done.
         """
-        looks = self._prepared()
-        wanted = self._space.look(pixels).half().float()
-        parts = [(part.float() - wanted).square().sum(1) for part in looks.split(COMPARED)]
+        embeddings = self._prepared()
+        wanted = self._space.embed(pixels).half().float()  # rounded as the others are
+        parts = [(part.float() - wanted).square().sum(1) for part in embeddings.split(COMPARED)]
         distances = torch.cat(parts)
         places = distances.argsort()[:count]
         rows = self.rows[places.numpy()].tolist()
@@ -93,26 +91,26 @@ class Neighbours:
         A generated picture that is much nearer to one than that may well be a copy of it. Of
         ``COMPARED`` pictures at most, and about half a second of work.
         """
-        looks = self._prepared()
-        some = looks[:COMPARED].float()
-        parts = [torch.cdist(some, part.float()) for part in looks.split(COMPARED)]
+        embeddings = self._prepared()
+        some = embeddings[:COMPARED].float()
+        parts = [torch.cdist(some, part.float()) for part in embeddings.split(COMPARED)]
         distances = torch.cat(parts, 1).fill_diagonal_(torch.inf)  # (C, N)
         return float(distances.amin(1).square().median())
 
     def _prepared(self) -> Tensor:
         for _ in self.prepare():
             pass
-        assert self._looks is not None
-        return self._looks
+        assert self._embeddings is not None
+        return self._embeddings
 
 
 def load_neighbours(folder: Path) -> Neighbours:
-    """Those of the run in ``folder``, kept in memory until the run or its pictures change.
+    """The ``Neighbours`` of the run in ``folder``, in memory until it or its pictures change.
 
     Raises:
         UserError: the run is not of a generator, or its pictures are gone.
     """
-    data = folder / RunFolder(folder).about().data
+    data = folder / RunFolder(folder).info().data
     files = (folder / "run.json", data / "imageset.json", data / "pixels.bin")
     return _load(folder, tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files))
 
@@ -123,7 +121,7 @@ def _load(folder: Path, versions: tuple[int, ...]) -> Neighbours:
 
 
 def _training_rows(run: RunFolder, images: ImageSet, seed: int) -> Indices:
-    """What the generator learned from: as its checkpoint says, or as it was divided back then."""
+    """The training split as the checkpoint says; without one, made again from the run's seed."""
     try:
         saved = run.checkpoint()
     except CheckpointDamaged as problem:

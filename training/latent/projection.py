@@ -1,4 +1,6 @@
-"""From a picture back into the latent space: what a generator can paint that is most like it.
+"""Projection into the latent space.
+
+From a picture back to the sample that is most like it.
 
 The best of a few hundred random samples is where Adam begins, on ``z`` or, in style networks, on
 one ``w`` for all layers, as in the projector of StyleGAN2 (arXiv 1912.04958, appendix D). The
@@ -24,8 +26,8 @@ from training.core.checks import check_number
 from training.data.batches import to_batch
 from training.data.imageset import centre_square
 from training.features.perceptual import choose_perceptual_space
-from training.latent.recipe import MOST_SEED, Recipe, half_exact
-from training.latent.sampler import Sampler
+from training.latent.recipe import MAX_SEED, Recipe, half_exact
+from training.latent.sampler import GanSampler
 
 # The least closeness of "close" and of "rough", by kind of features. Set by eye on projections of
 # held-out pictures into 64 px DCGANs of clothing and emoji. With mobilenet_v2, own pictures got
@@ -45,12 +47,12 @@ RESTARTS = 4
 RATE, BETAS = 0.1, (0.9, 0.99)
 FADE = 0.5  # share of the steps, at the end, in which the rate falls to zero
 USUAL = (0.025, 0.975)  # quantiles of the distances from the middle
-LEAST_VARIANCE = 1e-6  # of the largest; w hardly varies along the directions below
+MIN_VARIANCE = 1e-6  # of the largest; w hardly varies along the directions below
 
 
 @dataclass(frozen=True)
-class Progress:
-    """The best so far.
+class ProjectionProgress:
+    """The best sample so far, and how far the search is.
 
     Attributes:
         share: how much of the work is done, 0 to 1.
@@ -75,7 +77,7 @@ class Progress:
 
     @property
     def verdict(self) -> str:
-        """What a person would say: "close", "rough" or "far"."""
+        """``closeness`` in a word, by the thresholds in ``VERDICTS``: "close", "rough" or "far"."""
         close, rough = VERDICTS["random" if self.space.startswith("random") else "pretrained"]
         return "close" if self.closeness >= close else "rough" if self.closeness >= rough else "far"
 
@@ -86,13 +88,13 @@ def square_picture(picture: Image.Image, side: int) -> Tensor:
 
 
 def project(
-    sampler: Sampler,
+    sampler: GanSampler,
     picture: Tensor,
     *,
     seconds: float = 20.0,
     steps: int | None = None,
     seed: int = 0,
-) -> Generator[Progress, None, None]:
+) -> Generator[ProjectionProgress, None, None]:
     """Look for the point of the latent space whose picture is most like ``picture``.
 
     Args:
@@ -111,7 +113,7 @@ def project(
     """
     check_number("seconds", seconds, *SECONDS_BOUNDS, whole=False)
     check_number("steps", STEP_BOUNDS[0] if steps is None else steps, *STEP_BOUNDS, whole=True)
-    check_number("seed", seed, 0, MOST_SEED, whole=True)
+    check_number("seed", seed, 0, MAX_SEED, whole=True)
     wanted = (3, sampler.resolution, sampler.resolution)
     if picture.shape != wanted or picture.dtype != torch.uint8:
         raise ValueError(f"{tuple(picture.shape)} {picture.dtype}, but {wanted} uint8 is needed.")
@@ -121,17 +123,17 @@ def project(
 class _Projection:
     """One search. It goes by coordinates of unit variance: ``z`` as it is, ``w`` whitened."""
 
-    def __init__(self, sampler: Sampler, picture: Tensor, seed: int) -> None:
+    def __init__(self, sampler: GanSampler, picture: Tensor, seed: int) -> None:
         self.sampler, self.styles = sampler, isinstance(sampler.space, StyleSpace)
         self.space = choose_perceptual_space()
-        self.target = self.space.look(picture[None])
+        self.target = self.space.embed(picture[None])
         self._draw(torch.Generator().manual_seed(seed))
         self.best, self.distance = Recipe(), math.inf
         self.start_distance = self.usual_distance = math.inf
 
     @torch.no_grad()
     def _draw(self, draws: torch.Generator) -> None:
-        """Random latents and their classes; what is usual among them."""
+        """Random latents and their classes; mean, axes and usual lengths among them."""
         classes = len(self.sampler.class_names)
         latents = torch.randn(DRAWN, self.sampler.latent_size, generator=draws)
         order = torch.randperm(max(1, classes), generator=draws)
@@ -142,19 +144,20 @@ class _Projection:
             latents = self.sampler.space.enter(latents, self.labels)[:, 0]
             self.mean = latents.mean(0)
             variances, axes = torch.linalg.eigh(torch.cov(latents.T))
-            kept = variances > LEAST_VARIANCE * variances[-1].clamp(min=1e-12)
+            kept = variances > MIN_VARIANCE * variances[-1].clamp(min=1e-12)
             self.axes = axes[:, kept] * variances[kept].sqrt()
-        self.latents = latents[:STARTS].half().float()
+        self.latents = latents[:STARTS].half().float()  # as exact as a recipe can hold them
         lengths = self._coordinates(latents).norm(dim=1)
         self.shortest, self.longest = lengths.quantile(torch.tensor(USUAL)).tolist()
         if self.styles:
             self.shortest = 0.0  # nearer to the mean w is as good, and better
 
     def _coordinates(self, latents: Tensor) -> Tensor:
-        """(B, D) to (B, K)."""
+        """(B, D) to (B, K): how many deviations along each axis."""
+        # The axes are orthogonal, so dividing by their squared lengths inverts them.
         return (latents - self.mean) @ (self.axes / self.axes.square().sum(0))
 
-    def run(self, seconds: float, steps: int | None) -> Generator[Progress, None, None]:
+    def run(self, seconds: float, steps: int | None) -> Generator[ProjectionProgress, None, None]:
         """Try the random samples, then go on from the best."""
         began = time.monotonic()
         apart: list[Tensor] = []
@@ -171,9 +174,11 @@ class _Projection:
             yield self._progress(START_SHARE * len(apart) * START_BATCH / STARTS)
         best = torch.cat(apart).argsort()[:RESTARTS]
         left = seconds - (time.monotonic() - began)
-        yield from self._descend(best, left, steps)
+        yield from self._optimizer_step(best, left, steps)
 
-    def _descend(self, rows: Tensor, seconds: float, steps: int | None) -> Iterator[Progress]:
+    def _optimizer_step(
+        self, rows: Tensor, seconds: float, steps: int | None
+    ) -> Iterator[ProjectionProgress]:
         """Adam from several starts at once."""
         began = time.monotonic()
         labels = self._labels(rows)
@@ -188,9 +193,10 @@ class _Projection:
                 latents = self.mean + x @ self.axes.T
                 distances = self._distances(latents, labels)
                 adam.zero_grad()
-                distances.sum().backward()
+                distances.sum().backward()  # a sum: the starts do not share gradients
             self._consider(latents.detach(), labels, distances.detach())
             adam.step()
+            # Back to where usual latents lie; the generator has never seen any others.
             x.data = self._usual(x.data)
             yield self._progress(START_SHARE + (1 - START_SHARE) * share)
         yield self._progress(1.0)
@@ -210,8 +216,8 @@ class _Projection:
         points = latents
         if isinstance(space, StyleSpace):
             points = latents[:, None].expand(-1, space.generator.layer_count, -1)
-        looks = self.space(space.paint(points, labels).clamp(-1, 1))
-        distances: Tensor = (looks - self.target).square().sum(1)
+        embeddings = self.space(space.paint(points, labels).clamp(-1, 1))
+        distances: Tensor = (embeddings - self.target).square().sum(1)
         return distances
 
     def _consider(self, latents: Tensor, labels: Tensor | None, distances: Tensor) -> None:
@@ -222,13 +228,13 @@ class _Projection:
         vector = half_exact(latents[row])
         z, w = ((), vector) if self.styles else (vector, ())
         recipe = Recipe(z=z, w=w, classes={} if labels is None else {int(labels[row]): 1.0})
-        painted = self.space.look(self.sampler.paint([recipe]))
+        painted = self.space.embed(self.sampler.paint([recipe]))
         distance = float((painted - self.target).square().sum())
         if distance < self.distance:
             self.best, self.distance = recipe, distance
 
-    def _progress(self, share: float) -> Progress:
-        return Progress(
+    def _progress(self, share: float) -> ProjectionProgress:
+        return ProjectionProgress(
             share,
             self.distance,
             self.start_distance,

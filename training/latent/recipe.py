@@ -1,4 +1,7 @@
-"""All that decides a generated picture apart from its model, as plain data and as a short text."""
+"""Recipes of samples.
+
+All that decides a sample apart from its model, as plain data and as a short text.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from models.latent import LAYER_PARTS
 from training.core.checks import check_number
 from training.core.messages import UserError
 
-MOST_SEED = 2**31 - 1
+MAX_SEED = 2**31 - 1
 PSI_BOUNDS = (-1.0, 1.5)
 STEP_BOUNDS = (-6.0, 6.0)  # standard deviations; the sliders go to 3, a text may go further
 LONGEST = 20_000  # characters of a recipe's text
@@ -29,7 +32,7 @@ VECTORS = {"z", "w"}
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make one picture.
+    """How to make one sample. Refuses what can be seen to be wrong without the model.
 
     Attributes:
         seed: draws ``z``.
@@ -47,6 +50,9 @@ class Recipe:
         noise: of a style network: 0 the usual pattern, -1 none, else a seed of another pattern.
         other: another picture, to be gone towards; it has no other one itself.
         share: of the way there, 0 to 1.
+
+    Raises:
+        UserError: a number is out of bounds, or this is no recipe at all.
     """
 
     seed: int = 0
@@ -64,14 +70,9 @@ class Recipe:
     share: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check what can be checked without the model.
-
-        Raises:
-            UserError: a number is out of bounds, or this is no recipe at all.
-        """
         for seed in (self.seed, 0 if self.mix_seed is None else self.mix_seed):
-            check_number("seed", seed, 0, MOST_SEED, whole=True)
-        check_number("noise", self.noise, NO_NOISE, MOST_SEED, whole=True)
+            check_number("seed", seed, 0, MAX_SEED, whole=True)
+        check_number("noise", self.noise, NO_NOISE, MAX_SEED, whole=True)
         check_number("truncation", self.psi, *PSI_BOUNDS, whole=False)
         for step in (*self.steps.values(), *self.coordinates.values()):
             check_number("step", step, *STEP_BOUNDS, whole=False)
@@ -85,7 +86,7 @@ class Recipe:
             raise UserError("latent.no_recipe")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; what is as usual is left out."""
+        """The fields that are not at their defaults, as JSON takes them; keys become strings."""
         usual = Recipe()
         data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         for name in ("coordinates", "steps"):  # whatever came first: the same picture, one text
@@ -134,6 +135,7 @@ class Recipe:
             if len(text) > LONGEST:
                 raise ValueError(f"{len(text)} characters")
             packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            # With a bound: a short text from anybody may unpack to gigabytes.
             opened = zlib.decompressobj()
             raw = opened.decompress(packed, LONGEST)
             if not opened.eof:
@@ -162,7 +164,7 @@ def _plain(value: Any) -> Any:
 
 
 def half_exact(vector: Tensor) -> tuple[float, ...]:
-    """(D,) as the nearest numbers that half precision has."""
+    """(D,) as the nearest numbers that half precision has: a recipe's text holds no others."""
     return tuple(vector.to(torch.float16).tolist())
 
 

@@ -1,4 +1,4 @@
-"""A trained generator at work: seeds in, pictures out."""
+"""Samples from a trained generator."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from training.core.messages import UserError
 from training.latent.recipe import FIXED_NOISE, NO_NOISE, Recipe, class_mix
 
 BATCH = 64
-GRID_LATENTS, GRID_COLUMNS, MOST_CLASS_ROWS = 64, 8, 16
+GRID_LATENTS, GRID_COLUMNS, MAX_CLASS_ROWS = 64, 8, 16
 
 
 def to_pixels(images: Tensor) -> Tensor:
-    """(B, 3, R, R) around [-1, 1] to uint8 on the CPU."""
+    """(B, 3, R, R) around [-1, 1] to uint8 on the CPU; what overshoots is clamped."""
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
 
 
@@ -42,12 +42,12 @@ def make_pictures(generator: Generator, z: Tensor, labels: Tensor | None) -> Ten
 def grid_labels(class_count: int) -> Tensor | None:
     """The classes of a grid of ``GRID_COLUMNS`` columns and at least ``GRID_LATENTS`` samples.
 
-    Each class has the same number of rows, one after the other; more than ``MOST_CLASS_ROWS``
+    Each class has the same number of rows, one after the other; more than ``MAX_CLASS_ROWS``
     classes take turns instead. ``None`` without classes.
     """
     if class_count == 0:
         return None
-    if class_count > MOST_CLASS_ROWS:
+    if class_count > MAX_CLASS_ROWS:
         return torch.arange(GRID_LATENTS) % class_count
     rows = -(-GRID_LATENTS // (GRID_COLUMNS * class_count))
     return torch.arange(class_count).repeat_interleave(rows * GRID_COLUMNS)
@@ -59,14 +59,17 @@ def generator_from(shape: GanShape, weights: Mapping[str, Tensor]) -> Generator:
     Raises:
         RuntimeError: they belong to another network.
     """
-    with torch.device("meta"):
+    with torch.device("meta"):  # no random weights only to throw them away
         generator = create_generator(shape)
     generator.load_state_dict(weights, assign=True)
     return generator.eval().requires_grad_(False)
 
 
-class Sampler:
-    """One generator, and the directions in which it can be steered."""
+class GanSampler:
+    """One generator in eval mode, and the directions in which it can be steered.
+
+    It has classes exactly where there are ``class_names``. ``find`` gives its directions.
+    """
 
     def __init__(
         self,
@@ -74,10 +77,6 @@ class Sampler:
         class_names: Sequence[str],
         find: Callable[[Generator], Directions] = find_directions,
     ) -> None:
-        """``generator`` is in eval mode; it has no classes where there are no names.
-
-        ``find`` gives its directions.
-        """
         self._find = find
         self.generator, self.class_names = generator, tuple(class_names)
         self.resolution, self.latent_size = generator.resolution, generator.latent_size
@@ -85,7 +84,7 @@ class Sampler:
 
     @cached_property
     def directions(self) -> Directions:
-        """What changes the pictures most, found when first asked for."""
+        """What changes the samples most; found when first asked for, and kept."""
         return self._find(self.generator)
 
     def __call__(
@@ -155,14 +154,21 @@ class Sampler:
 
     @torch.no_grad()
     def paint_points(self, points: Tensor, labels: Tensor | None, noise: int) -> Tensor:
-        """(N, 3, R, R) uint8 of points and classes; ``noise`` as in ``Recipe``."""
+        """(N, 3, R, R) uint8 of points, (N, ...), and classes, (N,) or (N, class_count).
+
+        ``noise`` is that of ``Recipe``; only style networks have it.
+        """
         pattern: Noise = "none" if noise == NO_NOISE else "fixed"
         if noise > FIXED_NOISE:
             pattern = torch.Generator().manual_seed(noise)
         return to_pixels(self.space.paint(points, labels, pattern))
 
     def labels(self, recipes: Sequence[Recipe]) -> Tensor | None:
-        """The classes or mixes of classes of the pictures, see ``class_mix``."""
+        """``class_mix`` for this generator: (N,) int64, (N, class_count) weights, or ``None``.
+
+        Raises:
+            UserError: there is no such class.
+        """
         return class_mix(recipes, len(self.class_names))
 
     def _vector(self, numbers: Sequence[float]) -> Tensor:

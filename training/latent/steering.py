@@ -1,4 +1,8 @@
-"""A run's newest generator, opened to be steered, with directions that keep their meaning."""
+"""Newest generators and their directions.
+
+A run's newest generator is opened to be steered, along directions that keep their meaning while the
+run goes on.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ from models.weights import WEIGHTS, is_shipped, read_card, shipped_folder, shipp
 from training.core.checks import check_number
 from training.core.files import write_json
 from training.core.messages import UserError
-from training.latent.sampler import Sampler, generator_from
+from training.latent.sampler import GanSampler, generator_from
 from training.runs import checkpoint as checkpoints
 from training.runs.checkpoint import Checkpoint, CheckpointDamaged, checksums
 from training.runs.folder import RunFolder, load_model
@@ -27,8 +31,8 @@ from training.runs.folder import RunFolder, load_model
 log = logging.getLogger(__name__)
 
 KEPT_IN_MEMORY = 8  # generators; a class of thirty tries few different ones at a time
-MOST_DIRECTIONS = 32
-LONGEST_NAME = 40  # characters
+MAX_DIRECTIONS = 32
+MAX_NAME = 40  # characters
 FILE = "directions.json"
 
 
@@ -43,11 +47,11 @@ def newest_weights(folder: Path) -> Path | None:
     return max(found, key=_written, default=None)
 
 
-def load_sampler(folder: Path) -> Sampler:
+def load_gan_sampler(folder: Path) -> GanSampler:
     """The newest generator of the run in ``folder``, kept in memory until there is a newer one.
 
-    That is the model of a run that has ended, and the average generator of the last checkpoint of
-    one that is at work.
+    That is the model of a run that has ended, and the EMA in the last checkpoint of one that is at
+    work.
 
     Raises:
         UserError: the run has no generator yet, or it can't be read.
@@ -59,7 +63,7 @@ def load_sampler(folder: Path) -> Sampler:
 
 
 @lru_cache(maxsize=KEPT_IN_MEMORY)
-def _load(weights: Path, written: int) -> Sampler:
+def _load(weights: Path, written: int) -> GanSampler:
     folder, saved = weights.parent, _read_weights(weights)
     if "shape" not in saved.state:
         raise UserError("gan.not_a_generator", name=folder.name)
@@ -71,7 +75,7 @@ def _load(weights: Path, written: int) -> Sampler:
     names = saved.state.get("class_names")
     if names is None:  # a checkpoint knows how many; the pictures, what they are called
         names = _class_names(folder, shape.class_count)
-    return Sampler(generator, names, partial(kept_directions, weights))
+    return GanSampler(generator, names, partial(kept_directions, weights))
 
 
 def _class_names(folder: Path, count: int) -> Sequence[str]:
@@ -100,7 +104,7 @@ def _read_weights(weights: Path) -> Checkpoint:
 
 
 def _written(folder: Path) -> int:
-    """When, in nanoseconds; 0 in the moment between two renames."""
+    """When weights were written, in nanoseconds; 0 in the moment between two renames."""
     state = folder / "state.json" if folder.is_dir() else folder
     return state.stat().st_mtime_ns if state.exists() else 0
 
@@ -147,12 +151,12 @@ def kept_directions(weights: Path, generator: Generator) -> Directions:
     path = weights.parent / FILE
     kept = _read(path)
     if weights.name == WEIGHTS:  # the project's own, and perhaps not ours to write beside
-        return kept.directions if kept else find_directions(generator, MOST_DIRECTIONS)
+        return kept.directions if kept else find_directions(generator, MAX_DIRECTIONS)
     digest = checksums(weights)
     stays = kept and (kept.weights == digest or kept.names or weights.name == "checkpoint")
     if kept and stays and kept.directions.vectors.shape[1] == generator.latent_size:
         return kept.directions
-    found = find_directions(generator, MOST_DIRECTIONS)
+    found = find_directions(generator, MAX_DIRECTIONS)
     write_json(path, _Kept(digest, {}, found).to_json())
     return found
 
@@ -160,12 +164,15 @@ def kept_directions(weights: Path, generator: Generator) -> Directions:
 def keep_directions(folder: Path) -> None:
     """Write down the directions of the shipped model in ``folder``, for somebody to name them."""
     _load.cache_clear()  # the weights may have been written a moment ago
-    found, card = load_sampler(folder).directions, read_card(folder)
+    found, card = load_gan_sampler(folder).directions, read_card(folder)
     write_json(folder / FILE, _Kept(card["sha256"], {}, found).to_json())
 
 
 def direction_names(folder: Path, language: str = "en") -> Mapping[int, str]:
-    """What the directions of a run or a shipped model are called, those that have a name."""
+    """Index to name, for the directions that have one, of a run or a shipped model.
+
+    A shipped model's name that is not there in ``language`` is empty.
+    """
     kept = _read(folder / FILE)
     return {
         index: name if isinstance(name, str) else name.get(language, "")
@@ -174,7 +181,7 @@ def direction_names(folder: Path, language: str = "en") -> Mapping[int, str]:
 
 
 def first_seed(run: str) -> int:
-    """The seed of the picture that a run, or the shipped model of this name, is opened with."""
+    """The seed of the sample that a shipped model of this name is opened with; 0 for all else."""
     if run not in shipped_names("gan"):
         return 0
     seed: int = read_card(shipped_folder(run)).get("first_seed", 0)
@@ -187,10 +194,10 @@ def name_direction(folder: Path, index: int, name: str) -> None:
     Raises:
         UserError: there is no such direction, or its name is too long.
     """
-    directions, name = load_sampler(folder).directions, " ".join(name.split())
+    directions, name = load_gan_sampler(folder).directions, " ".join(name.split())
     check_number("latent.direction", index + 1, 1, len(directions.vectors), whole=True)
-    if len(name) > LONGEST_NAME:
-        raise UserError("latent.long_name", most=LONGEST_NAME)
+    if len(name) > MAX_NAME:
+        raise UserError("latent.long_name", most=MAX_NAME)
     kept = _read(folder / FILE)
     if kept is None:  # lost since the directions were found
         newest = newest_weights(folder)

@@ -1,3 +1,3 @@
-"""How good, how varied, whose copies, and how sure one can be."""
+"""Metrics of classifiers and generators."""
 
 __all__ = ["classification", "evaluator", "fidelity"]

@@ -1,4 +1,7 @@
-"""What a count of right answers means. Pure functions."""
+"""Accuracy and its 95 % range.
+
+Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ def wilson_range(right: int, count: int) -> tuple[float, float]:
     spread = math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
     half = Z_95 / (1 + z2 / count) * spread
     low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return (0.0 if right == 0 else low), (1.0 if right == count else high)  # free of rounding
+    # At the ends the formula gives exactly 0 and 1, but for rounding.
+    return (0.0 if right == 0 else low), (1.0 if right == count else high)
 
 
 def describe_predictions(
@@ -32,8 +36,9 @@ def describe_predictions(
 ) -> dict[str, Any]:
     """Accuracy with its range, the largest class as a baseline, and precision, recall and F1.
 
-    ``truth`` (N,), ``probabilities`` (N, classes). Macro averages run over the classes that
-    occur in ``truth``: a class without a test picture says nothing about the classifier.
+    ``truth`` (N,), ``probabilities`` (N, classes), N at least 1. Macro averages run over the
+    classes that occur in ``truth``: a class without a test picture says nothing about the
+    classifier. All of it is plain data for ``result.json``.
     """
     guesses = probabilities.argmax(axis=1)
     right, count = int((guesses == truth).sum()), len(truth)

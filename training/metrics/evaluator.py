@@ -1,8 +1,9 @@
-"""Looks at a generator's pictures while it trains: how good, how varied, whose copies.
+"""The evaluation of a GAN's samples.
 
-The real pictures' features are computed once, and every look costs one pass of the samples
-through the feature network and a few products of matrices. Everything that takes time is a
-generator that yields after a fraction of a second, so that whoever iterates can let others in.
+How good they are, how varied, and whether they are copies. The real pictures' features are
+computed once, and every evaluation costs one pass of the samples through the feature network and
+a few products of matrices. Everything that takes time is a Python generator that yields after a
+fraction of a second, so that whoever iterates can let others in.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from training.metrics.fidelity import (
 )
 
 REFERENCE = 1000  # pictures at most of each kind: about 2 s of features on one CPU core
-HELD_OUT_LEAST = 50  # with fewer held-out pictures, training pictures are a better yardstick
-POOL_LEAST = 10  # held-out pictures without which nothing is said about copying
+MIN_HELD_OUT = 50  # with fewer held-out pictures, training pictures are a better yardstick
+MIN_POOL = 10  # held-out pictures without which nothing is said about copying
 SUSPECTS = 6
 
 WARM_UP = 0.15  # of the run: a generator begins with pictures that are all alike
-LOOKS_IN_A_ROW = 2
+EVALS_IN_A_ROW = 2
 # Measured on Fashion-MNIST: one noisy picture again and again has a variety of 0.23 and is 0.26
 # distinct, ten noisy pictures 0.88 and 0.29, pure noise 0.40 and 0.42, other real ones 0.99 both.
 COLLAPSED_BELOW: Mapping[str, float] = {"variety": 0.3, "variety_within": 0.3, "distinct": 0.45}
@@ -56,8 +57,8 @@ class Suspect:
 
 
 @dataclass(frozen=True)
-class Meters:
-    """What one look found. Only numbers of the same ``space`` and counts can be compared.
+class GanMetrics:
+    """One evaluation. Only numbers of the same ``space`` and counts can be compared.
 
     ``reference`` says whether ``fd``, ``kid``, ``density`` and ``coverage`` compare with
     "held_out" or, for want of those, with "train" pictures; ``fd_floor`` is what as many real
@@ -66,8 +67,9 @@ class Meters:
     pictures, ``variety_within`` is ``None`` without classes, ``copied_*`` without held-out
     pictures. ``faithful`` of the samples are nearest to their own class, and so are
     ``faithful_real`` of the real pictures; ``None`` without classes.
-    Copies are only sought among the judge's own training pictures: of N, ``REFERENCE`` at most,
-    so that somebody who copies all of them has a ``copied_share`` of (1 + REFERENCE / N) / 2.
+    Copies are only sought among the evaluator's own training pictures: of N, ``REFERENCE`` at
+    most, so that a generator that copies all of them has a ``copied_share`` of
+    (1 + REFERENCE / N) / 2.
     """
 
     progress: float  # of the run, 0 to 1
@@ -90,11 +92,11 @@ class Meters:
     faithful_real: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """The fields as JSON takes them; suspects become dictionaries."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Meters:
+    def from_json(cls, data: Mapping[str, Any]) -> GanMetrics:
         """The reverse of ``to_json``, also after a way through a file."""
         between = data["copied_range"]
         suspects = tuple(Suspect(**suspect) for suspect in data["suspicious"])
@@ -107,8 +109,12 @@ class Meters:
         )
 
 
-class Judge:
-    """Compares samples with up to ``REFERENCE`` training and as many held-out pictures."""
+class GanEvaluator:
+    """Compares samples with training and held-out pictures, ``most`` of each, chosen by ``seed``.
+
+    ``train`` (N, 3, R, R) and ``held_out`` (M, 3, R, R) are uint8, N at least 2;
+    ``train_labels`` (N,) is for generators with classes. Nothing is computed before ``prepare``.
+    """
 
     def __init__(
         self,
@@ -120,11 +126,6 @@ class Judge:
         most: int = REFERENCE,
         seed: int = 0,
     ) -> None:
-        """Choose at most ``most`` pictures of each kind by ``seed``; nothing is computed yet.
-
-        ``train`` (N, 3, R, R) and ``held_out`` (M, 3, R, R) are uint8, N at least 2;
-        ``train_labels`` (N,) is for generators with classes.
-        """
         generator = torch.Generator().manual_seed(seed)
         self.space = space
         self._train, self._held_out = train, held_out
@@ -140,16 +141,16 @@ class Judge:
     @property
     def reference(self) -> str:
         """What distances are measured to: "held_out" or "train"."""
-        return "held_out" if len(self._held_rows) >= HELD_OUT_LEAST else "train"
+        return "held_out" if len(self._held_rows) >= MIN_HELD_OUT else "train"
 
     @property
     def reference_count(self) -> int:
-        """How many pictures that is."""
+        """How many pictures distances are measured to, after ``most`` has been applied."""
         return len(self._held_rows if self.reference == "held_out" else self._rows)
 
     @property
     def cost(self) -> int:
-        """How many pictures ``prepare`` takes the features of."""
+        """How many pictures go through the feature network in ``prepare``, for a progress bar."""
         return len(self._rows) + len(self._held_rows)
 
     def prepare(self) -> Generator[int, None, None]:
@@ -160,13 +161,13 @@ class Judge:
             self._held = yield from self._features(self._held_out, self._held_rows)
         self._real = yield from self._features(self._train, self._rows, len(self._held_rows))
 
-    def look(
+    def evaluate(
         self, samples: Tensor, labels: Tensor | None = None, *, progress: float = 0.0
-    ) -> Generator[int, None, Meters]:
-        """Judge ``samples`` (S, 3, R, R) uint8, S at least 2, of classes ``labels`` (S,).
+    ) -> Generator[int, None, GanMetrics]:
+        """The metrics of ``samples`` (S, 3, R, R) uint8, S at least 2, of classes ``labels`` (S,).
 
         They should be in random order. Yields how many samples have features, also between the
-        metrics, and returns the meters: ``meters = yield from judge.look(samples)``. It calls
+        metrics, and returns them: ``metrics = yield from evaluator.evaluate(samples)``. It calls
         ``prepare`` where that has not been done.
         """
         yield from self.prepare()
@@ -193,10 +194,10 @@ class Judge:
         distinct = distinctness(real, fake)
         yield count
         copied = None
-        if held is not None and min(len(held), len(real)) >= POOL_LEAST:
+        if held is not None and min(len(held), len(real)) >= MIN_POOL:
             copied = copying(fake, real, held)
         yield count
-        return Meters(
+        return GanMetrics(
             progress=progress,
             space=self.space.name,
             reference=self.reference,
@@ -228,7 +229,7 @@ class Judge:
         return torch.cat(parts)
 
     def _floor(self, count: int, reference: Tensor) -> float:
-        """The distance that real pictures get: the loop's looks are all of one count."""
+        """The distance that real pictures get; kept, since a run evaluates one count throughout."""
         assert self._real is not None
         if count not in self._floors:
             self._floors[count] = frechet_distance(self._real[:count], reference)
@@ -236,7 +237,7 @@ class Judge:
 
     def _suspects(self, fake: Tensor, real: Tensor, held: Tensor | None) -> tuple[Suspect, ...]:
         if self._usual is None:
-            if held is not None and len(held) >= POOL_LEAST:
+            if held is not None and len(held) >= MIN_POOL:
                 gaps = nearest(held, real)[0]
             else:
                 gaps = neighbour_distances(real)
@@ -251,31 +252,31 @@ class Judge:
         )
 
 
-def collapse_sign(history: Sequence[Meters]) -> str | None:
-    """Which meter says that the generator has collapsed, or ``None``.
+def collapse_sign(history: Sequence[GanMetrics]) -> str | None:
+    """The metric that says that the generator has collapsed, or ``None``.
 
-    One of ``COLLAPSED_BELOW`` that was below its threshold in the last ``LOOKS_IN_A_ROW`` of
+    One of ``COLLAPSED_BELOW`` that was below its threshold in the last ``EVALS_IN_A_ROW`` of
     ``history``, all of them after the warm-up. ``variety`` comes first: everything is alike;
     then ``variety_within``: all of a class is alike; then ``distinct``: a few repeat.
     """
-    last = [meters for meters in history if meters.progress >= WARM_UP][-LOOKS_IN_A_ROW:]
-    if len(last) < LOOKS_IN_A_ROW:
+    last = [metrics for metrics in history if metrics.progress >= WARM_UP][-EVALS_IN_A_ROW:]
+    if len(last) < EVALS_IN_A_ROW:
         return None
     for sign, threshold in COLLAPSED_BELOW.items():
-        values = [getattr(meters, sign) for meters in last]
+        values = [getattr(metrics, sign) for metrics in last]
         if all(value is not None and value < threshold for value in values):
             return sign
     return None
 
 
-def looks_collapsed(meters: Meters) -> bool:
+def looks_collapsed(metrics: GanMetrics) -> bool:
     """Whether these samples alone are as much alike as those of a collapsed generator."""
-    values = [(getattr(meters, sign), least) for sign, least in COLLAPSED_BELOW.items()]
+    values = [(getattr(metrics, sign), least) for sign, least in COLLAPSED_BELOW.items()]
     return any(value is not None and value < least for value, least in values)
 
 
-def is_copying(meters: Meters) -> bool:
+def is_copying(metrics: GanMetrics) -> bool:
     """Whether the samples are nearer to training than to held-out pictures beyond chance."""
-    if meters.copied_share is None or meters.copied_range is None:
+    if metrics.copied_share is None or metrics.copied_range is None:
         return False
-    return meters.copied_share > COPIED_ABOVE and meters.copied_range[0] > 0.5
+    return metrics.copied_share > COPIED_ABOVE and metrics.copied_range[0] > 0.5

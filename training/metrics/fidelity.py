@@ -1,7 +1,7 @@
-"""How far generated pictures are from real ones, in the features of some network.
+"""Distances between samples and pictures.
 
-Pure functions of feature matrices (N, D), one row for each picture. They compute in double
-precision and give finite numbers from two pictures on, however few there are beside D.
+Pure functions of feature matrices (N, D) of any network, one row for each picture. They compute in
+double precision and give finite numbers from two pictures on, however few there are beside D.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
 
 
 def _kernel_sum(x: Tensor, y: Tensor) -> float:
-    """Over all pairs."""
+    """The kernel's sum over all pairs of a row of ``x`` (N, D) and one of ``y`` (M, D)."""
     size = x.shape[1]
     return sum(float(((rows @ y.T / size + 1) ** 3).sum()) for rows in x.split(KERNEL_ROWS))
 
 
 def _kernel_trace(x: Tensor) -> float:
-    """Over all pairs of a row with itself."""
+    """The kernel's sum over all pairs of a row of ``x`` (N, D) with itself."""
     return float(((x.square().mean(1) + 1) ** 3).sum())
 
 
@@ -165,7 +165,7 @@ def faithfulness(
 ) -> tuple[float, float]:
     """The shares of ``fake`` and of ``real`` that lie nearest to the mean of their own class.
 
-    A generator that heeds its classes gets about the real pictures' share; one that ignores
+    A generator that follows its labels gets about the real pictures' share; one that ignores
     them gets chance, however good its pictures are. Labels are (M,) and (N,).
 
     Raises:
@@ -186,7 +186,8 @@ def faithfulness(
 class Copying:
     """Whether fake pictures lie nearer to training than to held-out pictures.
 
-    ``share`` of those nearer to a training picture, with its 95 % range: 0.5 is no copying.
+    ``share`` is of those nearer to a training picture, ``low`` to ``high`` its 95 % range: 0.5 is
+    no copying.
     """
 
     share: float
@@ -209,6 +210,7 @@ def copying(fake: Tensor, train: Tensor, held_out: Tensor) -> Copying:
     pool = min(len(train), len(held_out))
     to_train, train_rows = nearest(fake, train[:pool])
     to_held, held_rows = nearest(fake, held_out[:pool])
+    # A picture that is as near to both sides says nothing: half a win for each.
     wins = torch.where(to_train == to_held, 0.5, (to_train < to_held).double())
     rows = torch.where(wins > 0.5, train_rows, held_rows + pool)
     counts = torch.bincount(rows).double()

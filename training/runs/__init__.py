@@ -1,3 +1,6 @@
-"""What a training says and leaves behind: events, history, checkpoints, a folder."""
+"""What a run leaves behind.
 
-__all__ = ["checkpoint", "clock", "events", "folder", "history"]
+Events, the history that they add up to, checkpoints, and the folder of it all.
+"""
+
+__all__ = ["checkpoint", "clock", "events", "folder", "history", "state"]

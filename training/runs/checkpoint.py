@@ -1,4 +1,7 @@
-"""Weights and plain data on disk: safetensors, JSON and their checksums, written atomically."""
+"""Checkpoints on disk, written atomically.
+
+Weights as safetensors, all else as JSON, and the checksums of both.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
+ROW_ALIGNMENT = 16  # numbers
 SUMS = "SHA256SUMS"  # in the format of the sha256sum command
 
 
@@ -28,7 +32,7 @@ class Checkpoint:
     state: Mapping[str, Any] = field(default_factory=dict)
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors below ``prefix/``, named without it."""
+        """The tensors below ``prefix/``, named without it; empty where there are none."""
         start = prefix + "/"
         return {k[len(start) :]: v for k, v in self.tensors.items() if k.startswith(start)}
 
@@ -51,6 +55,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     save_file(tensors, fresh / "tensors.safetensors")
     (fresh / "state.json").write_text(json.dumps(checkpoint.state), encoding="utf-8")
     (fresh / SUMS).write_text(_sums(fresh), encoding="ascii", newline="\n")
+    # Before the rename: it could reach the disk sooner than what the files hold.
     for path in fresh.iterdir():
         with path.open("rb+") as file:
             os.fsync(file.fileno())
@@ -86,7 +91,11 @@ def load(folder: Path) -> Checkpoint:
 
 
 def checksums(folder: Path) -> str:
-    """What tells the checkpoint in ``folder`` from any other."""
+    """The text of ``SHA256SUMS``, which tells the checkpoint in ``folder`` from any other.
+
+    Raises:
+        OSError: there is none.
+    """
     return (folder / SUMS).read_text(encoding="ascii")
 
 
@@ -115,9 +124,14 @@ def pack_optimizer(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def unpack_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """The reverse of ``pack_optimizer``, into an optimizer over the same parameters."""
+    """The reverse of ``pack_optimizer``, into an optimizer over the same parameters.
+
+    States of earlier versions, which trained all weights as one row, are taken apart.
+    """
     groups = optimizer.state_dict()["param_groups"]
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    if "0/exp_avg" in tensors and tensors["0/exp_avg"].shape != weights[0].shape:
+        tensors = _apart(tensors, weights)
     state: dict[int, dict[str, Tensor]] = {}
     for path, value in tensors.items():
         index, name = path.split("/")
@@ -128,3 +142,20 @@ def unpack_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> Non
             value = torch.empty_like(weight, requires_grad=False).copy_(value)
         state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _apart(row: Mapping[str, Tensor], weights: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Adam's state of one row of numbers as that of the ``weights`` that lay in it.
+
+    Earlier versions trained all weights of a network as one row. Each weight lay there in its own
+    memory format, and began at a multiple of ``ROW_ALIGNMENT``.
+    """
+    state: dict[str, Tensor] = {}
+    start = 0
+    for index, weight in enumerate(weights):
+        like = torch.empty_like(weight)  # dense, whatever the weight is a view of
+        for name in ("exp_avg", "exp_avg_sq"):
+            state[f"{index}/{name}"] = row[f"0/{name}"].as_strided(like.shape, like.stride(), start)
+        state[f"{index}/step"] = row["0/step"].clone()
+        start += -(-weight.numel() // ROW_ALIGNMENT) * ROW_ALIGNMENT
+    return state

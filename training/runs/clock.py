@@ -1,4 +1,4 @@
-"""Training time, which stands still while a run is paused."""
+"""Training time, without the pauses."""
 
 from __future__ import annotations
 
@@ -21,19 +21,25 @@ class Clock:
         self._end = self._started + session
 
     def is_over(self) -> bool:
-        """Whether the session is over: time to save and leave the rest to the next one."""
+        """Whether the session is over: time to save and leave the rest to the next one.
+
+        Pauses count here, unlike in ``seconds``: a GPU lent for a minute is lent for that long.
+        """
         return time.monotonic() >= self._end
 
     def seconds(self) -> float:
-        """Training time so far."""
+        """Training time so far, over all sessions of the run and without the pauses."""
         return self._before + time.monotonic() - self._started
 
     def restart(self) -> None:
-        """Forget the time since the beginning, or since it went on from a checkpoint."""
+        """Forget the time since the run began, or since it went on from a checkpoint."""
         self._started = time.monotonic()
 
     def count(self, events: Iterator[Event]) -> Iterator[Event]:
-        """The same events, with long waits at the listener's not counted."""
+        """The same events; where the listener takes more than ``PAUSE`` for one, time stands still.
+
+        Shorter waits count: they are part of what an event costs.
+        """
         try:
             for event in events:
                 handed_over = time.monotonic()
@@ -42,4 +48,5 @@ class Clock:
                 if waited > PAUSE:
                     self._started += waited
         finally:
+            # At once, not when the garbage is collected: the loop holds networks and memory.
             events.close()  # type: ignore[attr-defined]

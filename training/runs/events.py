@@ -1,4 +1,7 @@
-"""What a training loop says. A loop yields events and knows nothing of who listens."""
+"""The events of a training loop.
+
+A loop yields them and knows nothing of who listens.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from training.runs.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
-class Step:
+class Log:
     """Progress. ``progress`` is the share of the whole run done, 0 to 1.
 
     ``seconds`` is training time so far, pauses excluded; ``metrics`` are named as in
@@ -31,7 +34,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Notice:
-    """A sentence for the person, such as what the planner decided."""
+    """A sentence for the person, such as what the plan is; a resumed run may say it again."""
 
     message: Message
 
@@ -85,15 +88,17 @@ class Resumed:
     images_seen: int = 0
 
 
-Event = Step | Tick | Resumed | Notice | Preview | Picture | Saved | Finished
+Event = Log | Tick | Resumed | Notice | Preview | Picture | Saved | Finished
 
 
 def to_json(event: Event) -> dict[str, Any] | None:
     """One line of ``events.jsonl``, or ``None`` for events whose content goes to files."""
     match event:
-        case Step() | Preview() | Resumed():
+        case Log():
+            return {"event": "step", **asdict(event)}  # its name in files since the first version
+        case Preview() | Resumed():
             return {"event": type(event).__name__.lower(), **asdict(event)}
-        case Picture(name, images_seen, seconds):
+        case Picture(name, images_seen, seconds):  # the pixels go into a PNG file
             return {
                 "event": "picture",
                 "name": name,

@@ -1,6 +1,6 @@
-"""A run as a folder: what it is, all it said, its checkpoint and its model.
+"""The folder of a run.
 
-``run.json`` (rewritten as a whole), ``events.jsonl`` (append-only), ``checkpoint/``, ``model/``
+``run.json`` (rewritten as a whole), ``events.jsonl`` (append-only), ``checkpoint/``, ``model/``,
 ``previews/`` (``samples-000012800.png``: the samples after 12,800 images) and ``result.json``.
 Everything can be read without the app.
 """
@@ -28,19 +28,21 @@ from training.runs import checkpoint as checkpoints
 from training.runs.checkpoint import Checkpoint
 from training.runs.events import Event, Finished, Picture, Resumed, Saved, to_json
 from training.runs.history import History
+from training.runs.state import RunState
 
 log = logging.getLogger(__name__)
 
-# queued -> running -> finished | stopped | failed, with paused and interrupted in between.
-ACTIVE = ("queued", "running", "paused")
-RESUMABLE = ("interrupted", "failed", "stopped", "paused")
 
-MOST_SHOTS = 400  # of one kind that a run keeps; then every second one goes
+MAX_SHOTS = 400  # previews of one kind that a run keeps; then every second one goes
 
 
 @dataclass(frozen=True)
-class About:
-    """The content of ``run.json``."""
+class RunInfo:
+    """The content of ``run.json``: what a run is, and what has become of it.
+
+    ``edits`` are old class names to new ones, ``None`` for a class that is left out. ``owner`` is
+    empty for runs of the command line.
+    """
 
     id: str
     owner: str
@@ -50,30 +52,36 @@ class About:
     data: str  # the picture set's folder; relative to the run's folder where it lies inside
     edits: Mapping[str, str | None]
     config: Mapping[str, Any]
-    status: str = "queued"
+    status: RunState = RunState.QUEUED
     device: str = ""
     error: tuple[Message, ...] = ()  # what happened and how to mend it
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """As ``run.json`` holds it; the values of ``RunState`` are strings already."""
         data = dataclasses.asdict(self)
         return {**data, "error": [message.to_json() for message in self.error]}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> About:
-        """The reverse of ``to_json``."""
-        return cls(**{**data, "error": tuple(Message.from_json(m) for m in data["error"])})
+    def from_json(cls, data: Mapping[str, Any]) -> RunInfo:
+        """The reverse of ``to_json``.
+
+        Raises:
+            KeyError: there is no "status" or "error".
+            TypeError: a field is missing or unknown.
+            ValueError: the status is none of ``RunState``.
+        """
+        error = tuple(Message.from_json(each) for each in data["error"])
+        return cls(**{**data, "status": RunState(data["status"]), "error": error})
 
 
 class RunFolder:
-    """Reads and writes one run's folder."""
+    """Reads and writes the folder ``path``, which need not exist yet. Nothing is kept in memory."""
 
     def __init__(self, path: Path) -> None:
-        """``path`` need not exist yet."""
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, about: About) -> RunFolder:
+    def create(cls, path: Path, info: RunInfo) -> RunFolder:
         """Make the folder with its ``run.json``.
 
         Raises:
@@ -82,7 +90,7 @@ class RunFolder:
         is_new, folder = not path.exists(), cls(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            folder.write_about(about)
+            folder.write_info(info)
         except OSError as problem:
             if is_new:
                 shutil.rmtree(path, ignore_errors=True)
@@ -91,18 +99,18 @@ class RunFolder:
             raise
         return folder
 
-    def about(self) -> About:
+    def info(self) -> RunInfo:
         """The newest ``run.json``.
 
         Raises:
             FileNotFoundError: this is no run folder.
         """
         text = (self.path / "run.json").read_text(encoding="utf-8")
-        return About.from_json(json.loads(text))
+        return RunInfo.from_json(json.loads(text))
 
-    def write_about(self, about: About) -> None:
+    def write_info(self, info: RunInfo) -> None:
         """Replace ``run.json`` atomically."""
-        write_json(self.path / "run.json", about.to_json())
+        write_json(self.path / "run.json", info.to_json())
 
     def images(self) -> ImageSet:
         """The pictures of the run, with the classes as they were edited when it began.
@@ -110,24 +118,31 @@ class RunFolder:
         Raises:
             FileNotFoundError: the picture set has been deleted.
         """
-        about = self.about()
-        return ImageSet.open(self.path / about.data).edited(about.edits)
+        info = self.info()
+        return ImageSet.open(self.path / info.data).edited(info.edits)
 
     def has_images(self) -> bool:
-        """Whether the picture set is still there."""
-        folder = self.path / self.about().data
+        """Whether all files of the picture set are still there; they may lie outside the folder."""
+        folder = self.path / self.info().data
         return all((folder / name).is_file() for name in SET_FILES)
 
     def append(self, line: Mapping[str, Any]) -> None:
-        """Add one line to ``events.jsonl``."""
+        """Add one line to ``events.jsonl``; half a line of a killed writer is ended first."""
         path = self.path / "events.jsonl"
         with path.open("ab+") as file:
             if file.tell() and not _ends_with_newline(file):
-                file.write(b"\n")  # a killed writer left half a line
+                file.write(b"\n")
             file.write(json.dumps(line).encode() + b"\n")
 
     def record(self, event: Event) -> dict[str, Any] | None:
-        """Write one event where it belongs; gives the line that was appended, if any."""
+        """Write one event where it belongs: a checkpoint, the model, a picture, a line.
+
+        Returns:
+            The line that was appended to ``events.jsonl``, or ``None``.
+
+        Raises:
+            OSError: no space or no permission; an older checkpoint or picture is untouched.
+        """
         match event:
             case Saved(checkpoint):
                 checkpoints.save(self.path / "checkpoint", checkpoint)
@@ -137,6 +152,7 @@ class RunFolder:
             case Picture(name, images_seen, _, pixels):
                 self._keep_shot(name, images_seen, pixels)
             case Resumed(_, images_seen):
+                # The loop comes past these moments once more and draws them anew.
                 for seen, path in self._shots("*"):
                     if seen > images_seen:
                         path.unlink(missing_ok=True)
@@ -150,7 +166,7 @@ class RunFolder:
         folder.mkdir(exist_ok=True)
         write_png(folder / f"{name}-{images_seen:09d}.png", pixels)
         shots = self._shots(name)
-        if len(shots) > MOST_SHOTS:
+        if len(shots) > MAX_SHOTS:
             for _, path in shots[-2::-2]:  # never the newest
                 path.unlink(missing_ok=True)
 
@@ -159,7 +175,7 @@ class RunFolder:
         return sorted((int(path.stem.rpartition("-")[2]), path) for path in paths)
 
     def shots(self, name: str) -> tuple[tuple[int, Path], ...]:
-        """The pictures of one kind, the oldest first, each with the images seen until then."""
+        """The previews of a kind such as "samples", oldest first: (images seen by then, file)."""
         return tuple(self._shots(name))
 
     def lines(self) -> Iterator[Mapping[str, Any]]:
@@ -200,7 +216,7 @@ class RunFolder:
         return any((self.path / name).exists() for name in ("model", "checkpoint"))
 
     def result(self) -> Mapping[str, Any] | None:
-        """The result's plain data, once there is one."""
+        """What ``result.json`` says; ``None`` until the run has been evaluated."""
         path = self.path / "result.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 

@@ -1,4 +1,4 @@
-"""Curves, notices and previews that a run's events add up to."""
+"""A run's curves, notices and previews."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.core.messages import Message
 
 @dataclass(frozen=True)
 class Point:
-    """One value on a curve."""
+    """One value on a curve; ``seconds`` is training time, pauses excluded."""
 
     images_seen: int
     seconds: float
@@ -21,7 +21,11 @@ class Point:
 
 @dataclass(frozen=True)
 class History:
-    """What a run's events add up to."""
+    """What a run's events add up to.
+
+    ``curves`` are by metric, ``previews`` by the names of ``Preview`` events; ``shots`` says how
+    far the run was at the newest picture of each kind. The rest is what the last ``Log`` said.
+    """
 
     curves: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     notices: tuple[Message, ...] = ()
@@ -34,7 +38,11 @@ class History:
     images_per_second: float = 0.0
 
     def after(self, line: Mapping[str, Any]) -> History:
-        """This history and one more line of ``events.jsonl``."""
+        """This history and one more line of ``events.jsonl``; unknown events change nothing.
+
+        Raises:
+            KeyError, TypeError, AttributeError: the line is damaged.
+        """
         match line["event"]:
             case "step":
                 seen, seconds = line["images_seen"], line["seconds"]

@@ -1,4 +1,7 @@
-"""Who may come in: the names and passwords of a closed classroom, and the teacher's password."""
+"""Passwords of a closed classroom.
+
+Who may come in, by name and password, and the one password that opens the teacher's view.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-MOST_TRIES, TRY_SECONDS = 10, 60.0  # wrong passwords for one name, and until they are forgotten
+MAX_TRIES, TRY_SECONDS = 10, 60.0  # wrong passwords for one name, and until they are forgotten
 DELIMITERS = ",;\t"  # what spreadsheets of different countries write
 
 
@@ -28,19 +31,23 @@ class People:
     forgets: bool = False
 
 
-class Doorkeeper:
-    """Compares passwords, and lets nobody guess them by the thousand."""
+class Authenticator:
+    """Compares passwords, and lets nobody guess them by the thousand.
+
+    After ``MAX_TRIES`` wrong ones a name stays shut, for its owner too, until they are
+    ``TRY_SECONDS`` old. Gradio calls it as its ``auth``.
+    """
 
     def __init__(self, passwords: Mapping[str, str]) -> None:
-        """``passwords`` by name."""
         self._passwords = dict(passwords)
         self._wrong: defaultdict[str, deque[float]] = defaultdict(deque)
         self._lock = threading.Lock()
 
     def __call__(self, name: object, password: object) -> bool:
-        """Whether they fit together; never, for a while, after many wrong ones."""
+        """Whether they fit together; whatever the browser sent instead of text does not."""
         known = self._passwords.get(name) if isinstance(name, str) else None
         given = password if isinstance(password, str) else ""
+        # Also for a name that is unknown, so that the time taken tells nobody which are known.
         right = hmac.compare_digest((known or "").encode(), given.encode(errors="replace"))
         if known is None:
             return False
@@ -48,7 +55,7 @@ class Doorkeeper:
             wrong, now = self._wrong[str(name)], time.monotonic()
             while wrong and now - wrong[0] > TRY_SECONDS:
                 wrong.popleft()
-            if len(wrong) >= MOST_TRIES:
+            if len(wrong) >= MAX_TRIES:
                 return False
             if not right:
                 wrong.append(now)
@@ -56,7 +63,9 @@ class Doorkeeper:
 
 
 def read_users(path: Path) -> dict[str, str]:
-    """The names and passwords of a CSV file: two columns, and a first line "name,password" if any.
+    """Name to password, from a UTF-8 CSV file of two columns.
+
+    A first line "name,password" is passed over. Commas, semicolons and tabs all separate.
 
     Raises:
         ValueError: it can't be read, or a line is no pair; the message says which and why.

@@ -1,4 +1,7 @@
-"""What every tab is built from: context, languages, HTML, plots, whose is what."""
+"""What every tab is built from.
+
+The context of all handlers, languages, HTML, plots, and who may see which run.
+"""
 
 __all__ = [
     "access",
@@ -8,6 +11,7 @@ __all__ = [
     "html",
     "i18n",
     "images",
+    "parts",
     "plots",
     "theme",
 ]

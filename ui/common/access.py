@@ -1,7 +1,7 @@
-"""Who is looking, and what is theirs. Pure: knows the disk, not the page.
+"""Who may see which run.
 
 A browser keeps one unguessable id. Data sets carry their owner's id beside them, runs in their
-``run.json``; every handler asks here before it touches either.
+``run.json``; every handler asks here before it touches either. Pure: knows the disk, not the page.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from training.core.home import new_id
 from training.core.messages import UserError
 from training.jobs.datasets import is_id
-from training.jobs.live import Snapshot
+from training.jobs.live import RunStatus
 from training.jobs.manager import RunManager
-from training.runs.folder import ACTIVE
+from training.runs.state import ACTIVE
 
 
 def owner_from(value: object) -> str:
@@ -21,7 +21,7 @@ def owner_from(value: object) -> str:
     return str(value) if is_id(value) else new_id()
 
 
-def choose_run(wanted: object, mine: Sequence[Snapshot]) -> Snapshot | None:
+def choose_run(wanted: object, mine: Sequence[RunStatus]) -> RunStatus | None:
     """The run to show: the one wanted, else the newest at work, else the newest of all.
 
     ``mine`` are the owner's runs only, the newest first, so no other can be chosen.
@@ -32,23 +32,23 @@ def choose_run(wanted: object, mine: Sequence[Snapshot]) -> Snapshot | None:
     return next((run for run in mine if run.status in ACTIVE), mine[0] if mine else None)
 
 
-def run_labels(runs: Sequence[Snapshot]) -> dict[str, str]:
-    """Run id to a name that no other of these runs has."""
+def run_labels(runs: Sequence[RunStatus]) -> dict[str, str]:
+    """Run id to a name that no other of these runs has: ``name``, ``name (2)`` and so on."""
     labels: dict[str, str] = {}
     for run in reversed(runs):  # the oldest keeps the plain name
-        label, number = run.about.name, 1
+        label, number = run.info.name, 1
         while label in labels.values():
             number += 1
-            label = f"{run.about.name} ({number})"
+            label = f"{run.info.name} ({number})"
         labels[run.id] = label
     return labels
 
 
 def require_run(manager: RunManager, owner: str, run_id: object) -> str:
-    """``run_id``, once it is sure that it is a run of ``owner``.
+    """``run_id``, a browser's claim, once it is sure that it is a run of ``owner``.
 
     Raises:
-        UserError: it is not.
+        UserError: there is no such run, or it is somebody else's, which is not told apart.
     """
     if not is_id(owner) or not is_id(run_id) or not manager.owns(owner, str(run_id)):
         raise UserError("page.no_such_run")

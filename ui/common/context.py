@@ -1,10 +1,13 @@
-"""What all tabs share: the browser's memory, the runs, the words, and how handlers are called."""
+"""What all tabs share.
+
+The browser's memory, the runs, the texts, and how handlers are called: with one ``Call``, after
+which problems are said in the visitor's language.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gradio as gr
@@ -14,11 +17,11 @@ from gradio.components import Component
 from training.core.home import Home
 from training.core.messages import UserError
 from training.intake.limits import Limits
-from training.jobs.datasets import Shelf, is_id
+from training.jobs.datasets import DatasetStore, is_id
 from training.jobs.manager import RunManager
-from training.jobs.storage import Keeper
-from ui.common.html import bug_html, empty_state, problem_html
-from ui.common.i18n import Words, speakable
+from training.jobs.storage import Storage
+from ui.common.html import bug_html, problem_html
+from ui.common.i18n import I18n, speakable
 
 Updates = dict[Block, Any]
 Values = Mapping[Component, Any]
@@ -26,7 +29,10 @@ Values = Mapping[Component, Any]
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who is looking and at what. Only ``owner`` and ``language`` are checked; ids are claims."""
+    """Who calls, and what they picked. Only ``owner`` and ``language`` are checked.
+
+    Ids of data sets and runs are a browser's claims: a handler finds out whose they are.
+    """
 
     owner: str
     language: str
@@ -35,26 +41,55 @@ class Visitor:
     shared: object  # run id to the pass that came with a link
 
 
-Handler = Callable[..., Any]
-Asker = gr.Request | None  # whose browser it is, as far as gradio knows
-PROGRESS = gr.Progress()  # only a mark; gradio makes one for each call
+PROGRESS = gr.Progress()  # only a mark; Gradio makes one for each call
 
 
 @dataclass(frozen=True)
-class Frame:
-    """Shared by all tabs.
+class Call:
+    """The one argument of every handler.
+
+    Attributes:
+        visitor: who calls.
+        values: component to value, for those that the handler reads.
+        progress: call it with a share or a count; only slow handlers have it drawn.
+        data: what the page's script sent along with the event; as untrusted as ``values``.
+    """
+
+    visitor: Visitor
+    values: Values
+    progress: gr.Progress = PROGRESS
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def language(self) -> str:
+        """Of the sentences in the answer; one that the page speaks, whatever was claimed."""
+        return self.visitor.language
+
+
+Handler = Callable[[Call], Updates | None]
+StreamingHandler = Callable[[Call], Iterator[Updates]]
+Asker = gr.Request | None  # whose browser it is, as far as Gradio knows
+
+
+@dataclass(frozen=True)
+class AppContext:
+    """Given to every tab when it is built.
 
     The states live in the person's browser, each under a key of its own, so that a slow handler
     never writes back an old value of another. ``picture`` is the last one of the latent page,
     ``tray`` are those kept there.
+
+    ``stamp`` is hidden and says which drawing of the runs a tab shows. Whoever draws them in answer
+    to a press writes "" there: answers may arrive in another order than they were made in, and a
+    drawing that is not the newest has to be made up for.
     """
 
     home: Home
     manager: RunManager
-    shelf: Shelf
+    datasets: DatasetStore
     limits: Limits
-    keeper: Keeper
-    words: Words
+    storage: Storage
+    i18n: I18n
     owner: gr.BrowserState
     language: gr.BrowserState
     dataset: gr.BrowserState
@@ -62,6 +97,7 @@ class Frame:
     shared: gr.BrowserState
     picture: gr.BrowserState
     tray: gr.BrowserState
+    stamp: gr.HTML
     steps: gr.Tabs
 
     @property
@@ -73,14 +109,14 @@ class Frame:
         self, owner: object, language: object, dataset: object, run: object, shared: object
     ) -> Visitor:
         """What the browser claims, with the parts that can be checked checked."""
-        known, spoken = str(owner) if is_id(owner) else "", speakable(language, self.words.language)
+        known, spoken = str(owner) if is_id(owner) else "", speakable(language, self.i18n.language)
         return Visitor(known, spoken, dataset or "", run or "", shared or "")
 
     def who(self, values: Values, request: gr.Request | None = None) -> Visitor:
         """Who calls. Somebody who has signed in is who they are, whatever the browser claims."""
         visitor = self.visitor(*(values[state] for state in self.states))
         name = getattr(request, "username", None)
-        return replace(visitor, owner=self.shelf.account(name)) if name else visitor
+        return replace(visitor, owner=self.datasets.account(name)) if name else visitor
 
     def on(
         self,
@@ -92,170 +128,151 @@ class Frame:
         message: gr.HTML | None = None,
         progress_on: Component | None = None,
         event_data: bool = False,
-        streams: bool = False,
         **options: Any,
     ) -> Any:
-        """Call ``handler(visitor, values)`` on ``trigger`` and apply the updates that it returns.
+        """Call ``handler(call)`` on ``trigger`` and apply the updates that it returns.
 
-        What a person can mend, and what is our fault, is said in ``message``. With
-        ``progress_on`` the handler may be slow: it waits in the queue, gets a ``gr.Progress``
-        as its third argument, and its progress is drawn over that component. With
-        ``event_data`` it also gets what the page's script sent along. One that ``streams`` gives
-        an iterator of updates, each shown as it comes.
+        Args:
+            trigger: an event of a component, such as ``button.click``.
+            handler: gets a ``Call``; gives updates, or ``None`` where nothing changes.
+            reads: the components whose values the handler needs.
+            writes: those that it may change.
+            message: shows problems, the person's to mend or our own; a success clears it.
+                Without one errors are Gradio's to report, and visitors need no id.
+            progress_on: draw ``call.progress`` over this component. The handler may then be slow:
+                it waits in the queue.
+            event_data: let the page's script send ``call.data`` along.
+            options: Gradio's own, such as ``trigger_mode``.
         """
         slow = progress_on is not None
-        if streams:
-            assert message is not None  # where else would a problem be said?
-            call = self._streamer(handler, message)
-        else:
-            call = self._caller(handler, message, slow, event_data)
         return trigger(
-            call,
-            inputs={*self.states, *reads},
+            self._caller(handler, message, slow, event_data),
+            inputs={*self.states, *reads},  # a set: Gradio then passes one dict by component
             outputs=list(dict.fromkeys([*writes, *([message] if message else [])])),
-            queue=slow or streams,
+            queue=slow,
             show_progress="full" if slow else "hidden",
-            show_progress_on=progress_on,
+            # Hidden or not, the browser updates a status for every component that was ever a target
+            # of progress, at the start and end of each call. With all outputs as targets that was
+            # most of its work: another language took 3.3 s, and takes 1.3 s (medians, mid-run).
+            show_progress_on=progress_on or self.owner,
+            api_visibility="private",
+            **options,
+        )
+
+    def stream(
+        self,
+        trigger: Any,
+        handler: StreamingHandler,
+        *,
+        reads: Iterable[Component],
+        writes: Iterable[Block],
+        message: gr.HTML,
+        **options: Any,
+    ) -> Any:
+        """As ``on``, for a handler that yields updates, each shown as it comes.
+
+        An error ends it; what was shown until then stays.
+        """
+        return trigger(
+            self._streamer(handler, message),
+            inputs={*self.states, *reads},
+            outputs=list(dict.fromkeys([*writes, message])),
+            show_progress="hidden",
+            show_progress_on=self.owner,
             api_visibility="private",
             **options,
         )
 
     def go(self, trigger: Any, step: str) -> None:
-        """Open a step when ``trigger`` fires."""
+        """Open a step when ``trigger`` fires; ``step`` is the id of its ``gr.Tab``."""
         trigger(
             lambda: gr.Tabs(selected=step),
             outputs=self.steps,
             queue=False,
             show_progress="hidden",
+            show_progress_on=self.owner,
             api_visibility="private",
         )
 
     def _caller(
         self, handler: Handler, message: gr.HTML | None, slow: bool, event_data: bool
     ) -> Callable[..., Any]:
-        """What gradio calls; it tells from the signature what to pass."""
+        """What Gradio calls; it tells from the annotations what to pass.
 
-        def call(values: dict[Any, Any], request: Asker = None) -> Any:
-            return self._answer(handler, message, values, request)
+        Event data and progress cost a message each, so only those who use them ask for them.
+        """
 
-        def call_slowly(
+        def quick(values: dict[Any, Any], request: Asker = None) -> Any:
+            return self._answer(handler, message, self.call(values, request))
+
+        def slowly(
             values: dict[Any, Any], request: Asker = None, progress: gr.Progress = PROGRESS
         ) -> Any:
-            return self._answer(handler, message, values, request, progress)
+            return self._answer(handler, message, self.call(values, request, progress))
 
-        def call_with_data(
+        def with_data(
             values: dict[Any, Any],
             event: gr.EventData,
             request: Asker = None,
             progress: gr.Progress = PROGRESS,
         ) -> Any:
-            return self._answer(handler, message, values, request, progress, event._data or {})
+            data = event._data or {}  # as a whole: the public way gives one item at a time
+            return self._answer(handler, message, self.call(values, request, progress, data))
 
-        return call_with_data if event_data else call_slowly if slow else call
+        return with_data if event_data else slowly if slow else quick
 
-    def _streamer(self, handler: Handler, message: gr.HTML) -> Callable[..., Any]:
-        """What gradio calls for a handler whose updates come one after the other."""
+    def _streamer(self, handler: StreamingHandler, message: gr.HTML) -> Callable[..., Any]:
+        """As ``_caller``, as a generator, whose every yield Gradio sends to the browser."""
 
         def stream(values: dict[Any, Any], request: Asker = None) -> Iterator[Any]:
-            visitor = self.who(values, request)
-            said: Updates = {message: ""}
+            call = self.call(values, request)
             try:
-                if not visitor.owner:
+                if not call.visitor.owner:
                     raise UserError("page.not_ready")
-                for updates in handler(visitor, values):
-                    yield {**said, **updates}
+                for updates in handler(call):
+                    yield {message: "", **updates}
             except UserError as problem:
-                yield {message: problem_html(problem, visitor.language)}
+                yield {message: problem_html(problem, call.language)}
             except Exception:
-                yield {message: bug_html(visitor.language)}
+                yield {message: bug_html(call.language)}
 
         return stream
 
-    def _answer(
+    def call(
         self,
-        handler: Handler,
-        message: gr.HTML | None,
-        values: dict[Any, Any],
-        request: gr.Request | None,
-        *more: Any,
-    ) -> Any:
-        visitor = self.who(values, request)
+        values: Values,
+        request: Asker = None,
+        progress: gr.Progress = PROGRESS,
+        data: Mapping[str, Any] | None = None,
+    ) -> Call:
+        """A handler's argument, from what Gradio passes; signing in outweighs the states."""
+        return Call(self.who(values, request), values, progress, data or {})
+
+    def _answer(self, handler: Handler, message: gr.HTML | None, call: Call) -> Any:
         if message is None:
-            return handler(visitor, values, *more) or gr.skip()
+            return handler(call) or gr.skip()
         try:
-            if not visitor.owner:
+            if not call.visitor.owner:
                 raise UserError("page.not_ready")
-            return {message: "", **handler(visitor, values, *more)}
+            return {message: "", **(handler(call) or {})}
         except UserError as problem:
-            return {message: problem_html(problem, visitor.language)}
+            return {message: problem_html(problem, call.language)}
         except Exception:
-            return {message: bug_html(visitor.language)}
-
-
-class Opening:
-    """The top of a tab that shows a run: a hint while there is none, messages, and the rest.
-
-    ``body`` holds all that makes sense only once there is a run.
-    """
-
-    def __init__(self, frame: Frame) -> None:
-        """Place it where the page is being built."""
-        self.empty = gr.HTML()
-        self.to_train_btn = frame.words.make(
-            gr.Button,
-            {"value": "page.to_train_btn"},
-            variant="primary",
-            visible=False,
-            elem_classes="empty-next",
-        )
-        self.message = gr.HTML()
-        self.body = gr.Column(visible=False)
-        frame.go(self.to_train_btn.click, "train")
-
-    @property
-    def outputs(self) -> list[Block]:
-        """All that ``show`` changes."""
-        return [self.empty, self.to_train_btn, self.body]
-
-    def show(self, there_is_one: bool, title: str, hint: str) -> Updates:
-        """The body, or ``title`` and ``hint`` in its place."""
-        return {
-            self.empty: "" if there_is_one else empty_state(title, hint),
-            self.to_train_btn: gr.Button(visible=not there_is_one),
-            self.body: gr.Column(visible=there_is_one),
-        }
-
-
-def picture_input(frame: Frame, first: str, **props: Any) -> gr.Image:
-    """A place for one picture by file, webcam or clipboard; ``first`` is the way shown at first.
-
-    Handlers that read it are called with ``preprocess=False`` and take the file as it came by
-    ``picture_path``: ``training.intake`` reads more kinds of pictures than gradio does, and says
-    in the person's language what is wrong with the others.
-    """
-    return frame.words.make(
-        gr.Image,
-        {"label": "page.picture", "placeholder": "page.picture_hint"},
-        sources=sorted(("upload", "webcam", "clipboard"), key=lambda way: way != first),
-        type="filepath",
-        buttons=[],
-        **props,
-    )
-
-
-def picture_path(value: Any) -> Path | None:
-    """The uploaded file of a ``picture_input``; gradio has checked that it is an upload."""
-    return Path(value["path"]) if value else None
+            return {message: bug_html(call.language)}
 
 
 def merged(first: Any, second: Any) -> Any:
-    """One update of a component out of two, the later one counting more."""
+    """One update of a component out of two; where both set a property, ``second`` holds.
+
+    Gradio takes one update for each component, and two parts of the page may have something to say.
+    """
     if first is None:
         return second
     return {**_update(first), **_update(second)}
 
 
 def _update(change: Any) -> dict[str, Any]:
+    """A bare value, or a component that names what to change, in the form of ``gr.update``."""
     if isinstance(change, Block):
         change = {**change.constructor_args, "__type__": "update"}
     if not isinstance(change, dict) or change.get("__type__") != "update":

@@ -1,4 +1,7 @@
-"""What a generator's run shows, as HTML: its pictures, and three meters in words."""
+"""Samples and metrics as HTML.
+
+What a generator's run shows: its sample grids, and its metrics as three meters in words.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ from models.gans.registry import ARCHITECTURES
 from training.core.messages import t
 from training.gan.config import GanConfig
 from training.gan.setup import class_count
-from training.jobs.live import Snapshot
+from training.jobs.live import RunStatus
 from training.kinds import read_config
-from training.latent.sampler import MOST_CLASS_ROWS
-from training.metrics.evaluator import COPIED_ABOVE, Meters, is_copying
+from training.latent.sampler import MAX_CLASS_ROWS
+from training.metrics.evaluator import COPIED_ABOVE, GanMetrics, is_copying
 from training.runs.folder import RunFolder
 from ui.common.html import box, percent, say
 
@@ -31,21 +34,21 @@ CRISP = 400  # px; wider grids have pictures large enough to be scaled smoothly
 QUALITY_LEVELS = ((0.8, "good"), (0.5, "fair"), (0.25, "poor"), (0.0, "bad"))
 VARIETY_LEVELS = ((0.8, "good"), (0.5, "fair"), (0.3, "poor"), (0.0, "bad"))
 FEW = 200  # pictures on either side, below which the numbers wobble
-NEAR = 0.5  # of the usual distance between two real pictures: worth a look of one's own
+NEAR = 0.5  # of the usual distance between two real pictures: nearer ones are for people to check
 
 
-def is_gan(run: Snapshot | None) -> bool:
-    """Whether it is a generator's run."""
-    return run is not None and run.about.kind == GanConfig.kind
+def is_gan(run: RunStatus | None) -> bool:
+    """Whether a GAN is trained there; false where no run is shown."""
+    return run is not None and run.info.kind == GanConfig.kind
 
 
 # ---- pictures
 
 
 def row_names(folder: RunFolder) -> tuple[str, ...]:
-    """The class of each row of a run's sample grid; none where rows are not classes.
+    """The class of each row of a run's sample grid; empty where rows are not classes.
 
-    None either where the pictures that it learned from have been deleted.
+    Empty too where the pictures that it learned from have been deleted.
     """
     config = read_config(folder)
     try:
@@ -55,17 +58,20 @@ def row_names(folder: RunFolder) -> tuple[str, ...]:
     if not isinstance(config, GanConfig):
         return ()
     count = class_count(config, images, images.given("train"))
-    return images.class_names if 0 < count <= MOST_CLASS_ROWS else ()
+    return images.class_names if 0 < count <= MAX_CLASS_ROWS else ()
 
 
 def newest_shot(folder: RunFolder, name: str) -> tuple[int, Path] | None:
-    """The newest picture of a kind and the images seen until then."""
+    """The newest picture called ``name`` and the images seen until then; ``None`` before any."""
     shots = folder.shots(name)
     return shots[-1] if shots else None
 
 
 def grid_html(path: Path, caption: str, rows: Sequence[str], alt: str) -> str:
-    """A grid of samples with the class of each row beside it; nothing if it is gone by now."""
+    """A grid of samples with the class of each row beside it; "" if the file is gone by now.
+
+    ``caption`` is HTML; ``rows`` and ``alt`` are text.
+    """
     try:
         source, (width, height) = _read(path)
     except FileNotFoundError:  # a resumed run takes back what came after its checkpoint
@@ -82,7 +88,7 @@ def grid_html(path: Path, caption: str, rows: Sequence[str], alt: str) -> str:
 
 
 def _read(path: Path) -> tuple[str, tuple[int, int]]:
-    """A picture inside a page, and its size; small ones exactly as they are."""
+    """The file as a data URI, and (width, height); up to ``SMALL_FILE`` bytes without loss."""
     data = path.read_bytes()
     with Image.open(BytesIO(data)) as opened:
         size, kind = opened.size, "png"
@@ -94,7 +100,7 @@ def _read(path: Path) -> tuple[str, tuple[int, int]]:
 
 
 def samples_html(folder: RunFolder, shot: tuple[int, Path] | None, language: str) -> str:
-    """One of a run's sample grids, with how much the network had seen then."""
+    """A sample grid of the run, captioned with the images seen; "" where there is none."""
     if shot is None:
         return ""
     seen = f"{shot[0]:,}"
@@ -106,13 +112,16 @@ def samples_html(folder: RunFolder, shot: tuple[int, Path] | None, language: str
 
 
 def suspicious_html(
-    folder: RunFolder, meters: Meters, language: str, name: str = "suspicious"
+    folder: RunFolder, metrics: GanMetrics, language: str, name: str = "suspicious"
 ) -> str:
-    """The samples that are nearest to a training picture, above those pictures."""
+    """The samples nearest to a training picture above those pictures; "" where none are known.
+
+    ``name`` is that of the picture in the run's folder.
+    """
     shot = newest_shot(folder, name)
-    if shot is None or not meters.suspicious:
+    if shot is None or not metrics.suspicious:
         return ""
-    nearest = meters.suspicious[0].ratio
+    nearest = metrics.suspicious[0].ratio
     key = "gan.suspicious_near" if nearest < NEAR else "gan.suspicious_far"
     caption = t(key, language, nearest=percent(nearest))
     rows = [t(f"gan.suspicious_{row}", language) for row in ("made", "real")]
@@ -123,7 +132,9 @@ def suspicious_html(
 # ---- meters
 
 
-def meters_html(meters: Meters, config: Mapping[str, Any], collapsed: bool, language: str) -> str:
+def metrics_html(
+    metrics: GanMetrics, config: Mapping[str, Any], collapsed: bool, language: str
+) -> str:
     """Quality, variety and copying: what is good, the numbers, and what they can't tell.
 
     ``config`` is the run's; a collapsed one is told what it has not tried yet.
@@ -132,19 +143,19 @@ def meters_html(meters: Meters, config: Mapping[str, Any], collapsed: bool, lang
     if collapsed:
         items = "".join(f"<li>{t(f'gan.cure_{cure}', language)}</li>" for cure in cures(config))
         alarm = box("problem", f"{t('gan.collapsed', language)}<ul>{items}</ul>")
-    sections = (quality(meters), variety(meters), copying(meters))
+    sections = (quality_level(metrics), variety_level(metrics), copying_level(metrics))
     names = ("quality", "variety", "copying")
     body = "".join(
-        _meter(name, level, share, _numbers(name, meters, language), language)
+        _meter(name, level, share, _numbers(name, metrics, language), language)
         for name, (level, share) in zip(names, sections, strict=True)
     )
-    few = min(meters.count, meters.reference_count) < FEW
+    few = min(metrics.count, metrics.reference_count) < FEW
     note = f'<p class="note">{t("gan.few", language)}</p>' if few else ""
     return f'{alarm}<div class="meters">{body}</div>{note}'
 
 
 def cures(config: Mapping[str, Any]) -> list[str]:
-    """What helps against collapse, without what the run does already."""
+    """What helps against collapse, as parts of sentence keys, without what is in ``config``."""
     done = {
         "relativistic": config["loss"] == "relativistic",
         "augment": config["augment"] != "none",
@@ -155,28 +166,31 @@ def cures(config: Mapping[str, Any]) -> list[str]:
     return [name for name, is_done in done.items() if not is_done]
 
 
-def quality(meters: Meters) -> tuple[str, float | None]:
-    """How near, as a word and on a bar from 0 to 1; neither without held-out pictures."""
-    if meters.fd_floor is None:
+def quality_level(metrics: GanMetrics) -> tuple[str, float | None]:
+    """How near, as a word and on a bar from 0 to 1; "unknown" and ``None`` without a floor.
+
+    Without one there were too few real pictures to say what a good distance is.
+    """
+    if metrics.fd_floor is None:
         return "unknown", None
-    share = 1 / (1 + max(0.0, meters.kid))
+    share = 1 / (1 + max(0.0, metrics.kid))
     return _level(share, QUALITY_LEVELS), share
 
 
-def variety(meters: Meters) -> tuple[str, float]:
-    """How varied, by the weakest of its signs."""
-    signs = (meters.variety, meters.variety_within, meters.distinct)
+def variety_level(metrics: GanMetrics) -> tuple[str, float]:
+    """How varied, as a word and from 0 to 1; of all signs of variety the weakest counts."""
+    signs = (metrics.variety, metrics.variety_within, metrics.distinct)
     share = min(1.0, *(sign for sign in signs if sign is not None))
     return _level(share, VARIETY_LEVELS), share
 
 
-def copying(meters: Meters) -> tuple[str, float | None]:
+def copying_level(metrics: GanMetrics) -> tuple[str, float | None]:
     """Whether it repeats training pictures, and the share nearer to those; half is by chance."""
-    if meters.copied_share is None:
+    if metrics.copied_share is None:
         return "unknown", None
-    if is_copying(meters):
-        return "bad", meters.copied_share
-    return ("poor" if meters.copied_share > COPIED_ABOVE else "good"), meters.copied_share
+    if is_copying(metrics):
+        return "bad", metrics.copied_share
+    return ("poor" if metrics.copied_share > COPIED_ABOVE else "good"), metrics.copied_share
 
 
 def _level(share: float, levels: Sequence[tuple[float, str]]) -> str:
@@ -200,67 +214,67 @@ def _meter(name: str, level: str, share: float | None, numbers: str, language: s
     )
 
 
-def _numbers(name: str, meters: Meters, language: str) -> str:
+def _numbers(name: str, metrics: GanMetrics, language: str) -> str:
     if name == "quality":
-        return _quality_numbers(meters, language)
+        return _quality_numbers(metrics, language)
     if name == "variety":
         values = {
-            "variety": percent(meters.variety),
-            "distinct": percent(meters.distinct),
-            "coverage": percent(meters.coverage),
-            "density": f"{meters.density:.2f}",
+            "variety": percent(metrics.variety),
+            "distinct": percent(metrics.distinct),
+            "coverage": percent(metrics.coverage),
+            "density": f"{metrics.density:.2f}",
         }
-        if meters.variety_within is None:
+        if metrics.variety_within is None:
             return t("gan.variety_numbers", language, **values)
-        within = percent(meters.variety_within)
+        within = percent(metrics.variety_within)
         says = t("gan.variety_numbers_classes", language, within=within, **values)
-        if meters.faithful is not None and meters.faithful_real is not None:
-            own, real = percent(meters.faithful), percent(meters.faithful_real)
+        if metrics.faithful is not None and metrics.faithful_real is not None:
+            own, real = percent(metrics.faithful), percent(metrics.faithful_real)
             says += " " + t("gan.faithful", language, own=own, real=real)
         return says
-    if meters.copied_share is None or meters.copied_range is None:
+    if metrics.copied_share is None or metrics.copied_range is None:
         return ""
-    low, high = meters.copied_range
-    values = {"share": percent(meters.copied_share), "low": percent(low), "high": percent(high)}
+    low, high = metrics.copied_range
+    values = {"share": percent(metrics.copied_share), "low": percent(low), "high": percent(high)}
     return t("gan.copying_numbers", language, **values)
 
 
-def _quality_numbers(meters: Meters, language: str) -> str:
-    space = space_name(meters.space, language)
-    reference = t(f"gan.against_{meters.reference}", language, count=meters.reference_count)
+def _quality_numbers(metrics: GanMetrics, language: str) -> str:
+    space = space_name(metrics.space, language)
+    reference = t(f"gan.against_{metrics.reference}", language, count=metrics.reference_count)
     says = say(
         "gan.quality_numbers",
         language,
-        fd=number(meters.fd),
-        kid=number(meters.kid),
+        fd=number(metrics.fd),
+        kid=number(metrics.kid),
         space=space,
-        count=meters.count,
+        count=metrics.count,
         reference=reference,
     )
-    if meters.fd_floor is not None:
-        says += " " + t("gan.quality_floor", language, floor=number(meters.fd_floor))
+    if metrics.fd_floor is not None:
+        says += " " + t("gan.quality_floor", language, floor=number(metrics.fd_floor))
     return says
 
 
 def space_name(space: str, language: str) -> str:
-    """The feature space as people can read it: no distance means anything without it."""
+    """The feature space in words; no distance means anything without it."""
     key = "gan.space_random" if space.startswith("random") else "gan.space_known"
     return t(key, language, name=space)
 
 
 def number(value: float) -> str:
-    """Three digits that say something."""
+    """A distance to three digits, or to whole numbers from 100 on."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def architecture_name(name: str, language: str) -> str:
-    """A family as the form calls it; its own name where it is not one of ours any more."""
+    """A family as the form calls it; its bare name, escaped, where it is no longer registered."""
     return t(f"gan.arch_{name}", language) if name in ARCHITECTURES else html.escape(name)
 
 
-def read_meters(data: Mapping[str, Any] | None) -> Meters | None:
-    """The meters in a preview or a result, which may say more than they."""
+def read_metrics(data: Mapping[str, Any] | None) -> GanMetrics | None:
+    """The metrics in a preview or a result, whose other entries are passed over."""
     if data is None:
         return None
-    known = Meters.__dataclass_fields__
-    return Meters.from_json({name: value for name, value in data.items() if name in known})
+    known = GanMetrics.__dataclass_fields__
+    return GanMetrics.from_json({name: value for name, value in data.items() if name in known})

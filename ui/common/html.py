@@ -1,8 +1,12 @@
-"""Sentences as HTML: values escaped, problems in a calm box."""
+"""Sentences as safe HTML.
+
+Values are escaped; problems come in a calm box.
+"""
 
 from __future__ import annotations
 
 import html
+import json
 import logging
 from typing import Any
 
@@ -13,18 +17,18 @@ log = logging.getLogger(__name__)
 
 
 def note(text: str) -> str:
-    """A quiet paragraph."""
+    """``text``, escaped, as a quiet paragraph."""
     return f'<p class="note">{html.escape(text)}</p>'
 
 
 def data_title(name: str, language: str) -> str:
-    """What to call a data set: our own title where it is one of ours, else as its owner does."""
+    """The title of an example or a download in ``language``; other names stay as they are."""
     ours = next((source for source in list_sources() if source.name == name), None)
     return ours.title.text(language) if ours else name
 
 
 def millions(count: float) -> str:
-    """A count in millions, with as many digits as say something."""
+    """A count in millions: ``12``, ``3.4``, ``0.05``."""
     value = count / 1e6
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value >= 0.1 else f"{value:.2f}"
 
@@ -50,13 +54,16 @@ def message_html(message: Message, language: str) -> str:
 
 
 def problem_html(problem: UserError, language: str) -> str:
-    """What is wrong and how to mend it, as a calm box."""
+    """What is wrong, in bold, and how to mend it."""
     what, fix = message_html(problem.what, language), message_html(problem.fix, language)
     return box("problem", f"<strong>{what}</strong> {fix}")
 
 
 def bug_html(language: str) -> str:
-    """One calm sentence for what is our fault; call it from an ``except`` block."""
+    """One calm sentence for what is our fault; the exception being handled goes to the log.
+
+    Call it from an ``except`` block.
+    """
     log.exception("A handler of the page failed.")
     return box(
         "problem",
@@ -71,7 +78,7 @@ def box(kind: str, content: str) -> str:
 
 
 def empty_state(title: str, hint: str) -> str:
-    """What a tab shows while it has nothing to show."""
+    """What a tab shows while it has nothing else; both texts are escaped."""
     return f'<div class="empty"><h3>{html.escape(title)}</h3><p>{html.escape(hint)}</p></div>'
 
 
@@ -88,10 +95,18 @@ def duration(seconds: float, language: str) -> str:
 
 
 def shipped_label(name: str, language: str) -> str:
-    """What a model that the project comes with is called."""
+    """What the page calls a shipped model, such as ``emoji-64``."""
     return t(f"model.{name.replace('-', '_')}", language)
 
 
 def percent(share: float) -> str:
     """``0.927`` as ``93 %``, never broken over two lines."""
     return f"{share * 100:.0f}\N{NO-BREAK SPACE}%"
+
+
+def brand_html(language: str) -> str:
+    """The page's name, what it is for, and the one word that a style sheet has to translate."""
+    # The one word of Gradio's that no translation reaches is put in place by the style sheet.
+    webcam = json.dumps(t("page.webcam", language), ensure_ascii=False)
+    style = f"<style>:root {{ --webcam: {webcam}; }}</style>"
+    return f"<h1>Seedling</h1><p>{t('page.tagline', language)}</p>{style}"

@@ -1,7 +1,13 @@
-"""The page's side of languages: which text of which component comes from which sentence.
+"""Components that change their language.
 
-Components are made through ``Words``, which remembers their sentences; so one handler can say
-the whole page again in another language, without a reload and without touching any value.
+They are made through ``I18n``, which remembers their sentences; so one handler can say the whole
+page again in another language, without a reload and without touching any value.
+
+Why not ``gr.I18n`` (tried with 6.31): its markers name a key and carry no values, so plans,
+messages and tables would still need this handler; tab buttons that were never opened and table
+headers do not follow it; and a change of locale puts a component's first text back over what a
+handler has written since. Mid-run, fixed words would follow in 0.3 s and all else, as here,
+after 1 s.
 """
 
 from __future__ import annotations
@@ -13,16 +19,27 @@ from gradio.blocks import Block
 
 from training.core.messages import LANGUAGES, t
 
+LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
+# Gradio's own words (webcam, drag and drop) follow the browser; this makes them follow the page.
+SET_LANGUAGE = """async (language) => {
+  document.documentElement.lang = language === "zh" ? "zh-CN" : language;
+  document.documentElement.dataset.spoken = language;
+  const core = performance.getEntriesByType("resource").map((e) => e.name)
+    .find((name) => /\\/core-[^/]*\\.js$/.test(name));
+  if (core) (await import(core)).changeLocale?.(language === "zh" ? "zh-CN" : language);
+  return language;
+}"""
+
 C = TypeVar("C", bound=Block)
 # A sentence's key, or what makes the property's value from a language (a list of choices).
 Said = str | Callable[[str], Any]
 
 
-class Words:
-    """Makes components, and remembers what they say."""
+class I18n:
+    """Remembers for each component which of its properties come from which sentence."""
 
     def __init__(self, language: str) -> None:
-        """``language`` is what the components say when they are made."""
+        """``language`` is that of the page as it is served, before anybody has picked one."""
         self.language = language
         self._said: list[tuple[Block, Mapping[str, Said]]] = []
 
@@ -34,11 +51,11 @@ class Words:
 
     @property
     def components(self) -> list[Block]:
-        """All components that say something."""
+        """All that ``updates`` may change."""
         return [component for component, _ in self._said]
 
     def updates(self, language: str) -> dict[Block, dict[str, Any]]:
-        """What each component has to become to speak ``language``."""
+        """An update for each component that leaves all but its texts alone."""
         return {
             component: {"__type__": "update", **_spoken(say, language)}
             for component, say in self._said
@@ -53,5 +70,5 @@ def _spoken(say: Mapping[str, Said], language: str) -> dict[str, Any]:
 
 
 def speakable(language: object, default: str) -> str:
-    """``language`` if it is one of ours, else ``default``; browsers are not to be trusted."""
+    """``language``, a browser's claim, if the page speaks it, else ``default``."""
     return language if isinstance(language, str) and language in LANGUAGES else default

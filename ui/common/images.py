@@ -1,4 +1,7 @@
-"""Pictures inside a page, as data URIs, so that no file has to be kept for them."""
+"""Pictures as data URIs.
+
+So no file has to be kept for them or served.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from torch import Tensor
 
 
 def jpeg_uri(picture: np.ndarray) -> str:
-    """A photo, (H, W, 3) uint8."""
+    """(H, W, 3) uint8 as a JPEG of quality 80, for thumbnails and cards."""
     file = BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
@@ -22,8 +25,8 @@ def jpeg_uri(picture: np.ndarray) -> str:
 SIDE = 128  # px; smaller pictures are enlarged by whole numbers, so that a file can be looked at
 
 
-def columns(count: int) -> int:
-    """As near to a square as it gets, and no wider than a phone can show."""
+def grid_columns(count: int) -> int:
+    """Of a grid of ``count`` pictures: nearly square, and at most 8, for narrow phones."""
     return min(8, max(1, round(math.sqrt(count))))
 
 
@@ -31,7 +34,7 @@ PNG_LEVEL = 1  # a picture of 64 px is 9 KB at any level, and 1 takes 0.4 ms
 
 
 def png_uri(pixels: Tensor | NDArray[np.uint8]) -> str:
-    """A picture without loss, (3, R, R) or (H, W, 3) uint8."""
+    """(3, R, R) tensor or (H, W, 3) array, uint8, without loss."""
     rows = pixels.permute(1, 2, 0).numpy() if isinstance(pixels, Tensor) else pixels
     file = BytesIO()
     Image.fromarray(rows).save(file, "PNG", compress_level=PNG_LEVEL)

@@ -1,6 +1,7 @@
-"""What runs look like: snapshots to DataFrames for charts that move, Figures for what stands.
+"""Charts of a run's metrics.
 
-Pure: no gradio, and ``Figure`` instead of ``pyplot``, whose global state leaks between threads.
+A ``History`` becomes DataFrames for charts that move, and Figures for what stands still. Pure: no
+Gradio, and ``Figure`` instead of ``pyplot``, whose global state leaks between threads.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _DRAWER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="drawing")
 
 
 def thin(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:
-    """At most ``limit`` of the points, evenly picked, the first and the last among them."""
+    """At most ``limit`` of the points, evenly picked by place, always with both ends."""
     if len(points) <= limit:
         return list(points)
     return [points[i] for i in np.linspace(0, len(points) - 1, limit).round().astype(int)]
@@ -56,14 +57,17 @@ def curves_frame(history: History, names: Mapping[str, str]) -> pd.DataFrame:
 
 
 def overlay_frame(histories: Sequence[History], metric: str) -> pd.DataFrame:
-    """One curve per run, called by its number among ``SERIES``."""
+    """One curve per run, called by its number: a chart loses the colours of renamed curves.
+
+    Numbers without a run have an empty curve; runs beyond the last of ``SERIES`` are left out.
+    """
     curves = [history.curves.get(metric, ()) for history in histories]
     padded = [*curves, *([()] * len(SERIES))]
     return _frame(dict(zip(SERIES, padded, strict=False)))
 
 
 def has_points(frame: pd.DataFrame) -> bool:
-    """Whether there is anything to see."""
+    """Whether there is anything to see: an empty curve has one row of NaN."""
     return bool(frame["y"].notna().any())
 
 
@@ -82,7 +86,7 @@ def _frame(curves: Mapping[str, Sequence[Point]]) -> pd.DataFrame:
 
 
 def drawn(make: Callable[..., Figure], *facts: Any) -> str:
-    """The figure that ``make`` makes of ``facts``, as a PNG in a data URI.
+    """``make(*facts)`` as a PNG in a data URI, drawn in the one thread that draws all figures.
 
     Matplotlib opens its fonts anew for every thread, and promises nothing to several at once.
     """
@@ -96,7 +100,10 @@ def _draw(make: Callable[..., Figure], facts: tuple[Any, ...]) -> str:
 
 
 def lr_range_figure(preview: Mapping[str, Any], x_label: str, y_label: str) -> Figure:
-    """The loss at every learning rate that was tried, and the rate that was taken."""
+    """The loss at every learning rate tried, and a dashed line at the chosen one.
+
+    ``preview`` has ``rates``, ``losses``, of which some may be ``None``, and perhaps ``chosen``.
+    """
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.add_subplot()
     axes.semilogx(preview["rates"], preview["losses"], color=GREEN, linewidth=2)
@@ -114,7 +121,10 @@ def lr_range_figure(preview: Mapping[str, Any], x_label: str, y_label: str) -> F
 def confusion_figure(
     confusion: Sequence[Sequence[int]], classes: Sequence[str], x_label: str, y_label: str
 ) -> Figure:
-    """Rows are the truth, columns the guess; a cell's colour is its share of the row."""
+    """Rows are the truth, columns the guess; a cell's colour is its share of the row.
+
+    Up to 20 classes the counts stand in the cells; beyond that they would not be legible.
+    """
     counts = np.array(confusion, dtype=float)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     side = float(np.clip(2.4 + 0.4 * len(classes), 4.0, 12))
@@ -160,7 +170,7 @@ def _name_ticks(axes: Any, classes: Sequence[str]) -> None:
 
 
 def shorten(name: str, length: int) -> str:
-    """``name``, cut to ``length`` characters."""
+    """``name``, or its beginning and an ellipsis: ``length`` characters at most."""
     return name if len(name) <= length else name[: length - 1] + "…"
 
 

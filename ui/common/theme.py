@@ -1,4 +1,7 @@
-"""The page's colours, letters and corners; the rest is in assets/style.css."""
+"""Colours, fonts and corners.
+
+All other looks are in assets/style.css.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ LEAF = gr.themes.Color(
 
 
 def make_theme() -> gr.themes.Base:
-    """Calm, round and green, in light and dark."""
+    """Calm, round and green, for light and dark; uses fonts of the machine, none of the net."""
     fonts = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
     return gr.themes.Base(
         primary_hue=LEAF,

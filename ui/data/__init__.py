@@ -1,3 +1,6 @@
-"""Step 1: pictures come in, are looked at and edited."""
+"""Step 1: pictures come in.
+
+They are shown as they were understood, and their classes can be edited.
+"""
 
 __all__ = ["tab", "uploads", "view", "ways"]

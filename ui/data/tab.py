@@ -1,4 +1,7 @@
-"""Step 1: pictures in, a look at what they are, and the classes as the person wants them."""
+"""Step 1: get pictures, edit classes.
+
+Shows what was taken in, and lets the person rename, merge and leave out classes.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import gradio as gr
 from training.core.messages import t
 from training.intake.take_in import Report
 from training.jobs.datasets import DataSet, read_edits
-from ui.common.context import Frame, Updates, Values, Visitor
+from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.html import note
 from ui.data import view
 from ui.data.uploads import write_skipped
@@ -18,14 +21,13 @@ from ui.data.ways import DataWays
 
 
 class DataTab:
-    """Components and handlers of the tab; built inside the page's context."""
+    """The ways to get pictures, folded once there are some, and a summary of the data set."""
 
-    def __init__(self, frame: Frame) -> None:
-        """Build the tab."""
-        self.frame = frame
+    def __init__(self, app: AppContext) -> None:
+        self.app = app
         self.message = gr.HTML()
-        with frame.words.make(gr.Accordion, {"label": "data.ways"}, open=True) as self.start:
-            self.ways = DataWays(frame)
+        with app.i18n.make(gr.Accordion, {"label": "data.ways"}, open=True) as self.start:
+            self.ways = DataWays(app, self._arrived)
         with gr.Column(visible=False, elem_classes="summary") as self.summary:
             self._build_summary()
         self._wire()
@@ -33,7 +35,7 @@ class DataTab:
     # ---- what stands where
 
     def _build_summary(self) -> None:
-        make = self.frame.words.make
+        make = self.app.i18n.make
         self.headline = gr.HTML()
         self.next_btn = make(
             gr.Button, {"value": "data.next_btn"}, variant="primary", elem_classes="next"
@@ -75,8 +77,8 @@ class DataTab:
     # ---- what happens when
 
     def _wire(self) -> None:
-        on = self.frame.on
-        self.ways.wire(self._arrived, self.outputs, self.message)
+        on = self.app.on
+        self.ways.wire(self.outputs, self.message)
         on(
             self.apply_btn.click,
             self._apply,
@@ -85,25 +87,25 @@ class DataTab:
             message=self.message,
         )
         on(self.undo_btn.click, self._undo, writes=self.outputs, message=self.message)
-        self.frame.go(self.next_btn.click, "train")
+        self.app.go(self.next_btn.click, "train")
 
     def _arrived(self, visitor: Visitor, dataset: DataSet) -> Updates:
         now = replace(visitor, dataset=dataset.id)
-        return {self.frame.dataset: dataset.id, **self.show(now), **self.fold(now)}
+        return {self.app.dataset: dataset.id, **self.show(now), **self.fold(now)}
 
-    def _apply(self, visitor: Visitor, values: Values) -> Updates:
-        dataset = self.frame.shelf.require(visitor.owner, visitor.dataset)
-        wanted = {str(row[0]): str(row[2] or "") for row in values[self.table] or []}
+    def _apply(self, call: Call) -> Updates:
+        dataset = self.app.datasets.require(call.visitor.owner, call.visitor.dataset)
+        wanted = {str(row[0]): str(row[2] or "") for row in call.values[self.table] or []}
         names = dataset.original().class_names
         edits = read_edits([(name, wanted.get(name, name)) for name in names])
         if edits != dataset.current_edits():
-            self.frame.shelf.edit(dataset, edits)
-        return self.show(visitor)
+            self.app.datasets.edit(dataset, edits)
+        return self.show(call.visitor)
 
-    def _undo(self, visitor: Visitor, values: Values) -> Updates:
-        dataset = self.frame.shelf.require(visitor.owner, visitor.dataset)
-        self.frame.shelf.undo(dataset)
-        return self.show(visitor)
+    def _undo(self, call: Call) -> Updates:
+        dataset = self.app.datasets.require(call.visitor.owner, call.visitor.dataset)
+        self.app.datasets.undo(dataset)
+        return self.show(call.visitor)
 
     # ---- what is seen
 
@@ -111,14 +113,14 @@ class DataTab:
     def outputs(self) -> list[Any]:
         """All that ``show`` may change."""
         return [
-            *(self.frame.dataset, self.start, self.summary, self.headline, self.advice),
+            *(self.app.dataset, self.start, self.summary, self.headline, self.advice),
             *(self.classes, self.table, self.undo_btn, self.left, self.skipped, self.csv_btn),
             *self.ways.outputs,
         ]
 
     def show(self, visitor: Visitor) -> Updates:
-        """The visitor's data set, or the ways to get one."""
-        dataset = self.frame.shelf.find(visitor.owner, visitor.dataset)
+        """The visitor's data set; without one the summary is hidden."""
+        dataset = self.app.datasets.find(visitor.owner, visitor.dataset)
         updates: Updates = {
             self.summary: gr.Column(visible=dataset is not None),
             **self.ways.show(visitor),
@@ -128,15 +130,18 @@ class DataTab:
         return {**updates, **self._show_set(visitor, dataset)}
 
     def fold(self, visitor: Visitor) -> Updates:
-        """Open the ways to get pictures for who has none, and close them for who has some."""
-        dataset = self.frame.shelf.find(visitor.owner, visitor.dataset)
+        """Open the ways to get pictures for who has none, and close them for who has some.
+
+        Not part of ``show``: who has opened them to add pictures would find them closed again.
+        """
+        dataset = self.app.datasets.find(visitor.owner, visitor.dataset)
         return {self.start: gr.Accordion(open=dataset is None)}
 
     def _show_set(self, visitor: Visitor, dataset: DataSet) -> Updates:
         language, images, original = visitor.language, dataset.images(), dataset.original()
         report = Report.load(dataset.folder)
         updates: Updates = {
-            self.headline: view.headline(images, report, language),
+            self.headline: view.set_headline(images, report, language),
             self.advice: view.advice(images, report, language),
             self.classes: view.class_rows(images, language),
             self.table: gr.Dataframe(
@@ -148,7 +153,7 @@ class DataTab:
         }
         if report.skipped:
             headers = view.skipped_headers(language)
-            path = self.frame.home.temp / dataset.id / "skipped.csv"
+            path = self.app.home.temp / dataset.id / "skipped.csv"
             write_skipped(report, path, headers, language)
             rows = view.skipped_rows(report, language)
             updates[self.csv_btn] = gr.DownloadButton(value=str(path))

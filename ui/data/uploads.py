@@ -1,4 +1,7 @@
-"""From what a browser sent to a data set; no gradio here."""
+"""Uploads become data sets.
+
+Nothing that the browser says of a file is believed: neither its path nor its name. No Gradio here.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,18 @@ from training.core.home import new_id
 from training.core.messages import UserError
 from training.intake.report import Report
 from training.intake.take_in import Limits, Progress, take_in
-from training.jobs.datasets import DataSet, Shelf
+from training.jobs.datasets import DataSet, DatasetStore
 
 
 def take_upload(
-    shelf: Shelf,
+    datasets: DatasetStore,
     owner: str,
     sent: Mapping[str, Any],
     limits: Limits,
     progress: Progress,
     make_room: Callable[[], None],
 ) -> DataSet:
-    """Make a data set of uploaded files and remove them, whatever comes of it.
+    """Make a data set of uploaded files; they are removed, whatever comes of it.
 
     ``sent`` is what the drop zone says: ``files``, each with the ``path`` where the server put
     it and the ``name`` it had in its folder, and ``failed``, why nothing could be sent.
@@ -40,16 +43,16 @@ def take_upload(
         raise UserError("intake.too_many_files", limit=limits.files)
     if failed or not sent.get("files"):
         raise UserError("data.upload_failed")
-    room = shelf.home.temp / new_id()
+    room = datasets.home.temp / new_id()
     try:
-        files = _unpack_names(sent["files"], shelf.home.temp, room)
+        files = _unpack_names(sent["files"], datasets.home.temp, room)
         make_room()
         if sum(path.stat().st_size for path in files) > limits.upload_bytes:
             raise UserError("intake.upload_too_big", limit=limits.upload_mb)
         source, name = _source(files, room)
-        folder = shelf.folder_for_new()
+        folder = datasets.folder_for_new()
         take_in(source, folder, limits=limits, name=name, progress=progress)
-        return shelf.keep(owner, folder, name)
+        return datasets.keep(owner, folder, name)
     finally:
         shutil.rmtree(room, ignore_errors=True)
 
@@ -74,17 +77,20 @@ def _unpack_names(files: Sequence[Mapping[str, Any]], temp: Path, room: Path) ->
 
 
 def _source(files: list[Path], room: Path) -> tuple[Path | list[Path], str]:
-    """What ``take_in`` should look at, and what the person would call it."""
+    """What ``take_in`` is to read, and what the person would call it."""
     if len(files) == 1:
         return files[0], files[0].name
     if all(path.parent == room for path in files):
-        return files, files[0].name if len(files) == 1 else "pictures"
+        return files, "pictures"
     tops = sorted({path.relative_to(room).parts[0] for path in files})
     return room, tops[0] if len(tops) == 1 else "pictures"
 
 
 def write_skipped(report: Report, path: Path, headers: Sequence[str], language: str) -> Path:
-    """The files that were left out, and why, as CSV that spreadsheets open correctly."""
+    """Write the files that were left out, and why, as CSV that spreadsheets open correctly.
+
+    Gives ``path``, whose folder is made where there is none.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The mark at the beginning tells Excel that this is UTF-8.
     with path.open("w", encoding="utf-8-sig", newline="") as file:

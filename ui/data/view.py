@@ -1,4 +1,7 @@
-"""What step 1 shows, as HTML and table rows; names of classes and files are never markup."""
+"""Step 1 as HTML and rows.
+
+Names of classes and files are never markup.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from ui.common.html import box, data_title, message_html, note, say
 from ui.common.images import jpeg_uri
 
 THUMB_SIDE = 72  # px
-THUMBS_PER_CLASS, MOST_THUMBS, MOST_CLASSES, MOST_SKIPPED = 12, 200, 40, 500
+THUMBS_PER_CLASS, MAX_THUMBS, MAX_CLASSES_SHOWN, MAX_SKIPPED = 12, 200, 40, 500
 
 DROP_TEMPLATE = """
 <div class="drop-inner">
@@ -39,13 +42,13 @@ DROP_TEMPLATE = """
 
 
 def drop_words(language: str) -> dict[str, str]:
-    """What the drop zone says."""
+    """The texts of ``DROP_TEMPLATE``, and "sending", which the zone's script shows."""
     names = ("title", "hint", "files", "folder", "sending")
     return {name: t(f"data.drop_{name}", language) for name in names}
 
 
 def source_label(source: Source, language: str) -> str:
-    """One line on an example or a downloadable set."""
+    """Title, counts and, for a download, MB: the text of a button or a choice."""
     title = source.title.text(language)
     key = "data.source_download" if source.kind == "download" else "data.source_example"
     return t(
@@ -59,14 +62,14 @@ def source_label(source: Source, language: str) -> str:
 
 
 def download_note(source: Source | None, language: str) -> str:
-    """Where a downloadable set comes from and what it asks."""
+    """The licence of a downloadable set; "" for a name that is none."""
     if source is None:
         return ""
     return f'<p class="note">{say("data.download_note", language, licence=source.licence)}</p>'
 
 
 def collected(counts: Mapping[str, int], language: str) -> str:
-    """The pictures that were taken so far, by class."""
+    """How many pictures of each class were taken so far, as a list."""
     if not counts:
         return note(t("data.collected_none", language))
     rows = "".join(
@@ -80,8 +83,8 @@ def _count(count: int, language: str) -> str:
     return t("data.pictures", language, count=count)
 
 
-def headline(images: ImageSet, report: Report, language: str) -> str:
-    """What there is, in one sentence, and how the folders were read."""
+def set_headline(images: ImageSet, report: Report, language: str) -> str:
+    """Pictures and classes in one sentence, how folders were read, and what was skipped."""
     keys = ("data.headline_flat", "data.headline_one", "data.headline")
     key = keys[min(2, len(images.class_names))]
     says = say(
@@ -99,7 +102,10 @@ def headline(images: ImageSet, report: Report, language: str) -> str:
 
 
 def advice(images: ImageSet, report: Report, language: str) -> str:
-    """The warnings, each with what to do, and what can be done with the pictures as they are."""
+    """The warnings, each with what to do; "" where there is nothing to say.
+
+    Sets that only a generator can learn from are recommended to one.
+    """
     said = [message_html(warning, language) for warning in report.warnings]
     if is_for_generators(images):
         said.append(t("data.for_generators", language))
@@ -110,11 +116,15 @@ def advice(images: ImageSet, report: Report, language: str) -> str:
 
 
 def class_rows(images: ImageSet, language: str) -> str:
-    """Each class with its count, a bar and some of its pictures."""
+    """Each class with its count, a bar and some of its pictures, evenly picked.
+
+    At most ``MAX_CLASSES_SHOWN`` classes and ``MAX_THUMBS`` pictures, since each thumbnail is
+    sent inside the page. Without classes, the first 24 pictures.
+    """
     counts = images.counts()
-    names = list(counts)[:MOST_CLASSES]
+    names = list(counts)[:MAX_CLASSES_SHOWN]
     most = max(counts.values(), default=1)
-    each = max(2, min(THUMBS_PER_CLASS, MOST_THUMBS // max(1, len(names))))
+    each = max(2, min(THUMBS_PER_CLASS, MAX_THUMBS // max(1, len(names))))
     rows = "".join(
         _class_row(images, number, name, counts[name] / max(1, most), each, language)
         for number, name in enumerate(names)
@@ -148,22 +158,22 @@ def _thumbs(images: ImageSet, indices: np.ndarray | range) -> str:
 
 
 def edit_headers(language: str) -> list[str]:
-    """The editor's columns."""
+    """The editor's columns, in the order of ``edit_rows``."""
     return [t(f"data.edit_{column}", language) for column in ("class", "count", "new")]
 
 
 def edit_rows(images: ImageSet, edits: Edits) -> list[list[str]]:
-    """Class as it came, its count, and how it is to be called."""
+    """Class as it came, its count, and its name to be; "" where it is left out."""
     return [
         [name, str(count), edits.get(name, name) or ""] for name, count in images.counts().items()
     ]
 
 
 def skipped_headers(language: str) -> list[str]:
-    """The columns of what was left out."""
+    """The columns of the files left out, on the page and in the CSV."""
     return [t("data.skipped_file", language), t("data.skipped_reason", language)]
 
 
 def skipped_rows(report: Report, language: str) -> list[list[str]]:
-    """The first files that were left out, and why; the CSV has all."""
-    return [[each.file, each.reason.text(language)] for each in report.skipped[:MOST_SKIPPED]]
+    """The first ``MAX_SKIPPED`` files that were left out, and why; the CSV has all."""
+    return [[each.file, each.reason.text(language)] for each in report.skipped[:MAX_SKIPPED]]

@@ -1,8 +1,11 @@
-"""The ways to get pictures in step 1: files, the camera, examples and downloads."""
+"""Four ways to get pictures.
+
+Files, the camera, examples and downloads, each a panel of step 1.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,8 +17,9 @@ from training.core.paths import ASSETS
 from training.intake.datasets import list_sources, open_data
 from training.intake.take_in import read_picture, take_in_labelled
 from training.jobs.datasets import Collection, DataSet
-from ui.common.context import Frame, Updates, Values, Visitor, picture_input, picture_path
+from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.html import note
+from ui.common.parts import picture_input, picture_path
 from ui.data import view
 from ui.data.uploads import take_upload
 
@@ -28,9 +32,8 @@ Arrived = Callable[[Visitor, DataSet], Updates]
 class DataWays:
     """Four panels; each ends by calling ``arrived`` with the data set that it made."""
 
-    def __init__(self, frame: Frame) -> None:
-        """Build the panels where the page stands."""
-        self.frame = frame
+    def __init__(self, app: AppContext, arrived: Arrived) -> None:
+        self.app, self.arrived = app, arrived
         self.sources = {source.name: source for source in list_sources()}
         panels = {
             "files": self._build_drop,
@@ -40,24 +43,24 @@ class DataWays:
         }
         with gr.Tabs(elem_classes="ways", overflow_behavior="wrap"):
             for name, build in panels.items():
-                with frame.words.make(gr.Tab, {"label": f"data.way_{name}"}, render_children=True):
+                with app.i18n.make(gr.Tab, {"label": f"data.way_{name}"}, render_children=True):
                     build()
 
     # ---- what stands where
 
     def _build_drop(self) -> None:
-        self.drop = self.frame.words.make(
+        self.drop = self.app.i18n.make(
             gr.HTML,
             {"words": view.drop_words},
             html_template=view.DROP_TEMPLATE,
             js_on_load=DROP_JS.read_text(encoding="utf-8"),
-            limit_bytes=self.frame.limits.upload_bytes,
-            limit_files=self.frame.limits.files,
+            limit_bytes=self.app.limits.upload_bytes,
+            limit_files=self.app.limits.files,
             elem_classes="drop",
         )
 
     def _build_camera(self) -> None:
-        make = self.frame.words.make
+        make = self.app.i18n.make
         with gr.Row():
             with gr.Column(scale=3):
                 self.class_name = make(
@@ -65,7 +68,7 @@ class DataWays:
                     {"label": "data.class_name", "placeholder": "data.class_name_hint"},
                     max_length=80,
                 )
-                self.shot = picture_input(self.frame, "webcam", height=300)
+                self.shot = picture_input(self.app, "webcam", height=300)
                 self.add_btn = make(gr.Button, {"value": "data.add_btn"}, size="md")
             with gr.Column(scale=2):
                 self.collected = gr.HTML()
@@ -76,7 +79,7 @@ class DataWays:
                     )
 
     def _build_examples(self) -> None:
-        make = self.frame.words.make
+        make = self.app.i18n.make
         self.examples_note = make(
             gr.HTML, {"value": lambda lang: note(t("data.examples_note", lang))}
         )
@@ -88,7 +91,7 @@ class DataWays:
                     self.example_btns[source.name] = make(gr.Button, {"value": label})
 
     def _build_download(self) -> None:
-        make = self.frame.words.make
+        make = self.app.i18n.make
         names = [source.name for source in self.sources.values() if source.kind == "download"]
         with gr.Row():
             self.download = make(
@@ -119,14 +122,18 @@ class DataWays:
 
     # ---- what happens when
 
-    def wire(self, arrived: Arrived, outputs: Sequence[Block], message: gr.HTML) -> None:
-        """Let the panels call ``arrived``, which may change ``outputs``."""
-        self.arrived = arrived
-        on = self.frame.on
+    def wire(self, outputs: Sequence[Block], message: gr.HTML) -> None:
+        """Connect the handlers, once the tab is built; ``outputs`` is what ``arrived`` changes."""
+        on = self.app.on
         arriving: dict[str, Any] = {"writes": outputs, "message": message}
         on(self.drop.upload, self._take, progress_on=self.drop, event_data=True, **arriving)
         for name, button in self.example_btns.items():
-            on(button.click, self._opener(name), progress_on=self.examples_note, **arriving)
+            on(
+                button.click,
+                partial(self._open, name, None),
+                progress_on=self.examples_note,
+                **arriving,
+            )
         on(
             self.download_btn.click,
             self._download,
@@ -147,69 +154,65 @@ class DataWays:
         on(self.undo_btn.click, self._undo, **shots)
         on(
             self.download.change,
-            lambda visitor, values: self._show_download(visitor, values[self.download]),
+            lambda call: self._show_download(call.language, call.values[self.download]),
             reads=[self.download],
             writes=[self.download_note],
         )
 
-    def _take(
-        self, visitor: Visitor, values: Values, bar: gr.Progress, sent: Mapping[str, Any]
-    ) -> Updates:
-        progress, limits = _progress(bar, visitor.language), self.frame.limits
-        room = partial(self.frame.keeper.make_room, visitor.owner, visitor.dataset)
-        dataset = take_upload(self.frame.shelf, visitor.owner, sent, limits, progress, room)
-        return self.arrived(visitor, dataset)
+    def _take(self, call: Call) -> Updates:
+        progress, limits = _progress(call.progress, call.language), self.app.limits
+        room = partial(self.app.storage.make_room, call.visitor.owner, call.visitor.dataset)
+        dataset = take_upload(
+            self.app.datasets, call.visitor.owner, call.data, limits, progress, room
+        )
+        return self.arrived(call.visitor, dataset)
 
-    def _opener(self, name: str) -> Any:
-        return lambda visitor, values, bar: self._open(visitor, name, None, bar)
+    def _download(self, call: Call) -> Updates:
+        name, per_class = str(call.values[self.download]), int(call.values[self.per_class])
+        return self._open(name, per_class, call)
 
-    def _download(self, visitor: Visitor, values: Values, bar: gr.Progress) -> Updates:
-        name, per_class = str(values[self.download]), int(values[self.per_class])
-        return self._open(visitor, name, per_class, bar)
-
-    def _open(
-        self, visitor: Visitor, name: str, per_class: int | None, bar: gr.Progress
-    ) -> Updates:
+    def _open(self, name: str, per_class: int | None, call: Call) -> Updates:
+        visitor = call.visitor
         if name not in self.sources:  # else a browser could name any file of this machine
             raise UserError("data.none")
-        self.frame.keeper.make_room(visitor.owner, visitor.dataset)
-        shelf, home = self.frame.shelf, self.frame.home
-        folder = shelf.folder_for_new()
+        self.app.storage.make_room(visitor.owner, visitor.dataset)
+        datasets, home = self.app.datasets, self.app.home
+        folder = datasets.folder_for_new()
         open_data(
             name,
             folder,
-            limits=self.frame.limits,
+            limits=self.app.limits,
             per_class=per_class,
-            progress=_progress(bar, visitor.language),
+            progress=_progress(call.progress, call.language),
             root=home.downloads,
         )
-        return self.arrived(visitor, shelf.keep(visitor.owner, folder, name))
+        return self.arrived(visitor, datasets.keep(visitor.owner, folder, name))
 
-    def _add(self, visitor: Visitor, values: Values) -> Updates:
-        path = picture_path(values[self.shot])
+    def _add(self, call: Call) -> Updates:
+        path = picture_path(call.values[self.shot])
         if path is None:
             raise UserError("data.no_shot")
-        self.frame.keeper.make_room(visitor.owner, visitor.dataset)
+        self.app.storage.make_room(call.visitor.owner, call.visitor.dataset)
         picture = read_picture(path)
-        Collection(self.frame.home, visitor.owner).add(picture, values[self.class_name])
-        return {self.shot: None, **self._show_collected(visitor)}
+        Collection(self.app.home, call.visitor.owner).add(picture, call.values[self.class_name])
+        return {self.shot: None, **self._show_collected(call.visitor)}
 
-    def _undo(self, visitor: Visitor, values: Values) -> Updates:
-        Collection(self.frame.home, visitor.owner).undo()
-        return self._show_collected(visitor)
+    def _undo(self, call: Call) -> Updates:
+        Collection(self.app.home, call.visitor.owner).undo()
+        return self._show_collected(call.visitor)
 
-    def _use(self, visitor: Visitor, values: Values, bar: gr.Progress) -> Updates:
-        shelf, collection = self.frame.shelf, Collection(self.frame.home, visitor.owner)
+    def _use(self, call: Call) -> Updates:
+        datasets, collection = self.app.datasets, Collection(self.app.home, call.visitor.owner)
         pictures = collection.pictures()
         if not pictures:
             raise UserError("data.no_shot")
-        self.frame.keeper.make_room(visitor.owner, visitor.dataset)
-        folder, name = shelf.folder_for_new(), t("data.own_name", visitor.language)
-        progress = _progress(bar, visitor.language)
-        take_in_labelled(pictures, folder, limits=self.frame.limits, name=name, progress=progress)
-        dataset = shelf.keep(visitor.owner, folder, name)
+        self.app.storage.make_room(call.visitor.owner, call.visitor.dataset)
+        folder, name = datasets.folder_for_new(), t("data.own_name", call.language)
+        progress = _progress(call.progress, call.language)
+        take_in_labelled(pictures, folder, limits=self.app.limits, name=name, progress=progress)
+        dataset = datasets.keep(call.visitor.owner, folder, name)
         collection.clear()
-        return self.arrived(visitor, dataset)
+        return self.arrived(call.visitor, dataset)
 
     # ---- what is seen
 
@@ -219,18 +222,17 @@ class DataWays:
         return [self.collected, self.undo_btn, self.use_btn, self.download_note]
 
     def show(self, visitor: Visitor) -> Updates:
-        """What the visitor has collected so far, and the note on the first download."""
+        """What the visitor has collected so far, and the licence of the first download."""
         return {
-            **self._show_download(visitor, self.download.value),
+            **self._show_download(visitor.language, self.download.value),
             **(self._show_collected(visitor) if visitor.owner else {}),
         }
 
-    def _show_download(self, visitor: Visitor, name: object) -> Updates:
-        note = view.download_note(self.sources.get(str(name)), visitor.language)
-        return {self.download_note: note}
+    def _show_download(self, language: str, name: object) -> Updates:
+        return {self.download_note: view.download_note(self.sources.get(str(name)), language)}
 
     def _show_collected(self, visitor: Visitor) -> Updates:
-        counts = Collection(self.frame.home, visitor.owner).counts()
+        counts = Collection(self.app.home, visitor.owner).counts()
         return {
             self.collected: view.collected(counts, visitor.language),
             self.undo_btn: gr.Button(interactive=bool(counts)),
@@ -239,7 +241,7 @@ class DataWays:
 
 
 def _progress(bar: gr.Progress, language: str) -> Callable[[int, int], None]:
-    """What ``training.intake.take_in`` calls after each picture, drawn as a bar."""
+    """For ``training.intake.take_in``, which calls it with (done, total) after each picture."""
     text, said = t("data.reading", language), [-1]
 
     def progress(done: int, total: int) -> None:

@@ -1,4 +1,7 @@
-"""Step 6: slide through what a generator can paint."""
+"""Step 6: slide through pictures.
+
+All that a generator can paint lies somewhere in its latent space.
+"""
 
 __all__ = [
     "explore",

@@ -1,8 +1,8 @@
-"""Links that bring back a picture, in any browser, for a while. Pure.
+"""Signed links to a picture.
 
-A link carries a run, a pass and a recipe. The pass lets whoever has it steer that run's generator
-until it expires; it shows no training pictures, and changes nothing. The generators that come with
-the project need none.
+They work in any browser for ``VALID_DAYS``. A link carries a run, a pass and a recipe. The pass
+lets whoever has it steer that run's generator until it expires; it shows no training pictures, and
+changes nothing. The generators that come with the project need none. Pure.
 """
 
 from __future__ import annotations
@@ -26,14 +26,17 @@ FORM = re.compile(rf"([0-9a-f]{{32}}|[a-z][a-z0-9-]{{0,30}})\.({TOKEN}|)\.([A-Za
 
 @dataclass(frozen=True)
 class Link:
-    """What a link says; ``Passes`` knows whether its pass is good."""
+    """What a link claims; only ``ShareTokens`` can tell whether its pass is good.
+
+    ``run`` is a run's id or the name of a shipped generator, whose ``token`` is empty.
+    """
 
     run: str
     token: str
     recipe: Recipe
 
     def to_text(self) -> str:
-        """What stands in the link's ``picture`` parameter."""
+        """The value of the link's query parameter ``PARAMETER``; needs no escaping."""
         return f"{self.run}.{self.token}.{self.recipe.to_text()}"
 
     @classmethod
@@ -50,11 +53,13 @@ class Link:
         return cls(run, token, Recipe.from_text(recipe))
 
 
-class Passes:
-    """Makes and checks passes: a time and, by a key that no browser knows, its signature."""
+class ShareTokens:
+    """Makes and checks passes: an expiry time, and its HMAC by a key that no browser knows.
+
+    The key is made with the first pass. Passes are not stored, so none can be taken back.
+    """
 
     def __init__(self, home: Home) -> None:
-        """The key is made with the first pass."""
         self.home = home
 
     @cached_property
@@ -62,7 +67,7 @@ class Passes:
         return self.home.secret("link-secret").encode()
 
     def make(self, run: str, now: float | None = None) -> str:
-        """A pass to one run's generator for ``VALID_DAYS``."""
+        """A pass to one run's generator, for ``VALID_DAYS`` from ``now`` (s since 1970)."""
         expires = f"{int(now or time.time()) + VALID_DAYS * 24 * 3600:x}"
         return f"{expires}-{self._sign(run, expires)}"
 

@@ -1,4 +1,7 @@
-"""From one recipe to others: by sliders, by mutation, and to what sliders can say. Pure."""
+"""From one recipe to others.
+
+By sliders, by mutation, and to the nearest recipe that the sliders can show. Pure.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,18 @@ import torch
 
 from models.latent import draw_latents, mutate
 from training.core.messages import UserError
-from training.latent.recipe import MOST_SEED, Recipe, half_exact
-from training.latent.sampler import Sampler
+from training.latent.recipe import MAX_SEED, Recipe, half_exact
+from training.latent.sampler import GanSampler
 
 FIRST, MORE, NUMBERS = 8, 8, 8  # sliders of directions, further ones, and of single numbers of z
 REACH, NUMBER_REACH = 3.0, 4.0
 OTHER_NOISE = 1  # the seed of another pattern
 
 
-def move(recipe: Recipe, moves: Mapping[str, float], sampler: Sampler, first: int = 0) -> Recipe:
+def move(recipe: Recipe, moves: Mapping[str, float], sampler: GanSampler, first: int = 0) -> Recipe:
     """The recipe with some sliders moved, by name; ``first`` is the first number of z shown.
+
+    The names are the sliders' ``elem_id``: "direction-3", "number-0", "psi", "way", "class-share".
 
     Raises:
         UserError: there is no such slider, or it doesn't go as far.
@@ -46,8 +51,8 @@ def move(recipe: Recipe, moves: Mapping[str, float], sampler: Sampler, first: in
     return replace(recipe, steps=moved, coordinates=coordinates, **changes)
 
 
-def _mixed(recipe: Recipe, share: float, sampler: Sampler) -> dict[int, float]:
-    """The same two classes with another share of the second; both stay known."""
+def _mixed(recipe: Recipe, share: float, sampler: GanSampler) -> dict[int, float]:
+    """The same two classes with another share of the second; both stay in it at share 0."""
     (one, _), (other, _) = classes_shown(recipe, sampler)
     return _two(one, other, share)
 
@@ -56,8 +61,13 @@ def _two(one: int, other: int, share: float) -> dict[int, float]:
     return {one: 1.0} if one == other else {one: 1 - share, other: share}
 
 
-def classes_shown(recipe: Recipe, sampler: Sampler) -> tuple[tuple[int, float], tuple[int, float]]:
-    """The first two classes of the mix and their weights; beside one alone stands the next one."""
+def classes_shown(
+    recipe: Recipe, sampler: GanSampler
+) -> tuple[tuple[int, float], tuple[int, float]]:
+    """The first two classes of the mix and their weights, as the page has menus for two.
+
+    A class alone is paired with the next one at weight 0. Only for generators with classes.
+    """
     count = len(sampler.class_names)
     found = list((recipe.classes or {recipe.seed % count: 1.0}).items())
     if len(found) > 2:
@@ -65,11 +75,10 @@ def classes_shown(recipe: Recipe, sampler: Sampler) -> tuple[tuple[int, float], 
     return found[0], found[1] if len(found) > 1 else ((found[0][0] + 1) % count, 0.0)
 
 
-def fitted(recipe: Recipe, sampler: Sampler) -> Recipe:
-    """What the sliders show of a recipe that may come from elsewhere, as they would say it.
+def fitted(recipe: Recipe, sampler: GanSampler) -> Recipe:
+    """The recipe that the sliders show for one that may come from elsewhere.
 
-    Of a recipe that they have made it is that recipe, so nothing seems to have changed where
-    nobody has moved a thing.
+    One that they have made themselves stays as it is: else reading them would look like a change.
 
     Raises:
         UserError: the recipe is of another model.
@@ -91,8 +100,8 @@ def fitted(recipe: Recipe, sampler: Sampler) -> Recipe:
     return replace(recipe, steps=steps, **changes)
 
 
-def _set_by_hand(recipe: Recipe, sampler: Sampler) -> dict[int, float]:
-    """The single numbers that stand elsewhere than the drawn ones."""
+def _set_by_hand(recipe: Recipe, sampler: GanSampler) -> dict[int, float]:
+    """The coordinates, clipped to a slider's reach, that differ from the numbers drawn."""
     drawn = drawn_numbers(recipe, sampler)
     inside = {
         index: max(-NUMBER_REACH, min(NUMBER_REACH, value))
@@ -102,7 +111,7 @@ def _set_by_hand(recipe: Recipe, sampler: Sampler) -> dict[int, float]:
 
 
 def shown_number(number: float) -> float:
-    """Where a slider stands for a number that it can't show exactly."""
+    """Where a slider stands for a number of z: two decimals, ``NUMBER_REACH`` at most."""
     return max(-NUMBER_REACH, min(NUMBER_REACH, round(number, 2)))
 
 
@@ -111,22 +120,26 @@ def differs(value: float, drawn: float) -> bool:
     return abs(value - shown_number(drawn)) > 1e-6
 
 
-def drawn_numbers(recipe: Recipe, sampler: Sampler) -> Sequence[float]:
-    """``z`` before any coordinate was set by hand."""
+def drawn_numbers(recipe: Recipe, sampler: GanSampler) -> Sequence[float]:
+    """``z``, (D,), before any coordinate was set by hand: the recipe's own, else its seed's."""
     if recipe.z:
         return recipe.z
     drawn: list[float] = draw_latents([recipe.seed], sampler.latent_size)[0].tolist()
     return drawn
 
 
-def neighbours(recipe: Recipe, sampler: Sampler, strength: float, numbers: range) -> list[Recipe]:
+def neighbours(
+    recipe: Recipe, sampler: GanSampler, strength: float, numbers: range
+) -> list[Recipe]:
     """Mutations of a picture, the same for the same numbers.
 
     Sliders, classes and noise stay; the vector behind them changes by ``strength``, 0 to 1.
+    A picture given by its style ``w`` goes towards other styles instead, as no ``z`` is known.
     """
+    # By the vector behind the sliders alone: moving one must not deal other neighbours.
     behind = replace(Recipe(seed=recipe.seed), z=recipe.z, w=recipe.w)
     origin = zlib.crc32(behind.to_text().encode())
-    seeds = [(origin + number) % MOST_SEED for number in numbers]
+    seeds = [(origin + number) % MAX_SEED for number in numbers]
     if recipe.w:
         here = torch.tensor(recipe.w)
         labels = sampler.labels([recipe])

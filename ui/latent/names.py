@@ -1,4 +1,7 @@
-"""Names for the sliders of the latent page."""
+"""Names for the sliders.
+
+A direction goes by its number until the owner of the run has seen what it does.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,22 @@ from typing import Any
 import gradio as gr
 
 from training.core.messages import UserError
-from training.latent.sampler import Sampler
+from training.latent.sampler import GanSampler
 from training.latent.steering import direction_names, name_direction
-from ui.common.context import Updates, Values, Visitor
-from ui.latent.explore import NearPanel
+from ui.common.context import Updates
+from ui.latent.explore import ExplorePanel
 from ui.latent.moves import FIRST, MORE
-from ui.latent.session import Desk, Now
+from ui.latent.session import LatentCall, LatentSession, LatentState
 from ui.latent.sliders import direction_label
 
 
-class Names:
-    """Built inside the page's context; hidden for somebody else's generator."""
+class NamesPanel:
+    """A menu of directions, and a name for the chosen one; hidden for anybody but the owner."""
 
-    def __init__(self, desk: Desk) -> None:
-        """Build it; ``wire`` says what is called when."""
-        self.desk = desk
-        make = desk.frame.words.make
+    def __init__(self, session: LatentSession, near: ExplorePanel) -> None:
+        """``near`` is told new names too, for the axes of its map."""
+        self.session, self.near = session, near
+        make = session.app.i18n.make
         with make(gr.Accordion, {"label": "latent.names"}, open=False, visible=False) as self.body:
             with gr.Row():
                 self.named = make(
@@ -39,42 +42,43 @@ class Names:
                 gr.Button, {"value": "latent.name_btn"}, size="md", elem_classes="next"
             )
 
-    def wire(self, near: NearPanel) -> None:
-        """``near`` calls its axes as the sliders are called."""
-        self.near = near
-        self.desk.on(
+    def wire(self) -> None:
+        """Connect the handlers, once the sliders, which a new name changes, are there."""
+        self.session.on(
             self.name_btn.click,
             self._rename,
             reads=[self.named, self.name],
-            writes=[*self.desk.controls.directions, *self.outputs, self.name],
+            writes=[*self.session.sliders.directions, *self.outputs, self.name],
         )
 
     @property
     def outputs(self) -> list[Any]:
-        """All that ``fit`` may change, besides the controls."""
+        """All that ``fit`` may change, besides the sliders' own outputs."""
         return [self.body, self.named, *self.near.axes]
 
-    def fit(self, now: Now, language: str) -> Updates:
-        """Show what this model has, and call it what it is called."""
-        names = direction_names(now.folder.path, language)
-        choices = _name_choices(now.sampler, names, language)
+    def fit(self, state: LatentState, language: str) -> Updates:
+        """Show as many directions as this model has, by their names in ``language``."""
+        names = direction_names(state.folder.path, language)
+        choices = _name_choices(state.sampler, names, language)
         return {
-            **self.desk.controls.fit(now.sampler, names, language),
-            self.body: gr.Accordion(visible=now.mine),
+            **self.session.sliders.fit(state.sampler, names, language),
+            self.body: gr.Accordion(visible=state.mine),
             self.named: gr.Dropdown(choices=choices, value=0),
             **self.near.fit(choices),
         }
 
-    def _rename(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        if not now.mine:
+    def _rename(self, call: LatentCall) -> Updates:
+        state, language = call.state, call.language
+        if not state.mine:
             raise UserError("page.no_such_run")
-        name_direction(now.folder.path, int(values[self.named] or 0), str(values[self.name] or ""))
-        names = direction_names(now.folder.path, visitor.language)
-        choices = _name_choices(now.sampler, names, visitor.language)
+        index, name = int(call.values[self.named] or 0), str(call.values[self.name] or "")
+        name_direction(state.folder.path, index, name)
+        names = direction_names(state.folder.path, language)
+        choices = _name_choices(state.sampler, names, language)
         return {
             **{
-                slider: gr.Slider(label=direction_label(index, names, visitor.language))
-                for index, slider in enumerate(self.desk.controls.directions)
+                slider: gr.Slider(label=direction_label(number, names, language))
+                for number, slider in enumerate(self.session.sliders.directions)
             },
             self.named: gr.Dropdown(choices=choices),
             self.name: "",
@@ -83,7 +87,7 @@ class Names:
 
 
 def _name_choices(
-    sampler: Sampler, names: Mapping[int, str], language: str
+    sampler: GanSampler, names: Mapping[int, str], language: str
 ) -> list[tuple[str, int]]:
     count = min(FIRST + MORE, len(sampler.directions.vectors))
     return [(direction_label(index, names, language), index) for index in range(count)]

@@ -1,4 +1,8 @@
-"""Pictures of one's own: brought into the latent space, and those that the generator knew."""
+"""Projection and nearest training pictures.
+
+A picture of one's own is searched in the latent space; a sample is compared with the pictures that
+its generator learned from.
+"""
 
 from __future__ import annotations
 
@@ -12,30 +16,33 @@ import torch
 from training.core.messages import UserError, t
 from training.intake.take_in import read_picture
 from training.latent.nearest import load_neighbours
-from training.latent.projection import Progress, project, square_picture
+from training.latent.projection import ProjectionProgress, project, square_picture
 from training.latent.recipe import Recipe
-from ui.common.context import Updates, Values, Visitor, picture_input, picture_path
-from ui.common.html import percent
-from ui.latent.session import Desk, Now
+from ui.common.context import Call, Updates
+from ui.common.html import note, percent
+from ui.common.parts import picture_input, picture_path
+from ui.latent.session import LatentCall, LatentSession
 from ui.latent.view import Tile, tiles_html
 
 SECONDS_BOUNDS, USUAL_SECONDS = (5, 120), 20
-LOOK_SECONDS = 0.25  # between two looks at a search
+REDRAW_SECONDS = 0.25  # between two updates of a search that is shown
 NEAREST = 6
 
 
-class MinePanel:
-    """Two panels; built inside the page's context."""
+class OwnPicturePanel:
+    """The panels *mine* and *real*: a search for one's own picture, and what was learned from.
 
-    def __init__(self, desk: Desk) -> None:
-        """Both begin hidden."""
-        self.desk = desk
-        make, frame = desk.frame.words.make, desk.frame
+    Training pictures are shown to the run's owner only, never to somebody who came by a link.
+    """
+
+    def __init__(self, session: LatentSession) -> None:
+        self.session = session
+        make, app = session.app.i18n.make, session.app
         with gr.Column(visible=False) as self.mine_body:
-            make(gr.HTML, {"value": lambda lang: _note("latent.mine_note", lang)})
+            make(gr.HTML, {"value": lambda lang: note(t("latent.mine_note", lang))})
             with gr.Row(elem_classes="latent-row"):
                 with gr.Column(scale=2, min_width=240):
-                    self.picture = picture_input(frame, "upload", height=360)
+                    self.picture = picture_input(app, "upload", height=360)
                 with gr.Column(scale=3, min_width=260):
                     self.seconds = make(
                         gr.Slider,
@@ -68,57 +75,63 @@ class MinePanel:
         """All that ``show`` may change."""
         return [self.found, self.use_btn, self.real, self.real_note, self.real_btn]
 
-    def wire(self, go_outputs: list[Any]) -> None:
-        """Say what is called when."""
-        on, frame = self.desk.on, self.desk.frame
-        searching = frame.on(
+    def wire(self) -> None:
+        """Connect the handlers; a search is a stream that the stop button cancels."""
+        on = self.session.on
+        searching = self.session.app.stream(
             self.find_btn.click,
             self._find,
-            reads=[*self.desk.reads, self.picture, self.seconds],
+            reads=[*self.session.reads, self.picture, self.seconds],
             writes=[self.found, self.best, self.use_btn],
-            message=self.desk.message,
-            streams=True,
+            message=self.session.message,
             preprocess=False,
-            concurrency_id="projection",
+            concurrency_id="projection",  # one search at a time, for all people together
         )
         self.stop_btn.click(None, cancels=[searching])
-        on(self.use_btn.click, self._use, reads=[self.best], writes=go_outputs)
+        on(self.use_btn.click, self._use, reads=[self.best], writes=self.session.go_writes)
         on(self.real_btn.click, self._nearest, writes=[self.real], progress_on=self.real)
 
-    def show(self, visitor: Visitor, now: Now) -> Updates:
-        """Another model is shown."""
+    def show(self, call: LatentCall) -> Updates:
+        """Another generator is shown: what was found for the last one goes."""
         return {
-            **self.show_note(visitor, now),
+            **self.show_note(call),
             self.found: "",
             self.use_btn: gr.Button(visible=False),
             self.real: "",
-            self.real_btn: gr.Button(visible=now.mine),
+            self.real_btn: gr.Button(visible=call.state.mine),
         }
 
-    def show_note(self, visitor: Visitor, now: Now) -> Updates:
-        """What the training pictures are for, or why they are not shown."""
-        key = "latent.real_shipped" if now.shipped else "latent.real_not_yours"
-        key = "latent.real_note" if now.mine else key
-        return {self.real_note: _note(key, visitor.language)}
+    def show_note(self, call: LatentCall) -> Updates:
+        """Say what comparing is for or, to all but the owner, why it is not offered."""
+        key = "latent.real_shipped" if call.state.shipped else "latent.real_not_yours"
+        key = "latent.real_note" if call.state.mine else key
+        return {self.real_note: note(t(key, call.language))}
 
     # ---- projection
 
-    def _find(self, visitor: Visitor, values: Values) -> Iterator[Updates]:
-        """Search for the picture, and show how far that has come several times a second."""
-        path = picture_path(values[self.picture])
+    def _find(self, call: Call) -> Iterator[Updates]:
+        """Search for the picture; yields the best so far every ``REDRAW_SECONDS``, and the last.
+
+        What was found is kept in ``best``, so a search that is stopped can be used too.
+
+        Raises:
+            UserError: there is no picture, or it can't be read.
+        """
+        path = picture_path(call.values[self.picture])
         if path is None:
             raise UserError("latent.no_picture")
-        now = self.desk.now(visitor, values)
-        target = square_picture(read_picture(path), now.sampler.resolution)
-        seconds = float(values[self.seconds] or 0)
+        latent = self.session.latent(call)
+        sampler = latent.state.sampler
+        target = square_picture(read_picture(path), sampler.resolution)
+        seconds = float(call.values[self.seconds] or 0)
         curve: list[float] = []
         shown = 0.0
-        for progress in project(now.sampler, target, seconds=seconds):
+        for progress in project(sampler, target, seconds=seconds):
             curve.append(progress.distance)
-            if time.monotonic() - shown < LOOK_SECONDS and progress.share < 1:
+            if time.monotonic() - shown < REDRAW_SECONDS and progress.share < 1:
                 continue
             yield {
-                self.found: self._found_html(visitor, now, target, progress, curve),
+                self.found: self._found_html(latent, target, progress, curve),
                 self.best: progress.recipe.to_text(),
                 self.use_btn: gr.Button(visible=True),
             }
@@ -126,15 +139,14 @@ class MinePanel:
 
     def _found_html(
         self,
-        visitor: Visitor,
-        now: Now,
+        call: LatentCall,
         target: torch.Tensor,
-        progress: Progress,
+        progress: ProjectionProgress,
         curve: list[float],
     ) -> str:
-        language = visitor.language
-        with self.desk.frame.manager.gate.foreground():
-            painted = now.sampler.paint([progress.recipe])[0]
+        language = call.language
+        with self.session.app.manager.gate.foreground():
+            painted = call.state.sampler.paint([progress.recipe])[0]
         mine, made = (t(f"latent.{name}", language) for name in ("your_picture", "found"))
         tiles = tiles_html([Tile(target, mine, None, mine), Tile(painted, made, None, made)])
         values = {
@@ -152,31 +164,32 @@ class MinePanel:
             f'<p>{says}</p><p class="note">{numbers}</p>'
         )
 
-    def _use(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        return self.desk.go(visitor, values, now, Recipe.from_text(str(values[self.best])))
+    def _use(self, call: LatentCall) -> Updates:
+        return self.session.go(call, Recipe.from_text(str(call.values[self.best])))
 
     # ---- nearest training pictures
 
-    def _nearest(self, visitor: Visitor, values: Values, now: Now, bar: gr.Progress) -> Updates:
-        if not now.mine:
+    def _nearest(self, call: LatentCall) -> Updates:
+        state = call.state
+        if not state.mine:
             raise UserError("page.no_such_run")
-        language = visitor.language
-        near = load_neighbours(now.folder.path)
+        language = call.language
+        near = load_neighbours(state.folder.path)
         for share in near.prepare():
-            bar(share, desc=t("latent.comparing", language))
-        pixels = now.sampler.paint([now.recipe])
+            call.progress(share, desc=t("latent.comparing", language))
+        pixels = state.sampler.paint([state.recipe])
         made = t("latent.found", language)
         tiles = [Tile(pixels[0], made, None, made)]
         for number, (row, distance) in enumerate(near.find(pixels, NEAREST), 1):
             says = percent(distance / near.usual_distance())
             label = t("latent.real_alt", language, number=number)
             tiles.append(Tile(near.images.square(row, near.resolution), label, None, says))
-        note = t("latent.real_found", language, count=len(near.rows))
-        return {self.real: f'{tiles_html(tiles)}<p class="note">{note}</p>'}
+        says = t("latent.real_found", language, count=len(near.rows))
+        return {self.real: f'{tiles_html(tiles)}<p class="note">{says}</p>'}
 
 
 def _curve(values: list[float], label: str) -> str:
-    """The distance so far as a small drawing; what is known of it in words stands below."""
+    """The distances so far as a small SVG; ``label`` is for those who can't see it."""
     top, count = max(values), max(1, len(values) - 1)
     points = " ".join(
         f"{100 * place / count:.1f},{30 - 30 * value / top:.2f}"
@@ -186,7 +199,3 @@ def _curve(values: list[float], label: str) -> str:
         f'<svg class="curve" viewBox="0 0 100 30" preserveAspectRatio="none" role="img" '
         f'aria-label="{label}"><polyline points="{points}"/></svg>'
     )
-
-
-def _note(key: str, language: str) -> str:
-    return f'<p class="note">{t(key, language)}</p>'

@@ -1,4 +1,7 @@
-"""The picture of the latent page, the sliders' short way to it, and the seeds below it."""
+"""The picture that sliders steer.
+
+Sliders reach it by a short way of their own, past Gradio's event handling; seeds stand below it.
+"""
 
 from __future__ import annotations
 
@@ -12,29 +15,27 @@ from typing import Any
 import gradio as gr
 
 from training.core.messages import UserError, t
-from training.jobs.live import Snapshot
-from training.latent.recipe import MOST_SEED, Recipe
-from training.latent.steering import load_sampler
-from ui.common.context import Updates, Values, Visitor
+from training.jobs.live import RunStatus
+from training.latent.recipe import MAX_SEED, Recipe
+from training.latent.steering import load_gan_sampler
+from training.runs.state import RunState
+from ui.common.context import Updates
 from ui.common.images import png_uri
-from ui.latent.explore import NearPanel, script
 from ui.latent.moves import move
-from ui.latent.session import Desk, Now
+from ui.latent.session import LatentCall, LatentSession
 from ui.latent.sliders import seed_from
-from ui.latent.view import picture_html
+from ui.latent.view import picture_html, script
 
 
-class Stage:
-    """Built inside the page's context."""
+class PicturePanel:
+    """The picture, and what changes it as a whole: seeds, undo, all sliders to the middle."""
 
-    def __init__(self, desk: Desk) -> None:
-        """Build it; ``wire`` says what is called when."""
-        self.desk, self.frame = desk, desk.frame
-        self.near: NearPanel
-        make = self.frame.words.make
+    def __init__(self, session: LatentSession) -> None:
+        self.session, self.app = session, session.app
+        make = self.app.i18n.make
 
         def steer(data: Mapping[str, Any]) -> dict[str, str]:
-            return self.steer(data)  # gradio marks what it calls, and a method can't be marked
+            return self.steer(data)  # Gradio marks what it calls, and a method can't be marked
 
         self.picture = gr.HTML(
             elem_classes="latent-frame",
@@ -63,7 +64,7 @@ class Stage:
                 value=0,
                 precision=0,
                 minimum=0,
-                maximum=MOST_SEED,
+                maximum=MAX_SEED,
                 step=1,
                 min_width=120,
             )
@@ -72,48 +73,45 @@ class Stage:
             )
         self.level_btn = make(gr.Button, {"value": "latent.level_btn"}, size="md", min_width=90)
 
-    @property
-    def outputs(self) -> list[Any]:
-        """All that going to another picture changes here."""
-        return [self.picture, self.seed, self.desk.here, self.desk.story]
+        session.add_view(self.draw, writes=[self.picture, self.seed], follows_sliders=False)
 
-    def wire(self, near: NearPanel, go_outputs: list[Any]) -> None:
-        """``near`` is drawn anew with each picture; going to one changes ``go_outputs``."""
-        self.near, desk, controls = near, self.desk, self.desk.controls
+    def wire(self) -> None:
+        """Connect the handlers, once all views have registered what a new picture changes."""
+        session, sliders = self.session, self.session.sliders
         # What is dragged goes the short way, see ``steer``. What is chosen goes the page's own,
         # in one dependency: one call is on the way at a time, and the last is never left out.
-        desk.on(
-            partial(gr.on, [self.learned.change, *(each.input for each in controls.choices)]),
+        session.on(
+            partial(gr.on, [self.learned.change, *(each.input for each in sliders.choices)]),
             self._paint,
-            writes=[self.picture, desk.here, desk.story, *near.outputs],
+            writes=[self.picture, *session.settle_writes],
             trigger_mode="always_last",
         )
-        desk.on(
+        session.on(
             self.picture.apply,  # a slider was let go
-            self._settle,
-            writes=[desk.here, desk.story, *near.outputs],
+            session.settle,
+            writes=session.settle_writes,
             trigger_mode="always_last",
         )
         for button, handler in (
             (self.random_btn, self._random),
             (self.level_btn, self._level),
-            (self.undo_btn, desk.undo),
-            (self.redo_btn, desk.redo),
-            (self.back_btn, lambda *given: self._seed_by(-1, *given)),
-            (self.on_btn, lambda *given: self._seed_by(1, *given)),
+            (self.undo_btn, session.undo),
+            (self.redo_btn, session.redo),
+            (self.back_btn, partial(self._seed_by, -1)),
+            (self.on_btn, partial(self._seed_by, 1)),
         ):
-            desk.on(button.click, handler, writes=go_outputs)
-        desk.on(
+            session.on(button.click, handler, writes=session.go_writes)
+        session.on(
             self.seed.input,
             self._seed,
             reads=[self.seed],
-            writes=go_outputs,
+            writes=session.go_writes,
             trigger_mode="always_last",
         )
-        desk.on(
-            controls.first.input,
+        session.on(
+            sliders.first.input,
             self._show_numbers,
-            writes=[self.picture, controls.first, *controls.numbers],
+            writes=[self.picture, sliders.first, *sliders.numbers],
             trigger_mode="always_last",
         )
 
@@ -130,73 +128,73 @@ class Stage:
         try:
             stage = json.loads(data["stage"])
             run, first = str(stage["run"]), int(stage["first"])
-            folder = self.desk.let_in(run, stage["token"])
+            folder = self.session.let_in(run, stage["token"])
             if folder is None:
                 return {}
-            sampler = load_sampler(folder.path)
-            within = self.desk.controls.within
+            sampler = load_gan_sampler(folder.path)
+            within = self.session.sliders.within
             moves = {str(name): within(str(name), value) for name, value in data["moves"].items()}
             recipe = move(Recipe.from_text(stage["recipe"]), moves, sampler, first)
-            with self.frame.manager.gate.foreground():
+            with self.app.manager.gate.foreground():
                 pixels = sampler.paint([recipe])[0]
         except (UserError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             return {}
         stage["recipe"] = recipe.to_text()
         return {"source": png_uri(pixels), "stage": json.dumps(stage)}
 
-    def draw(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        """The picture, with what the page's script has to know of it."""
-        with self.frame.manager.gate.foreground():
-            pixels = now.sampler.paint([now.recipe])[0]
-        alt = t("latent.picture_alt", visitor.language, seed=now.recipe.seed)
+    def draw(self, call: LatentCall) -> Updates:
+        """Paint the picture of ``call``; its element carries what ``steer`` will be sent."""
+        state = call.state
+        with self.app.manager.gate.foreground():
+            pixels = state.sampler.paint([state.recipe])[0]
+        alt = t("latent.picture_alt", call.language, seed=state.recipe.seed)
         stage = {
-            "run": now.run,
-            "token": self.desk.token(visitor, now),
-            "recipe": now.recipe.to_text(),
-            "first": self.desk.controls.first_index(values, now.sampler),
+            "run": state.run,
+            "token": self.session.token(call),
+            "recipe": state.recipe.to_text(),
+            "first": self.session.sliders.first_index(call.values, state.sampler),
         }
-        return {self.picture: picture_html(pixels, alt, stage)}
+        return {self.picture: picture_html(pixels, alt, stage), self.seed: state.recipe.seed}
 
-    def _paint(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        return {**self.draw(visitor, values, now), **self._settle(visitor, values, now)}
+    def _paint(self, call: LatentCall) -> Updates:
+        drawn = self.draw(call)
+        return {self.picture: drawn[self.picture], **self.session.settle(call)}
 
-    def _settle(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        noted = self.desk.note(values, now)
-        return {**noted, **(self.near.refresh(visitor, values, now) if noted else {})}
+    def _random(self, call: LatentCall) -> Updates:
+        return self._to_seed(call, secrets.randbelow(1_000_000))
 
-    def _random(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        return self._to_seed(visitor, values, now, secrets.randbelow(1_000_000))
+    def _level(self, call: LatentCall) -> Updates:
+        """All sliders to the middle; the vector behind them and the classes stay."""
+        now = call.state.recipe
+        return self.session.go(call, Recipe(now.seed, z=now.z, w=now.w, classes=now.classes))
 
-    def _level(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        """All sliders back to the middle."""
-        level = Recipe(seed=now.recipe.seed, z=now.recipe.z, w=now.recipe.w)
-        return self.desk.go(visitor, values, now, replace(level, classes=now.recipe.classes))
+    def _seed_by(self, step: int, call: LatentCall) -> Updates:
+        return self._to_seed(call, (call.state.recipe.seed + step) % (MAX_SEED + 1))
 
-    def _seed_by(self, step: int, visitor: Visitor, values: Values, now: Now) -> Updates:
-        return self._to_seed(visitor, values, now, (now.recipe.seed + step) % (MOST_SEED + 1))
-
-    def _seed(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        seed = seed_from(values[self.seed])
+    def _seed(self, call: LatentCall) -> Updates:
+        seed = seed_from(call.values[self.seed])
         if seed is None:  # somebody is about to type
             return {}
-        return self._to_seed(visitor, values, now, seed)
+        return self._to_seed(call, seed)
 
-    def _to_seed(self, visitor: Visitor, values: Values, now: Now, seed: int) -> Updates:
-        """Another draw; the sliders stay, except those of single numbers."""
-        drawn = replace(now.recipe, seed=seed, z=(), w=(), coordinates={})
-        return self.desk.go(visitor, values, now, drawn)
+    def _to_seed(self, call: LatentCall, seed: int) -> Updates:
+        """Another draw of z; the sliders stay, except those of its single numbers."""
+        drawn = replace(call.state.recipe, seed=seed, z=(), w=(), coordinates={})
+        return self.session.go(call, drawn)
 
-    def _show_numbers(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        """Other single numbers of z; those that were shown are not read as these."""
-        first = values[self.desk.controls.first]
-        base = self.desk.left(values, now.run, now.sampler)
-        shown = self.desk.controls.show_numbers(base, now.sampler, first)
-        there = replace(now, recipe=base)
-        return {**shown, **self.draw(visitor, values, there)}
+    def _show_numbers(self, call: LatentCall) -> Updates:
+        """Show other single numbers of z, at what they are in the picture last settled on.
 
-    def learning(self, run: Snapshot | None, language: str) -> Updates:
-        """How far a run that is still at work has come; a change of it repaints the picture."""
-        if run is None or run.status != "running":
+        The sliders still stand at the numbers shown before, which must not be read as these.
+        """
+        sliders, state = self.session.sliders, call.state
+        base = self.session.left(call.values, state.run, state.sampler)
+        shown = sliders.show_numbers(base, state.sampler, call.values[sliders.first])
+        return {**shown, self.picture: self.draw(call.at(base))[self.picture]}
+
+    def learning(self, run: RunStatus | None, language: str) -> Updates:
+        """Images seen by a run at work; a change of this text repaints the picture."""
+        if run is None or run.status != RunState.RUNNING:
             return {self.learned: ""}
         says = t("latent.learning", language, seen=f"{run.history.images_seen:,}")
         return {self.learned: f'<p class="note">{says}</p>'}

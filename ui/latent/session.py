@@ -1,152 +1,212 @@
-"""What the parts of the latent page share: which picture is shown, and how to go to another."""
+"""The latent page's shared state.
+
+Which picture is shown, whose generator paints it, and how to go to another picture.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 from models.weights import is_shipped, shipped_folder, shipped_names
 from training.core.messages import UserError
 from training.jobs.datasets import is_id
-from training.jobs.live import Snapshot
+from training.jobs.live import RunStatus
 from training.latent.recipe import Recipe
-from training.latent.sampler import Sampler
-from training.latent.steering import first_seed, load_sampler
+from training.latent.sampler import GanSampler
+from training.latent.steering import first_seed, load_gan_sampler
 from training.runs.folder import RunFolder
-from ui.common.context import Frame, Updates, Values, Visitor
+from ui.common.context import AppContext, Call, Updates, Values, Visitor
 from ui.common.generator_html import is_gan
-from ui.latent.links import Passes
+from ui.latent.links import ShareTokens
 from ui.latent.moves import fitted
-from ui.latent.sliders import Controls
+from ui.latent.sliders import SliderPanel
 
 log = logging.getLogger(__name__)
 
-MOST_STORY = 100  # steps back
+MAX_STORY = 100  # steps that can be undone, kept by the server for each open tab
 
 
 @dataclass(frozen=True)
-class Now:
-    """What is shown. ``mine`` is false for somebody else's generator, come to by a link."""
+class LatentState:
+    """What is shown. ``mine`` is false for a shipped generator, and for one come to by a link."""
 
     folder: RunFolder
-    sampler: Sampler
+    sampler: GanSampler
     recipe: Recipe
     mine: bool
 
     @property
     def run(self) -> str:
-        """The run's id, or the name of a generator that the project comes with."""
+        """The run's id, or the name of a shipped generator."""
         return self.folder.path.name
 
     @property
     def shipped(self) -> bool:
-        """Whether it comes with the project."""
+        """Whether the generator comes with the project, and so is open to everybody."""
         return is_shipped(self.folder.path)
 
     @property
     def name(self) -> str:
-        """What the generator is called."""
-        return self.run if self.shipped else self.folder.about().name
+        """What the run's owner called it, or the name of a shipped generator; untranslated."""
+        return self.run if self.shipped else self.folder.info().name
 
 
-Refresh = Callable[[Visitor, Values, Now], Updates]
+@dataclass(frozen=True)
+class LatentCall(Call):
+    """A ``Call`` on the latent page: the visitor may steer the generator in ``state``."""
+
+    state: LatentState = field(kw_only=True)
+
+    def at(self, recipe: Recipe) -> LatentCall:
+        """The same call at another picture of the same generator."""
+        return replace(self, state=replace(self.state, recipe=recipe))
 
 
-class Desk:
-    """Built inside the page's context; the parts use it, and know nothing of each other."""
+LatentHandler = Callable[[LatentCall], Updates | None]
 
-    def __init__(self, frame: Frame, message: gr.HTML) -> None:
-        """The tab, which owns the picture, sets what is not known yet.
 
-        That is the ``picker``, the ``controls``, what to do on arrival at another picture, and
-        what that reads besides.
-        """
-        self.frame, self.message = frame, message
-        self.passes = Passes(frame.home)
+@dataclass(frozen=True)
+class View:
+    """A part of the page that shows the picture, or something around it; see ``add_view``."""
+
+    redraw: Callable[[LatentCall], Updates]
+    writes: tuple[Block, ...]
+    follows_sliders: bool
+
+
+class LatentSession:
+    """Lets all parts of the page show the same picture, without knowing each other.
+
+    Each registers what it shows by ``add_view`` while the page is built, and is redrawn whenever
+    the picture is another one. Handlers are connected after that, as they write what all views do.
+
+    A picture is *settled* when a slider is let go: it is remembered, and undo leads back to it.
+    """
+
+    def __init__(
+        self, app: AppContext, message: gr.HTML, picker: gr.Dropdown, sliders: SliderPanel
+    ) -> None:
+        self.app, self.message, self.picker, self.sliders = app, message, picker, sliders
+        self.tokens = ShareTokens(app.home)
         self.shipped = shipped_names("gan")
-        self.here, self.kept = frame.picture, frame.tray
+        self.here, self.kept = app.picture, app.tray
         self.story = gr.State({})
-        self.picker: gr.Dropdown
-        self.controls: Controls
-        self.arrive: Refresh
-        self.also_reads: list[Component] = []
+        self._views: list[View] = []
+        self._view_reads: list[Component] = []
+
+    def add_view(
+        self,
+        redraw: Callable[[LatentCall], Updates],
+        *,
+        writes: Iterable[Block],
+        reads: Iterable[Component] = (),
+        follows_sliders: bool = True,
+    ) -> None:
+        """Call ``redraw`` when another picture is shown.
+
+        With ``follows_sliders`` also when a slider was let go. The picture itself needs no such
+        call: it changes while the slider is dragged, see ``PicturePanel.steer``.
+        """
+        self._views.append(View(redraw, tuple(writes), follows_sliders))
+        self._view_reads += reads
 
     @property
     def reads(self) -> list[Component]:
-        """All that ``now`` needs."""
-        return [self.picker, self.here, self.story, *self.controls.reads, *self.also_reads]
+        """All that ``state`` and the views need."""
+        return [self.picker, self.here, self.story, *self.sliders.reads, *self._view_reads]
+
+    @property
+    def settle_writes(self) -> list[Block]:
+        """All that ``settle`` may change."""
+        following = [view for view in self._views if view.follows_sliders]
+        return [self.here, self.story, *(block for view in following for block in view.writes)]
+
+    @property
+    def go_writes(self) -> list[Block]:
+        """All that going to another picture may change."""
+        shown = [block for view in self._views for block in view.writes]
+        return [self.here, self.story, *self.sliders.outputs, *shown]
 
     # ---- whose
 
-    def runs(self, visitor: Visitor) -> tuple[list[Snapshot], list[Snapshot]]:
-        """The generators that this person can steer: their own, and those that came by a link."""
-        manager = self.frame.manager
+    def runs(self, visitor: Visitor) -> tuple[list[RunStatus], list[RunStatus]]:
+        """The person's own generators, and those of others that they have a valid pass to."""
+        manager = self.app.manager
         mine = [run for run in manager.runs(visitor.owner) if self._steerable(run)]
         others = [
-            manager.snapshot(run)
+            manager.status(run)
             for run, token in claims(visitor).items()
-            if is_id(run) and manager.knows(run) and self.passes.allows(run, token)
+            if is_id(run) and manager.knows(run) and self.tokens.allows(run, token)
         ]
         own = {run.id for run in mine}
         return mine, [run for run in others if self._steerable(run) and run.id not in own]
 
-    def _steerable(self, run: Snapshot) -> bool:
-        return is_gan(run) and self.frame.manager.folder(run.id).has_weights()
+    def _steerable(self, run: RunStatus) -> bool:
+        return is_gan(run) and self.app.manager.folder(run.id).has_weights()
 
     def may_steer(self, visitor: Visitor, run: str) -> bool:
-        """Whether this generator is there, and the visitor's, shared with them or everybody's."""
+        """Whether ``run`` is a shipped generator, or one of ``runs`` with weights to steer."""
         return run in self.shipped or any(
             run == each.id for part in self.runs(visitor) for each in part
         )
 
     def let_in(self, run: str, token: object) -> RunFolder | None:
-        """The folder of a generator that everybody may steer, or whoever has this pass."""
+        """The folder of a shipped generator, or of a run that ``token`` is a valid pass to.
+
+        ``None`` for all others, a visitor's own included: the sliders' short way knows no visitor.
+        """
         if run in self.shipped:
             return RunFolder(shipped_folder(run))
-        manager = self.frame.manager
+        manager = self.app.manager
         return (
-            manager.folder(run) if self.passes.allows(run, token) and manager.knows(run) else None
+            manager.folder(run) if self.tokens.allows(run, token) and manager.knows(run) else None
         )
 
     def require(self, visitor: Visitor, run: object) -> tuple[RunFolder, bool]:
-        """The run's folder, and whether it is the visitor's.
+        """The folder of ``run``, a browser's claim, and whether it is the visitor's.
 
         Raises:
-            UserError: it is neither theirs nor were they let in.
+            UserError: it is neither theirs, nor shipped, nor do they have a pass.
         """
-        manager = self.frame.manager
+        manager = self.app.manager
         if is_id(run) and is_id(visitor.owner) and manager.owns(visitor.owner, str(run)):
             return manager.folder(str(run)), True
         if isinstance(run, str) and (folder := self.let_in(run, claims(visitor).get(run))):
             return folder, False
         raise UserError("page.no_such_run")
 
-    def token(self, visitor: Visitor, now: Now) -> str:
-        """A pass to the run that is shown: a fresh one of one's own, or the one that came."""
-        if now.shipped:
+    def token(self, call: LatentCall) -> str:
+        """A pass to the run that is shown: an owner gets a fresh one, a guest keeps theirs.
+
+        So a guest who shares a link gives no more time than they have. Empty for shipped ones.
+        """
+        state = call.state
+        if state.shipped:
             return ""
-        return self.passes.make(now.run) if now.mine else str(claims(visitor)[now.run])
+        return self.tokens.make(state.run) if state.mine else str(claims(call.visitor)[state.run])
 
     # ---- where one is, and how to go elsewhere
 
-    def now(self, visitor: Visitor, values: Values) -> Now:
-        """The run and the picture that the controls say.
+    def state(self, visitor: Visitor, values: Values) -> LatentState:
+        """The run in ``picker``, and the picture that the sliders stand at.
 
         Raises:
-            UserError: the run can't be found, or has no weights.
+            UserError: the run can't be found or is not for this visitor, or has no weights.
         """
         folder, mine = self.require(visitor, values[self.picker])
-        sampler = load_sampler(folder.path)
+        sampler = load_gan_sampler(folder.path)
         base = self.left(values, folder.path.name, sampler)
-        return Now(folder, sampler, self.controls.read(values, base, sampler), mine)
+        return LatentState(folder, sampler, self.sliders.read(values, base, sampler), mine)
 
-    def left(self, values: Values, run: str, sampler: Sampler) -> Recipe:
-        """The picture of this run that the browser remembers, else the one to open it with."""
+    def left(self, values: Values, run: str, sampler: GanSampler) -> Recipe:
+        """The picture of this run that was settled on last, else the one to open it with."""
         here = values[self.here]
         if isinstance(here, Mapping) and here.get("run") == run:
             try:
@@ -155,88 +215,107 @@ class Desk:
                 log.info("The picture last shown of run %s can't be shown any more.", run)
         return fitted(Recipe(seed=first_seed(run)), sampler)
 
-    def note(self, values: Values, now: Now) -> Updates:
-        """Remember ``now`` as a step that can be undone, if it is one."""
-        story = _story(values[self.story], now.run)
-        before, text = self._texts(values, now)
+    def settle(self, call: LatentCall) -> Updates:
+        """Remember what is shown as a step that can be undone; nothing if it is the last one."""
+        story = _story(call.values[self.story], call.state.run)
+        before, text = self._texts(call)
         if before == text:
             return {}
-        past = [*story["past"], before][-MOST_STORY:]
+        past = [*story["past"], before][-MAX_STORY:]
         return {
-            self.story: {"run": now.run, "past": past, "future": []},
-            self.here: {"run": now.run, "recipe": text},
+            self.story: {"run": call.state.run, "past": past, "future": []},
+            self.here: {"run": call.state.run, "recipe": text},
+            **self.redraw(call, all_views=False),
         }
 
-    def go(self, visitor: Visitor, values: Values, now: Now, recipe: Recipe) -> Updates:
-        """Show another picture of the same run; the way back is kept."""
-        story = _story(values[self.story], now.run)
-        left, here = self._texts(values, now)
-        past = [*story["past"], left, *([here] if here != left else [])][-MOST_STORY:]
+    def redraw(self, call: LatentCall, *, all_views: bool = True) -> Updates:
+        """The updates of all views for the picture of ``call``.
+
+        Without ``all_views`` only of those that the sliders' short way has not updated already.
+        """
+        updates: Updates = {}
+        for view in self._views:
+            if all_views or view.follows_sliders:
+                updates |= view.redraw(call)
+        return updates
+
+    def arrive(self, call: LatentCall) -> Updates:
+        """Show the picture of ``call``: put the sliders there, and redraw all views."""
+        first = call.values[self.sliders.first]
         return {
-            self.story: {"run": now.run, "past": past, "future": []},
-            **self._arrive(visitor, values, now, recipe),
+            self.here: {"run": call.state.run, "recipe": call.state.recipe.to_text()},
+            **self.sliders.show(call.state.recipe, call.state.sampler, first),
+            **self.redraw(call),
         }
 
-    def undo(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        """The picture before; nothing where there is none."""
-        return self._step(visitor, values, now, forward=False)
+    def go(self, call: LatentCall, recipe: Recipe) -> Updates:
+        """Show another picture of the same run; ``undo`` leads back to what was shown."""
+        story = _story(call.values[self.story], call.state.run)
+        left, here = self._texts(call)
+        past = [*story["past"], left, *([here] if here != left else [])][-MAX_STORY:]
+        return {
+            self.story: {"run": call.state.run, "past": past, "future": []},
+            **self.arrive(call.at(fitted(recipe, call.state.sampler))),
+        }
 
-    def redo(self, visitor: Visitor, values: Values, now: Now) -> Updates:
-        """The picture that was undone; nothing where there is none."""
-        return self._step(visitor, values, now, forward=True)
+    def undo(self, call: LatentCall) -> Updates:
+        """One step back; no updates where there is none."""
+        return self._step(call, forward=False)
 
-    def _step(self, visitor: Visitor, values: Values, now: Now, *, forward: bool) -> Updates:
-        story = _story(values[self.story], now.run)
+    def redo(self, call: LatentCall) -> Updates:
+        """Forward to what was undone; no updates where nothing was."""
+        return self._step(call, forward=True)
+
+    def _step(self, call: LatentCall, *, forward: bool) -> Updates:
+        story = _story(call.values[self.story], call.state.run)
         past, future = list(story["past"]), list(story["future"])
-        left, here = self._texts(values, now)
+        left, here = self._texts(call)
         if here != left:  # a change that was not let go of yet
             past.append(left)
         if not (future if forward else past):
             return {}
         (past if forward else future).append(here)
-        text = (future if forward else past).pop()
+        recipe = Recipe.from_text((future if forward else past).pop())
         return {
-            self.story: {"run": now.run, "past": past, "future": future},
-            **self._arrive(visitor, values, now, Recipe.from_text(text)),
+            self.story: {"run": call.state.run, "past": past, "future": future},
+            **self.arrive(call.at(fitted(recipe, call.state.sampler))),
         }
 
-    def _texts(self, values: Values, now: Now) -> tuple[str, str]:
-        """The picture that was last settled on, and the one that is shown."""
-        return self.left(values, now.run, now.sampler).to_text(), now.recipe.to_text()
+    def _texts(self, call: LatentCall) -> tuple[str, str]:
+        """As texts: the picture last settled on, and the one that the sliders stand at."""
+        state = call.state
+        return self.left(call.values, state.run, state.sampler).to_text(), state.recipe.to_text()
 
-    def _arrive(self, visitor: Visitor, values: Values, now: Now, recipe: Recipe) -> Updates:
-        there = replace(now, recipe=fitted(recipe, now.sampler))
-        return {
-            self.here: {"run": now.run, "recipe": there.recipe.to_text()},
-            **self.arrive(visitor, values, there),
-        }
+    def on(self, trigger: Any, handler: LatentHandler, **options: Any) -> Any:
+        """``AppContext.on`` for a handler that is given a ``LatentCall``.
 
-    def on(self, trigger: Any, handler: Any, **options: Any) -> Any:
-        """``frame.on`` for a handler that is given ``now`` as well.
-
-        Nothing happens while none is chosen. Values come as the browser sent them: forty
+        Nothing happens while no run is chosen. Values come as the browser sent them: forty
         components would each cost a hop to another thread, and answer a number out of bounds with
         an error that nobody sees.
         """
 
-        def call(visitor: Visitor, values: Values, *more: Any) -> Updates:
-            if values[self.picker] is None:
+        def with_state(call: Call) -> Updates | None:
+            if call.values[self.picker] is None:
                 return {}
-            answer: Updates = handler(visitor, values, self.now(visitor, values), *more)
-            return answer
+            return handler(self.latent(call))
 
         reads = [*self.reads, *options.pop("reads", ())]
         options = {"message": self.message, "preprocess": False, **options}
-        return self.frame.on(trigger, call, reads=reads, **options)
+        return self.app.on(trigger, with_state, reads=reads, **options)
+
+    def latent(self, call: Call) -> LatentCall:
+        """The same call with ``state``; raises what that raises."""
+        state = self.state(call.visitor, call.values)
+        return LatentCall(call.visitor, call.values, call.progress, call.data, state=state)
 
 
 def claims(visitor: Visitor) -> Mapping[Any, Any]:
-    """Run id to pass, as the browser says."""
+    """Run id to pass, as the browser claims; empty for what is no mapping."""
     return visitor.shared if isinstance(visitor.shared, Mapping) else {}
 
 
 def _story(value: object, run: str) -> Mapping[str, Any]:
-    """The steps so far; none where they are another run's."""
+    """The steps that can be undone and redone, as texts; none where they are another run's."""
     if isinstance(value, Mapping) and value.get("run") == run:
         return value
     return {"past": [], "future": []}

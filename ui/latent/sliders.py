@@ -1,4 +1,7 @@
-"""The sliders of the latent page: all that decides the picture, read and shown as a recipe."""
+"""Sliders to a recipe and back.
+
+All that decides the picture of the latent page, for generators of every family.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from gradio.components import Component
 
 from models.latent import LAYER_PARTS
 from training.core.messages import UserError, t
-from training.latent.recipe import FIXED_NOISE, MOST_SEED, NO_NOISE, PSI_BOUNDS, Recipe
-from training.latent.sampler import Sampler
-from ui.common.context import Frame, Updates, Values
+from training.latent.recipe import FIXED_NOISE, MAX_SEED, NO_NOISE, PSI_BOUNDS, Recipe
+from training.latent.sampler import GanSampler
+from ui.common.context import AppContext, Updates, Values
 from ui.latent.moves import (
     FIRST,
     MORE,
@@ -36,12 +39,11 @@ NOISES = ("fixed", "none", "other")
 NOISE_SEEDS = (FIXED_NOISE, NO_NOISE, OTHER_NOISE)
 
 
-class Controls:
-    """Built inside the page's context."""
+class SliderPanel:
+    """Every control that a recipe is read from; those that a model lacks are hidden."""
 
-    def __init__(self, frame: Frame) -> None:
-        """Sliders first; what fewer people want is folded away."""
-        self.make = frame.words.make
+    def __init__(self, app: AppContext) -> None:
+        self.make = app.i18n.make
         self.directions = [self._direction(number) for number in range(FIRST)]
         self.way = self.make(
             gr.Slider,
@@ -120,7 +122,7 @@ class Controls:
                     value=NONE,
                     precision=0,
                     minimum=NONE,
-                    maximum=MOST_SEED,
+                    maximum=MAX_SEED,
                     step=1,
                     min_width=160,
                 )
@@ -164,17 +166,17 @@ class Controls:
 
     @property
     def steering(self) -> dict[str, gr.Slider]:
-        """All sliders, by the names that ``move`` knows and the page's script sends."""
+        """The sliders by the names that ``move`` knows and the page's script sends."""
         return {str(slider.elem_id): slider for slider in self.sliders}
 
     @property
     def sliders(self) -> list[gr.Slider]:
-        """What is dragged."""
+        """What is dragged: a move goes the short way, see ``PicturePanel.steer``."""
         return [*self.directions, self.way, self.psi, self.class_share, *self.numbers]
 
     @property
     def choices(self) -> list[Any]:
-        """What is chosen, and settles at once."""
+        """What is chosen or typed, and settles at once."""
         return [
             *(self.class_a, self.class_b, self.part),
             *(self.mix_seed, self.mix_part, self.noise),
@@ -192,8 +194,8 @@ class Controls:
 
     # ---- there and back
 
-    def read(self, values: Values, base: Recipe, sampler: Sampler) -> Recipe:
-        """The recipe of what the controls say; what has no control is as in ``base``."""
+    def read(self, values: Values, base: Recipe, sampler: GanSampler) -> Recipe:
+        """The recipe that the controls stand at; what has no control is as in ``base``."""
         recipe = base
         if sampler.class_names:
             chosen = (int(values[each] or 0) for each in (self.class_a, self.class_b))
@@ -209,7 +211,7 @@ class Controls:
         return recipe if recipe.w else self._read_numbers(values, recipe, sampler)
 
     def within(self, name: str, value: object) -> float:
-        """A slider's number as near to what was typed as the slider goes; 0 for no number."""
+        """``value``, a browser's claim, within the bounds of a slider; 0 for what is no number."""
         slider = self.steering.get(name)
         if slider is None:
             raise UserError("latent.no_recipe")
@@ -218,7 +220,7 @@ class Controls:
             number = 0.0
         return min(float(slider.maximum), max(float(slider.minimum), number))
 
-    def _read_numbers(self, values: Values, recipe: Recipe, sampler: Sampler) -> Recipe:
+    def _read_numbers(self, values: Values, recipe: Recipe, sampler: GanSampler) -> Recipe:
         """A slider that stands where the drawn number is, within its step, changes nothing."""
         first, drawn = self.first_index(values, sampler), drawn_numbers(recipe, sampler)
         changed = dict(recipe.coordinates)
@@ -238,8 +240,8 @@ class Controls:
             "noise": NOISE_SEEDS[NOISES.index(noise)],
         }
 
-    def show(self, recipe: Recipe, sampler: Sampler, first: object = 1) -> Updates:
-        """Put every slider where ``recipe`` has it."""
+    def show(self, recipe: Recipe, sampler: GanSampler, first: object = 1) -> Updates:
+        """Put every control where ``recipe`` has it; ``first`` is as in ``show_numbers``."""
         recipe = fitted(recipe, sampler)
         updates: Updates = {
             slider: recipe.steps.get(index, 0.0) for index, slider in enumerate(self.directions)
@@ -258,11 +260,11 @@ class Controls:
             self.noise: dict(zip(NOISE_SEEDS, NOISES, strict=True))[recipe.noise],
         }
 
-    def first_index(self, values: Values, sampler: Sampler) -> int:
+    def first_index(self, values: Values, sampler: GanSampler) -> int:
         """Which number of ``z`` the first of those sliders is, counted from 0."""
         return _first(values[self.first], sampler)
 
-    def show_numbers(self, recipe: Recipe, sampler: Sampler, first: object) -> Updates:
+    def show_numbers(self, recipe: Recipe, sampler: GanSampler, first: object) -> Updates:
         """Single numbers of ``z``, from the ``first`` (counted from 1) on."""
         drawn, start = drawn_numbers(recipe, sampler), _first(first, sampler)
         updates: Updates = {self.first: start + 1}
@@ -272,8 +274,8 @@ class Controls:
             updates[slider] = gr.Slider(value=value, label=f"z {index + 1}", visible=there)
         return updates
 
-    def fit(self, sampler: Sampler, names: Mapping[int, str], language: str) -> Updates:
-        """Show what this model has, and call it what it is called."""
+    def fit(self, sampler: GanSampler, names: Mapping[int, str], language: str) -> Updates:
+        """Show the controls that this model has, its directions by their ``names``."""
         count = len(sampler.directions.vectors)
         classes = [(name, index) for index, name in enumerate(sampler.class_names)]
         return {
@@ -292,33 +294,33 @@ class Controls:
 
 
 def direction_label(index: int, names: Mapping[int, str], language: str) -> str:
-    """What a slider is called."""
+    """The name that a person gave a direction, else its number, counted from 1."""
     return names.get(index) or t("latent.direction", language, number=index + 1)
 
 
 def seed_from(value: object) -> int | None:
-    """What was typed as a seed; none where that is no number or negative."""
+    """What was typed as a seed, ``MAX_SEED`` at most; ``None`` for no number or a negative."""
     if not isinstance(value, (int, float)) or not 0 <= value < math.inf:  # NaN is never within
         return None
-    return min(MOST_SEED, int(value))
+    return min(MAX_SEED, int(value))
 
 
 def part_choices(language: str, *, all_too: bool = False) -> list[tuple[str, str]]:
-    """The parts of a style network's layers."""
+    """(name, part) of a style network's layers; ``all_too`` puts all of them first."""
     parts = [ALL, *LAYER_PARTS] if all_too else LAYER_PARTS
     return [(t(f"latent.part_{part or 'all'}", language), part) for part in parts]
 
 
 def noise_choices(language: str) -> list[tuple[str, str]]:
-    """What may become of a style network's noise."""
+    """(name, choice) of what may become of a style network's noise; see ``NOISE_SEEDS``."""
     return [(t(f"latent.noise_{noise}", language), noise) for noise in NOISES]
 
 
-def _first(value: object, sampler: Sampler) -> int:
+def _first(value: object, sampler: GanSampler) -> int:
     wanted = int(value) - 1 if isinstance(value, (int, float)) and math.isfinite(value) else 0
     return min(max(0, wanted), max(0, sampler.latent_size - 1))
 
 
 def _steers(name: str) -> dict[str, Any]:
-    """By what the page's script knows a slider, and the server what it moves."""
+    """Mark a slider for the page's script, which sends moves by ``elem_id``."""
     return {"elem_id": name, "elem_classes": "steers"}

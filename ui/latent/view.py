@@ -1,4 +1,7 @@
-"""The latent page as HTML: the picture, pictures to press, and the pad. Pure."""
+"""The latent page as HTML.
+
+The picture, pictures to press, and the pad. Pure.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.core.paths import ASSETS
 from training.latent.recipe import Recipe
 from ui.common.images import png_uri
 
-PAD_COLUMNS = 7  # pictures on each side of the pad, the middle one being where one is
+TILES_JS = "tiles.js"
+PAD_COLUMNS = 7  # pictures along each side of the pad; odd, so that one is in the middle
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A small picture to press. ``recipe`` is sent along; a tile without one can't be pressed."""
+    """A small picture; pressing it sends its ``recipe``, and without one it can't be pressed."""
 
     pixels: Tensor | NDArray[np.uint8]  # (3, R, R) or (R, R, 3) uint8
     label: str
@@ -32,8 +37,8 @@ class Tile:
 def picture_html(pixels: Tensor, alt: str, stage: Mapping[str, Any]) -> str:
     """The picture that the sliders make, (3, R, R) uint8.
 
-    ``stage`` is what the page's script sends along when a slider moves. The page's script changes
-    the picture in place, so that the page itself must not take this for what it shows already.
+    ``stage`` is what the page's script sends along when a slider moves. As that script changes the
+    picture in place, every HTML made here is another: Gradio's page would not draw the same twice.
     """
     said = html.escape(json.dumps(stage))
     return (
@@ -43,7 +48,10 @@ def picture_html(pixels: Tensor, alt: str, stage: Mapping[str, Any]) -> str:
 
 
 def tiles_html(tiles: Sequence[Tile], actions: Sequence[tuple[str, str, str]] = ()) -> str:
-    """Pictures in rows. ``actions`` are more buttons for each: name, sign and label."""
+    """Pictures in rows. ``actions`` are more buttons below each: name, sign and label.
+
+    The page's script tells the server the name, and the tile's place counted from 0.
+    """
     figures = "".join(_tile(number, tile, actions) for number, tile in enumerate(tiles))
     return f'<div class="tiles">{figures}</div>'
 
@@ -67,7 +75,7 @@ def _tile(number: int, tile: Tile, actions: Sequence[tuple[str, str, str]]) -> s
 def pad_html(
     sheet: NDArray[np.uint8] | None, axes: tuple[int, int], at: tuple[float, float], label: str
 ) -> str:
-    """A square whose point picks the place on two sliders; ``sheet`` is what lies below it.
+    """A square with a point that moves two sliders at once; ``sheet`` lies below it.
 
     Args:
         sheet: (S, S, 3) uint8, pictures from -3 (left, below) to 3 of both directions.
@@ -82,3 +90,8 @@ def pad_html(
         f'data-across="{axes[0]}" data-up="{axes[1]}">{image}'
         f'<i style="left:{left:.2f}%;top:{top:.2f}%"></i></div>'
     )
+
+
+def script(name: str) -> str:
+    """The text of a script in assets/, for the ``js_on_load`` of a ``gr.HTML``."""
+    return (ASSETS / name).read_text(encoding="utf-8")

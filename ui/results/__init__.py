@@ -1,3 +1,6 @@
-"""Steps 4 and 5: the finished model, evaluated and tried."""
+"""Steps 4 and 5: results.
+
+The finished model is evaluated, and tried.
+"""
 
 __all__ = ["gan_result", "gan_try", "result_tab", "try_tab"]

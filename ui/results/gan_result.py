@@ -1,4 +1,7 @@
-"""Step 4 for a generator: what it learned in words, its pictures, the meters and the facts."""
+"""Step 4: a generator's evaluation.
+
+What it learned in words, its samples, its metrics and the facts.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +12,32 @@ from typing import Any
 import gradio as gr
 
 from training.core.messages import t
-from training.jobs.live import Snapshot
+from training.jobs.live import RunStatus
 from ui.common import generator_html as view
-from ui.common.context import Frame, Updates, Visitor
+from ui.common.context import AppContext, Updates, Visitor
 from ui.common.films import Films
 from ui.common.html import box, duration, millions
 
 
 class GanResult:
-    """Components; built inside the page's context, hidden for other runs."""
+    """Stands where a classifier has its tables; hidden for all other runs."""
 
-    def __init__(self, frame: Frame, message: gr.HTML, shown: Callable[[Visitor], str]) -> None:
+    def __init__(self, app: AppContext, message: gr.HTML, shown: Callable[[Visitor], str]) -> None:
         """``shown`` gives the id of the run that a visitor sees."""
-        self.frame = frame
+        self.app = app
         with gr.Column(visible=False) as self.body:
             with gr.Row(elem_classes="gan-row"):
                 with gr.Column(scale=5, min_width=300):
                     self.samples = gr.HTML()
-                    self.samples_btn = frame.words.make(
+                    self.samples_btn = app.i18n.make(
                         gr.DownloadButton,
                         {"label": "gan.samples_btn"},
                         size="md",
                         elem_classes="next",
                     )
-                    self.films = Films(frame, message, "result-film", shown)
+                    self.films = Films(app, message, "result-film", shown)
                 with gr.Column(scale=4, min_width=300):
-                    self.meters = gr.HTML()
+                    self.metrics = gr.HTML()
             self.suspicious = gr.HTML()
             self.facts = gr.HTML()
 
@@ -42,22 +45,22 @@ class GanResult:
     def outputs(self) -> list[Any]:
         """All that ``show`` and ``hide`` may change."""
         return [
-            *(self.body, self.samples, self.samples_btn, self.meters, self.suspicious),
+            *(self.body, self.samples, self.samples_btn, self.metrics, self.suspicious),
             *(self.facts, *self.films.outputs),
         ]
 
     def hide(self) -> Updates:
-        """There is no generator to show."""
+        """For a classifier's run."""
         return {self.body: gr.Column(visible=False)}
 
-    def show(self, run: Snapshot, result: Mapping[str, Any], language: str) -> Updates:
-        """A generator's result."""
-        folder = self.frame.manager.folder(run.id)
-        meters = view.read_meters(result["meters"])
-        assert meters is not None
+    def show(self, run: RunStatus, result: Mapping[str, Any], language: str) -> Updates:
+        """``run`` and its ``result``, which is of its best generator, not always its last."""
+        folder = self.app.manager.folder(run.id)
+        metrics = view.read_metrics(result["meters"])
+        assert metrics is not None
         shot, alike = view.newest_shot(folder, "best"), result["kept_collapsed"]
-        file = self.frame.home.temp / run.id / "seedling-samples.png"
-        if shot is not None:
+        file = self.app.home.temp / run.id / "seedling-samples.png"
+        if shot is not None:  # a copy: of the runs' own folders Gradio hands out nothing
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(shot[1].read_bytes())
         return {
@@ -66,25 +69,28 @@ class GanResult:
             self.samples_btn: gr.DownloadButton(
                 value=str(file) if shot else None, visible=shot is not None
             ),
-            self.meters: view.meters_html(meters, run.about.config, alike, language),
-            self.suspicious: view.suspicious_html(folder, meters, language, "best_suspicious"),
+            self.metrics: view.metrics_html(metrics, run.info.config, alike, language),
+            self.suspicious: view.suspicious_html(folder, metrics, language, "best_suspicious"),
             self.facts: facts_html(result, language),
             **self.films.clear(),
         }
 
 
-def headline(result: Mapping[str, Any], language: str) -> str:
-    """What was learned, in sentences that promise no more than was measured."""
-    meters = view.read_meters(result["meters"])
-    assert meters is not None
-    quality, share = view.quality(meters)
+def generator_headline(result: Mapping[str, Any], language: str) -> str:
+    """The verdict in sentences that promise no more than was measured, and the FD.
+
+    A kept generator that has collapsed is called that, whatever its distance is.
+    """
+    metrics = view.read_metrics(result["meters"])
+    assert metrics is not None
+    quality, share = view.quality_level(metrics)
     big = t(f"gan.says_{quality}", language)
     if result["kept_collapsed"]:
         big = t("gan.says_collapsed", language)
-    levels = {"variety": view.variety(meters)[0], "copying": view.copying(meters)[0]}
+    levels = {"variety": view.variety_level(metrics)[0], "copying": view.copying_level(metrics)[0]}
     words = {name: t(f"gan.{name}_{level}", language) for name, level in levels.items()}
     lines = [
-        t(f"gan.on_{result['evaluated_on']}", language, count=meters.reference_count),
+        t(f"gan.on_{result['evaluated_on']}", language, count=metrics.reference_count),
         t("gan.says_more", language, variety=words["variety"], copying=words["copying"]),
         t(
             "gan.how",
@@ -98,7 +104,7 @@ def headline(result: Mapping[str, Any], language: str) -> str:
     bar = ""
     if share is not None:
         bar = f'<div class="meter-bar"><i style="width:{share * 100:.0f}%"></i></div>'
-    score = t("gan.score", language, fd=f"<b>{view.number(meters.fd)}</b>")
+    score = t("gan.score", language, fd=f"<b>{view.number(metrics.fd)}</b>")
     return (
         f'<div class="verdict"><div class="score fd"><p>{score}</p>{bar}</div>'
         f'<div><p class="big">{big}</p>{rest}</div></div>'
@@ -106,7 +112,7 @@ def headline(result: Mapping[str, Any], language: str) -> str:
 
 
 def facts_html(result: Mapping[str, Any], language: str) -> str:
-    """What was trained, and how."""
+    """What was trained, and how, as a list: networks, sizes, images seen, speed, device."""
     size = f"{result['resolution']} × {result['resolution']} px"
     parameters = result["parameters"]
     facts = {

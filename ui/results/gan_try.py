@@ -1,8 +1,12 @@
-"""Step 5 for a generator: seeds in, new pictures out."""
+"""Step 5: seeds in, samples out.
+
+For a generator, in place of the picture that a classifier is asked about.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,38 +14,38 @@ import gradio as gr
 
 from training.core.media import picture_grid, write_png
 from training.core.messages import t
-from training.jobs.live import Snapshot
-from training.latent.recipe import MOST_SEED
-from training.latent.steering import load_sampler
+from training.jobs.live import RunStatus
+from training.latent.recipe import MAX_SEED
+from training.latent.steering import load_gan_sampler
 from ui.common import generator_html as view
-from ui.common.context import Frame, Updates, Values, Visitor
+from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.generator_html import is_gan
-from ui.common.images import SIDE, columns
+from ui.common.images import SIDE, grid_columns
 
-MOST_PICTURES, USUAL_PICTURES = 64, 16
-LAST_SEED = MOST_SEED - MOST_PICTURES
-PSI_MOST, PSI_USUAL = 1.5, 1.0
+MAX_PICTURES, USUAL_PICTURES = 64, 16
+LAST_SEED = MAX_SEED - MAX_PICTURES
+PSI_MAX, PSI_USUAL = 1.5, 1.0
 ALL = ""  # classes in turn
 
 
 class GanTry:
-    """Components and handlers; built inside the page's context, hidden for other runs."""
+    """Settings on the left, a grid of samples and its PNG on the right; hidden for other runs."""
 
     def __init__(
         self,
-        frame: Frame,
+        app: AppContext,
         message: gr.HTML,
         picker: gr.Dropdown,
         folder: Callable[[Visitor, object], Path],
     ) -> None:
-        """``folder`` gives the run's folder once it is sure that it is the visitor's."""
-        self.frame, self.picker, self.folder = frame, picker, folder
+        """``folder`` gives the folder of the run in ``picker``, or refuses a stranger's."""
+        self.app, self.picker, self.folder = app, picker, folder
         with gr.Column(visible=False) as self.body, gr.Row(elem_classes="gan-row"):
             with gr.Column(scale=3, min_width=280):
                 self._build_settings()
             with gr.Column(scale=5, min_width=300):
                 self.pictures = gr.HTML()
-                self.save_btn = frame.words.make(
+                self.save_btn = app.i18n.make(
                     gr.DownloadButton,
                     {"label": "gan.save_btn"},
                     size="md",
@@ -49,7 +53,7 @@ class GanTry:
                     elem_classes="next",
                 )
         reads = [picker, self.seed, self.count, self.class_name, self.psi]
-        frame.on(
+        app.on(
             self.make_btn.click,
             self._make,
             reads=reads,
@@ -57,7 +61,7 @@ class GanTry:
             message=message,
             progress_on=self.pictures,
         )
-        frame.on(
+        app.on(
             self.next_btn.click,
             self._next,
             reads=reads,
@@ -67,13 +71,13 @@ class GanTry:
         )
 
     def _build_settings(self) -> None:
-        make = self.frame.words.make
+        make = self.app.i18n.make
         self.class_name = make(gr.Dropdown, {"label": "gan.class"}, filterable=False, visible=False)
         self.count = make(
             gr.Slider,
             {"label": "gan.count"},
             minimum=1,
-            maximum=MOST_PICTURES,
+            maximum=MAX_PICTURES,
             value=USUAL_PICTURES,
             step=1,
             buttons=[],
@@ -82,7 +86,7 @@ class GanTry:
             gr.Slider,
             {"label": "gan.psi", "info": "gan.psi_info"},
             minimum=0,
-            maximum=PSI_MOST,
+            maximum=PSI_MAX,
             value=PSI_USUAL,
             step=0.05,
             buttons=[],
@@ -107,8 +111,8 @@ class GanTry:
         """All that ``show`` may change."""
         return [self.body, self.class_name, self.pictures, self.save_btn]
 
-    def show(self, run: Snapshot | None, language: str) -> Updates:
-        """The settings for a generator; nothing for other runs."""
+    def show(self, run: RunStatus | None, language: str) -> Updates:
+        """The settings for this generator, before any sample; hidden for other runs."""
         if run is None or run.result is None or not is_gan(run):
             return {self.body: gr.Column(visible=False)}
         names = list(run.result["class_names"])
@@ -120,28 +124,30 @@ class GanTry:
             self.save_btn: gr.DownloadButton(visible=False),
         }
 
-    def _next(self, visitor: Visitor, values: Values, bar: gr.Progress) -> Updates:
-        """The pictures after these: none of them twice."""
-        seed = int(values[self.seed] or 0) + int(values[self.count])
+    def _next(self, call: Call) -> Updates:
+        """The seeds after these, so that no sample comes twice; after the last, from 0."""
+        seed = int(call.values[self.seed] or 0) + int(call.values[self.count])
         seed = seed if seed <= LAST_SEED else 0
-        return {**self._make(visitor, {**values, self.seed: seed}, bar), self.seed: seed}
+        there = replace(call, values={**call.values, self.seed: seed})
+        return {**self._make(there), self.seed: seed}
 
-    def _make(self, visitor: Visitor, values: Values, bar: gr.Progress) -> Updates:
-        folder = self.folder(visitor, values[self.picker])
+    def _make(self, call: Call) -> Updates:
+        values = call.values
+        folder = self.folder(call.visitor, values[self.picker])
         seed, count, psi = int(values[self.seed] or 0), int(values[self.count]), values[self.psi]
-        bar(None, desc=t("gan.making", visitor.language))
-        sampler = load_sampler(folder)
-        with self.frame.manager.gate.foreground():
+        call.progress(None, desc=t("gan.making", call.language))
+        sampler = load_gan_sampler(folder)
+        with self.app.manager.gate.foreground():
             pixels = sampler(range(seed, seed + count), values[self.class_name] or None, psi)
         scale = max(1, SIDE // sampler.resolution)
-        grid = picture_grid(pixels, columns(count), gap=2 * scale, scale=scale)
+        grid = picture_grid(pixels, grid_columns(count), gap=2 * scale, scale=scale)
         wanted = values[self.class_name]
         chosen = sampler.class_names.index(wanted) if wanted else "all"
         name = f"seedling-{seed}-{count}-{chosen}-{round(psi * 100)}.png"
-        path = self.frame.home.temp / folder.name / name
+        path = self.app.home.temp / folder.name / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_png(path, grid)
-        alt = t("gan.made_alt", visitor.language, count=count, seed=seed)
+        alt = t("gan.made_alt", call.language, count=count, seed=seed)
         return {
             self.pictures: view.grid_html(path, "", (), alt),
             self.save_btn: gr.DownloadButton(value=str(path), visible=True),

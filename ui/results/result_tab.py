@@ -1,4 +1,7 @@
-"""Step 4: what the model can do on pictures that it never learned from, honestly."""
+"""Step 4: the model's evaluation.
+
+What it can do on pictures that it never learned from, honestly.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +17,28 @@ from gradio.components.plot import PlotData
 
 from training.core.messages import UserError, t
 from training.data.imageset import ImageSet
-from training.jobs.live import Snapshot
+from training.jobs.live import RunStatus
 from ui.common import plots
 from ui.common.access import choose_run, require_run, run_labels
-from ui.common.context import Frame, Opening, Updates, Values, Visitor
+from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.generator_html import is_gan
 from ui.common.html import percent, say
 from ui.common.images import jpeg_uri
-from ui.results.gan_result import GanResult
-from ui.results.gan_result import headline as gan_headline
+from ui.common.parts import Opening
+from ui.results.gan_result import GanResult, generator_headline
 
-MOST_WRONG_SHOWN = 12
+MAX_MISTAKES_SHOWN = 12
 CARD_SIDE = 224  # px
-Seen = Mapping[str, Hashable]
+Drawn = Mapping[str, Hashable]
 
 
 class ResultTab:
-    """Components and handlers of the tab; built inside the page's context."""
+    """One run with a result, chosen in ``picker``: its headline, and what its kind has to show."""
 
-    def __init__(self, frame: Frame) -> None:
-        """Build the tab."""
-        self.frame = frame
-        make = frame.words.make
-        self.opening = Opening(frame)
+    def __init__(self, app: AppContext) -> None:
+        self.app = app
+        make = app.i18n.make
+        self.opening = Opening(app)
         self.message = self.opening.message
         with self.opening.body:
             self.picker = make(gr.Dropdown, {"label": "result.picker"}, filterable=False)
@@ -48,14 +50,14 @@ class ResultTab:
                 self.download_btn = make(
                     gr.DownloadButton, {"label": "result.download_btn"}, size="md"
                 )
-            with gr.Column(visible=False) as self.judgement:
-                self._build_judgement()
-            self.gan = GanResult(frame, self.message, self._shown)
+            with gr.Column(visible=False) as self.evaluation:
+                self._build_evaluation()
+            self.gan = GanResult(app, self.message, self._shown)
         self._wire()
 
-    def _build_judgement(self) -> None:
-        """What a classifier's result is."""
-        make = self.frame.words.make
+    def _build_evaluation(self) -> None:
+        """The evaluation of a classifier: scores per class, confusion, and worst mistakes."""
+        make = self.app.i18n.make
         with gr.Row():
             with gr.Column(scale=1):
                 make(gr.HTML, {"value": lambda lang: _title("result.per_class", lang)})
@@ -68,8 +70,8 @@ class ResultTab:
             self.gallery = gr.HTML()
 
     def _wire(self) -> None:
-        self.frame.go(self.try_btn.click, "try")
-        self.frame.on(
+        self.app.go(self.try_btn.click, "try")
+        self.app.on(
             self.picker.input,
             self._pick,
             reads=[self.picker],
@@ -77,36 +79,36 @@ class ResultTab:
             message=self.message,
         )
 
-    def _pick(self, visitor: Visitor, values: Values) -> Updates:
-        run_id = require_run(self.frame.manager, visitor.owner, values[self.picker])
-        picked = replace(visitor, run=run_id)
-        return {self.frame.run: run_id, **self.live(picked, {})[0]}
+    def _pick(self, call: Call) -> Updates:
+        run_id = require_run(self.app.manager, call.visitor.owner, call.values[self.picker])
+        picked = replace(call.visitor, run=run_id)
+        return {self.app.run: run_id, self.app.stamp: "", **self.refresh(picked, {})[0]}
 
-    def _judged(self, visitor: Visitor) -> list[Snapshot]:
-        return [run for run in self.frame.manager.runs(visitor.owner) if run.result]
+    def _evaluated(self, visitor: Visitor) -> list[RunStatus]:
+        return [run for run in self.app.manager.runs(visitor.owner) if run.result]
 
     def _shown(self, visitor: Visitor) -> str:
-        """The run that the visitor sees.
+        """The id of the run that the visitor sees.
 
         Raises:
-            UserError: there is none.
+            UserError: none of theirs has a result.
         """
-        run = choose_run(visitor.run, self._judged(visitor))
+        run = choose_run(visitor.run, self._evaluated(visitor))
         if run is None:
             raise UserError("page.no_such_run")
         return run.id
 
     @property
     def outputs(self) -> list[Any]:
-        """All that ``live`` may change."""
+        """All that ``refresh`` may change."""
         return [
-            self.frame.run,
+            *(self.app.run, self.app.stamp),
             *self.opening.outputs,
             self.picker,
             self.headline,
             self.try_btn,
             self.download_btn,
-            self.judgement,
+            self.evaluation,
             self.per_class,
             self.confusion,
             self.wrong,
@@ -114,46 +116,55 @@ class ResultTab:
             *self.gan.outputs,
         ]
 
-    def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
-        """What has changed since ``seen``, and what has then been seen. Called every second."""
-        judged = self._judged(visitor)
-        run = choose_run(visitor.run, judged)
-        ids = tuple((each.id, each.status) for each in judged)
-        key = (visitor.language, ids, run.id if run else "")
-        if seen.get("result") == key:
-            return {}, seen
-        return self._show(visitor, run, judged), {**seen, "result": key}
+    def refresh(self, visitor: Visitor, drawn: Drawn) -> tuple[Updates, Drawn]:
+        """All of the tab, or nothing where all is as ``drawn``; and what is then drawn.
 
-    def _show(self, visitor: Visitor, run: Snapshot | None, judged: list[Snapshot]) -> Updates:
+        A result changes only with its run's status, so it is enough to compare those.
+        """
+        evaluated = self._evaluated(visitor)
+        run = choose_run(visitor.run, evaluated)
+        ids = tuple((each.id, each.status) for each in evaluated)
+        key = (visitor.language, ids, run.id if run else "")
+        if drawn.get("result") == key:
+            return {}, drawn
+        return self._show(visitor, run, evaluated), {**drawn, "result": key}
+
+    def _show(self, visitor: Visitor, run: RunStatus | None, evaluated: list[RunStatus]) -> Updates:
         language = visitor.language
         hint = t("result.empty", language), t("result.empty_hint", language)
         updates = self.opening.show(run is not None, *hint)
         if run is None or run.result is None:
             return updates
-        labels = run_labels(judged)
-        choices = [(labels[each.id], each.id) for each in judged]
+        labels = run_labels(evaluated)
+        choices = [(labels[each.id], each.id) for each in evaluated]
         key = "result.make_btn" if is_gan(run) else "result.try_btn"
         updates |= {
             self.picker: gr.Dropdown(choices=choices, value=run.id),
             self.try_btn: gr.Button(value=t(key, language)),
             self.download_btn: gr.DownloadButton(value=str(self._model_zip(run))),
-            self.judgement: gr.Column(visible=not is_gan(run)),
+            self.evaluation: gr.Column(visible=not is_gan(run)),
         }
         if is_gan(run):
-            says = gan_headline(run.result, language)
+            says = generator_headline(run.result, language)
             return {**updates, self.headline: says, **self.gan.show(run, run.result, language)}
-        return {**updates, **self.gan.hide(), **self._show_judgement(run, judged, language)}
+        return {
+            **updates,
+            **self.gan.hide(),
+            **self._show_evaluation(run, evaluated, language),
+        }
 
-    def _show_judgement(self, run: Snapshot, judged: list[Snapshot], language: str) -> Updates:
-        """A classifier's result."""
+    def _show_evaluation(
+        self, run: RunStatus, evaluated: list[RunStatus], language: str
+    ) -> Updates:
         result = run.result
         assert result is not None
         mistakes = self._mistakes(run, language)
         axes = t("result.guess", language), t("result.truth", language)
         confusion = (result["confusion"], result["classes"], *axes)
         return {
-            self.headline: headline(result, before(run, judged), language),
+            self.headline: result_headline(result, before(run, evaluated), language),
             self.per_class: per_class_table(result, language),
+            # Ready-made: Gradio would draw a Figure here, in whatever thread this is.
             self.confusion: PlotData(
                 type="matplotlib", plot=plots.drawn(plots.confusion_figure, *confusion)
             ),
@@ -161,36 +172,36 @@ class ResultTab:
             self.gallery: mistakes,
         }
 
-    def _mistakes(self, run: Snapshot, language: str) -> str:
-        """The pictures that it got most wrong, captioned; none if they have been deleted."""
+    def _mistakes(self, run: RunStatus, language: str) -> str:
+        """The pictures that it got most wrong, captioned; "" if they have been deleted."""
         assert run.result is not None
         try:
-            images = self.frame.manager.folder(run.id).images()
+            images = self.app.manager.folder(run.id).images()
         except FileNotFoundError:
             return ""
         cards = "".join(
             mistake_card(images, wrong, language)
-            for wrong in run.result["most_wrong"][:MOST_WRONG_SHOWN]
+            for wrong in run.result["most_wrong"][:MAX_MISTAKES_SHOWN]
         )
         return f'<div class="wrong">{cards}</div>' if cards else ""
 
-    def _model_zip(self, run: Snapshot) -> Path:
+    def _model_zip(self, run: RunStatus) -> Path:
         """The model's folder as one file: safetensors and JSON, nothing that runs."""
-        model = self.frame.manager.folder(run.id).path / "model"
+        model = self.app.manager.folder(run.id).path / "model"
         stamp = int((model / "state.json").stat().st_mtime)
-        target = self.frame.home.temp / run.id / f"seedling-model-{stamp}.zip"
+        target = self.app.home.temp / run.id / f"seedling-model-{stamp}.zip"
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             fresh = target.with_suffix(".new")
             with zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED) as archive:
                 for path in sorted(model.iterdir()):
                     archive.write(path, path.name)
-            fresh.replace(target)
+            fresh.replace(target)  # at once: another tab may be handing it out
         return target
 
 
 def mistake_card(images: ImageSet, wrong: Mapping[str, Any], language: str) -> str:
-    """One wrong guess: the picture, what it is and what it was taken for."""
+    """One of ``most_wrong``: its picture, the true class, the guess and how sure it was."""
     caption = say(
         "result.caption",
         language,
@@ -202,20 +213,23 @@ def mistake_card(images: ImageSet, wrong: Mapping[str, Any], language: str) -> s
     return f'<figure><img alt="" src="{source}"><figcaption>{caption}</figcaption></figure>'
 
 
-def before(run: Snapshot, judged: list[Snapshot]) -> Snapshot | None:
-    """The newest earlier run on the same pictures and classes, judged on the same ones."""
-    for each in judged:
-        if each.about.kind != run.about.kind:
+def before(run: RunStatus, evaluated: list[RunStatus]) -> RunStatus | None:
+    """The newest earlier run of the same kind, evaluated on the very same pictures.
+
+    That is: same data set, same edits and same seed, which decides the split.
+    """
+    for each in evaluated:
+        if each.info.kind != run.info.kind:
             continue
-        same = each.about.data == run.about.data and each.about.edits == run.about.edits
-        seeds = each.about.config["seed"], run.about.config["seed"]
-        if same and seeds[0] == seeds[1] and each.about.created < run.about.created:
+        same = each.info.data == run.info.data and each.info.edits == run.info.edits
+        seeds = each.info.config["seed"], run.info.config["seed"]
+        if same and seeds[0] == seeds[1] and each.info.created < run.info.created:
             return each
     return None
 
 
-def headline(result: Mapping[str, Any], earlier: Snapshot | None, language: str) -> str:
-    """The accuracy in a sentence that promises no more than was measured."""
+def result_headline(result: Mapping[str, Any], earlier: RunStatus | None, language: str) -> str:
+    """The accuracy with its 95 % range, against the baseline and the ``earlier`` run if any."""
     low, high = result["accuracy_range"]
     says = t(
         "result.says",
@@ -225,12 +239,12 @@ def headline(result: Mapping[str, Any], earlier: Snapshot | None, language: str)
         low=round(low * 100),
         high=round(high * 100),
     )
-    judged_on = t(f"result.on_{result['evaluated_on']}", language)
+    evaluated_on = t(f"result.on_{result['evaluated_on']}", language)
     gain = result["accuracy"] - result["baseline"]
     key = "result.baseline" if low > result["baseline"] else "result.baseline_weak"
     lines = [
         says,
-        judged_on,
+        evaluated_on,
         t(key, language, baseline=percent(result["baseline"]), gain=round(gain * 100)),
     ]
     if earlier is not None and earlier.result is not None:
@@ -238,7 +252,7 @@ def headline(result: Mapping[str, Any], earlier: Snapshot | None, language: str)
             say(
                 "result.before",
                 language,
-                name=earlier.about.name,
+                name=earlier.info.name,
                 accuracy=percent(earlier.result["accuracy"]),
             )
         )
@@ -269,7 +283,7 @@ def _range_bar(result: Mapping[str, Any]) -> str:
 
 
 def per_class_table(result: Mapping[str, Any], language: str) -> str:
-    """Recall, precision and F1 of every class."""
+    """Recall, precision and F1 of every class as a table; macro averages stand below it."""
     columns = ("class", "count", "recall", "precision", "f1")
     heads = "".join(
         f'<th scope="col" title="{t(f"result.column_{c}_info", language)}">'

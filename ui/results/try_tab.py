@@ -1,4 +1,7 @@
-"""Step 5: a new picture, and at once what the model takes it for."""
+"""Step 5: try the model.
+
+A new picture, and at once what the model takes it for.
+"""
 
 from __future__ import annotations
 
@@ -13,37 +16,37 @@ from PIL import Image
 from training.classifier.predict import load_predictor
 from training.core.messages import UserError, t
 from training.intake.take_in import read_picture
-from training.jobs.live import Snapshot
-from training.latent.steering import load_sampler
+from training.jobs.live import RunStatus
+from training.latent.steering import load_gan_sampler
 from ui.common.access import choose_run, require_run, run_labels
-from ui.common.context import Frame, Opening, Updates, Values, Visitor, picture_input, picture_path
+from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.generator_html import is_gan
 from ui.common.html import problem_html
+from ui.common.parts import Opening, picture_input, picture_path
 from ui.results.gan_try import GanTry
 
-MOST_CLASSES = 8
-Seen = Mapping[str, Hashable]
+MAX_CLASSES_SHOWN = 8
+Drawn = Mapping[str, Hashable]
 
 
 class TryTab:
-    """Components and handlers of the tab; built inside the page's context."""
+    """A picture and its class probabilities; ``GanTry`` in their place for a generator."""
 
-    def __init__(self, frame: Frame) -> None:
-        """Build the tab."""
-        self.frame = frame
-        make = frame.words.make
-        self.opening = Opening(frame)
+    def __init__(self, app: AppContext) -> None:
+        self.app = app
+        make = app.i18n.make
+        self.opening = Opening(app)
         self.message = self.opening.message
         with self.opening.body:
             self.picker = make(gr.Dropdown, {"label": "try.picker"}, filterable=False)
             with gr.Row(visible=False) as self.guess:
                 with gr.Column():
-                    self.picture = picture_input(frame, "upload", height=360)
+                    self.picture = picture_input(app, "upload", height=360)
                 with gr.Column():
                     self.answer = make(
                         gr.Label,
                         {"label": "try.answer"},
-                        num_top_classes=MOST_CLASSES,
+                        num_top_classes=MAX_CLASSES_SHOWN,
                         elem_classes="answer",
                         buttons=[],
                     )
@@ -51,11 +54,11 @@ class TryTab:
                         gr.HTML,
                         {"value": lambda lang: f'<p class="note">{t("try.note", lang)}</p>'},
                     )
-            self.gan = GanTry(frame, self.message, self.picker, self._folder)
+            self.gan = GanTry(app, self.message, self.picker, self._folder)
         self._wire()
 
     def _wire(self) -> None:
-        on = self.frame.on
+        on = self.app.on
         reads, writes = [self.picture, self.picker], [self.answer]
         on(
             self.picture.change,
@@ -76,40 +79,40 @@ class TryTab:
             preprocess=False,
         )
 
-    def _warm(self, visitor: Visitor, values: Values) -> Updates:
+    def _warm(self, call: Call) -> Updates:
         """Load the model ahead, so that the first picture is answered as fast as the rest."""
-        if not values[self.picker]:
+        if not call.values[self.picker]:
             return {}
-        folder = self._folder(visitor, values[self.picker])
-        if is_gan(self.frame.manager.snapshot(folder.name)):
-            load_sampler(folder)
+        folder = self._folder(call.visitor, call.values[self.picker])
+        if is_gan(self.app.manager.status(folder.name)):
+            load_gan_sampler(folder)
         else:
             predictor = load_predictor(folder)
             predictor(Image.new("RGB", (64, 64)))  # the first call prepares the fast ones
         return {}
 
-    def _predict(self, visitor: Visitor, values: Values) -> Updates:
-        path = picture_path(values[self.picture])
+    def _predict(self, call: Call) -> Updates:
+        path = picture_path(call.values[self.picture])
         if path is None:
             return {self.answer: None}
-        folder = self._folder(visitor, values[self.picker])
-        if is_gan(self.frame.manager.snapshot(folder.name)):
+        folder = self._folder(call.visitor, call.values[self.picker])
+        if is_gan(self.app.manager.status(folder.name)):
             return {self.answer: None}  # the picture was for the run shown before
         try:
             picture = read_picture(path)
         except UserError as problem:  # the last picture's answer must not stand beside this one
             return {
                 self.answer: None,
-                self.message: problem_html(problem, visitor.language),
+                self.message: problem_html(problem, call.language),
             }
-        with self.frame.manager.gate.foreground():
+        with self.app.manager.gate.foreground():
             return {self.answer: load_predictor(folder)(picture)}
 
-    def _pick(self, visitor: Visitor, values: Values) -> Updates:
-        run_id = require_run(self.frame.manager, visitor.owner, values[self.picker])
-        picked = replace(visitor, run=run_id)
-        shown = self.live(picked, {})[0]
-        return {self.frame.run: run_id, **shown, **self._predict(visitor, values)}
+    def _pick(self, call: Call) -> Updates:
+        run_id = require_run(self.app.manager, call.visitor.owner, call.values[self.picker])
+        picked = replace(call.visitor, run=run_id)
+        shown = {self.app.stamp: "", **self.refresh(picked, {})[0]}
+        return {self.app.run: run_id, **shown, **self._predict(call)}
 
     def _folder(self, visitor: Visitor, run_id: object) -> Path:
         """The run's folder, once it is sure that it is the visitor's and has a model.
@@ -117,41 +120,41 @@ class TryTab:
         Raises:
             UserError: it is not, or has none.
         """
-        known = require_run(self.frame.manager, visitor.owner, run_id)
-        if self.frame.manager.snapshot(known).result is None:
+        known = require_run(self.app.manager, visitor.owner, run_id)
+        if self.app.manager.status(known).result is None:
             raise UserError("page.no_such_run")
-        return self.frame.manager.folder(known).path
+        return self.app.manager.folder(known).path
 
     @property
     def outputs(self) -> list[Any]:
-        """All that ``live`` may change."""
+        """All that ``refresh`` may change."""
         return [
-            *(self.frame.run, *self.opening.outputs, self.picker, self.guess),
+            *(self.app.run, self.app.stamp, *self.opening.outputs, self.picker, self.guess),
             *self.gan.outputs,
         ]
 
-    def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
-        """What has changed since ``seen``, and what has then been seen. Called every second."""
-        judged = [run for run in self.frame.manager.runs(visitor.owner) if run.result]
-        run = choose_run(visitor.run, judged)
-        key = (visitor.language, tuple(each.id for each in judged), run.id if run else "")
-        if seen.get("try") == key:
-            return {}, seen
-        before = seen.get("try")
+    def refresh(self, visitor: Visitor, drawn: Drawn) -> tuple[Updates, Drawn]:
+        """All of the tab, or nothing where all is as ``drawn``; and what is then drawn."""
+        evaluated = [run for run in self.app.manager.runs(visitor.owner) if run.result]
+        run = choose_run(visitor.run, evaluated)
+        key = (visitor.language, tuple(each.id for each in evaluated), run.id if run else "")
+        if drawn.get("try") == key:
+            return {}, drawn
+        before = drawn.get("try")
         same = isinstance(before, tuple) and before[0] == key[0] and before[2] == key[2]
-        return self._show(visitor, run, judged, same), {**seen, "try": key}
+        return self._show(visitor, run, evaluated, same), {**drawn, "try": key}
 
     def _show(
-        self, visitor: Visitor, run: Snapshot | None, judged: list[Snapshot], same: bool
+        self, visitor: Visitor, run: RunStatus | None, evaluated: list[RunStatus], same: bool
     ) -> Updates:
-        """All of the tab; what was made with the ``same`` run stays as it is."""
+        """All of the tab; samples of the ``same`` run stay when other runs come or go."""
         language = visitor.language
         hint = t("try.empty", language), t("try.empty_hint", language)
         updates = self.opening.show(run is not None, *hint)
         if run is None:
             return updates
-        labels = run_labels(judged)
-        choices = [(labels[each.id], each.id) for each in judged]
+        labels = run_labels(evaluated)
+        choices = [(labels[each.id], each.id) for each in evaluated]
         return {
             **updates,
             self.picker: gr.Dropdown(choices=choices, value=run.id),

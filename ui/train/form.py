@@ -8,78 +8,102 @@ from typing import Any
 import gradio as gr
 
 from models.registry import BACKBONES
-from training.core.checks import MINUTES_DEFAULT
 from training.core.messages import t
-from ui.common.context import Values
+from training.core.settings import SWITCH, settings_of
+from ui.common.context import Call, Updates, Values
 from ui.common.html import duration
-from ui.common.i18n import Said, Words
+from ui.common.i18n import I18n, Said
 
 PRESETS = (0.5, 1.0, 3.0, 10.0, 30.0)  # minutes
 
 
 class Form:
-    """Components by the names of a config's fields; ``key`` gives the sentence for a field."""
+    """Components by the names of a config's fields, each made from its setting."""
 
-    def __init__(self, words: Words, usual: Any, key: Callable[[str], str]) -> None:
-        """``usual`` is the config whose values the fields begin with."""
-        self.words = words
+    def __init__(self, i18n: I18n, usual: Any, room: str) -> None:
+        """``usual`` is the config to begin with; ``room`` begins the keys of its choices."""
+        self.i18n = i18n
         self.usual = usual
-        self.key = key
+        self.room = room
+        self.settings = settings_of(usual)
         self.fields: dict[str, Any] = {}
 
-    def field(self, name: str, kind: Any, choices: Said | None = None, **props: Any) -> Any:
-        """One field, with its sentences found by its name."""
-        say: dict[str, Said] = {"label": self.key(name), "info": self.key(f"{name}_info")}
-        if choices is not None:
-            say["choices"] = choices
-        props = {"value": getattr(self.usual, name), **props}
-        self.fields[name] = self.words.make(kind, say, **props)
+    def field(
+        self, name: str, kind: Any = gr.Dropdown, choices: Said | None = None, **props: Any
+    ) -> Any:
+        """One field: a number, a box to tick, or a ``kind`` of choice.
+
+        A number has no bounds on the page: gradio would refuse it in its own words, where ours
+        name the field and what is allowed, in the person's language.
+        """
+        setting = self.settings[name]
+        say: dict[str, Said] = {"label": setting.key, "info": f"{setting.key}_info"}
+        own: dict[str, Any] = {"value": setting.shown(getattr(self.usual, name))}
+        if setting.choices == SWITCH:
+            kind = gr.Checkbox
+        elif choices is None and setting.bounds is not None:
+            kind = gr.Number
+            own["precision"] = 0 if setting.whole else None
+            own |= {"step": setting.step, "min_width": 170}
+        else:
+            say["choices"] = choices or choices_of(self.room, name, setting.choices)
+            own |= {"filterable": False} if kind is gr.Dropdown else {}
+        self.fields[name] = self.i18n.make(kind, say, **{**own, **props})
         return self.fields[name]
+
+    def build_rows(self, *rows: Sequence[str]) -> None:
+        """Fields side by side, row by row."""
+        for names in rows:
+            with gr.Row():
+                for name in names:
+                    self.field(name)
 
     def build_budget(self) -> None:
         """Presets of the time, and the field ``minutes`` beside them for any other."""
         with gr.Row(elem_classes="budget", equal_height=True):
-            self.presets = self.words.make(
+            self.presets = self.i18n.make(
                 gr.Radio,
                 {
                     "label": "train.budget",
                     "info": "train.budget_info",
                     "choices": lambda lang: [(duration(m * 60, lang), m) for m in PRESETS],
                 },
-                value=MINUTES_DEFAULT,
+                value=self.usual.minutes,
                 scale=4,
                 elem_classes="pills",
             )
-            self.field(
-                "minutes", gr.Number, value=MINUTES_DEFAULT, step=0.5, scale=1, min_width=150
-            )
+            self.field("minutes", scale=1, min_width=150)
 
     def build_name(self) -> None:
         """What the person may call the run."""
-        self.run_name = self.words.make(
+        self.run_name = self.i18n.make(
             gr.Textbox, {"label": "train.name", "placeholder": "train.name_hint"}, max_length=80
         )
 
     def build_textbook(self, note: str) -> None:
         """The button of the textbook recipe, and what that is."""
-        self.textbook_btn = self.words.make(gr.Button, {"value": "train.textbook_btn"}, size="md")
-        self.words.make(gr.HTML, {"value": lambda lang: f'<p class="note">{t(note, lang)}</p>'})
+        self.textbook_btn = self.i18n.make(gr.Button, {"value": "train.textbook_btn"}, size="md")
+        self.i18n.make(gr.HTML, {"value": lambda lang: f'<p class="note">{t(note, lang)}</p>'})
 
     def wire_budget(self, on: Callable[..., Any]) -> None:
         """A preset writes its minutes; other minutes release the preset."""
         presets, minutes = self.presets, self.fields["minutes"]
         on(
             presets.input,
-            lambda _, values: {minutes: values[presets]},
+            lambda call: {minutes: call.values[presets]},
             reads=[presets],
             writes=[minutes],
         )
-        on(
-            minutes.input,
-            lambda _, values: {presets: values[minutes] if values[minutes] in PRESETS else None},
-            reads=[minutes],
-            writes=[presets],
-        )
+
+        def release(call: Call) -> Updates:
+            given = call.values[minutes]
+            return {presets: given if given in PRESETS else None}
+
+        on(minutes.input, release, reads=[minutes], writes=[presets])
+
+    def data(self, values: Values) -> dict[str, Any]:
+        """What stands in the fields, as the config has it."""
+        return {name: self.settings[name].read(values[x]) for name, x in self.fields.items()}
 
     def name(self, values: Values) -> str:
         """What the person calls the run; empty where they don't."""

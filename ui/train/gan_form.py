@@ -11,63 +11,37 @@ import gradio as gr
 from models.gans.registry import ARCHITECTURES, WIDTHS, list_architectures
 from models.weights import read_card, shipped_folder, shipped_names
 from training.core.messages import UserError, t
+from training.core.settings import settings_of
 from training.data.splits import split_for_generator
-from training.gan.config import (
-    AUGMENTATIONS,
-    GAN_TEXTBOOK,
-    PENALTY_FORMS,
-    RESOLUTIONS,
-    SCHEDULES,
-    GanConfig,
-    teachers,
-)
-from training.gan.losses import OBJECTIVES
-from training.gan.transfer import SCRATCH, choose_teacher, default_start
+from training.gan.config import GAN_TEXTBOOK, GanConfig, d_backbones
+from training.gan.transfer import SCRATCH, choose_d_backbone, default_start
 from training.jobs.datasets import DataSet
-from training.jobs.live import Snapshot
+from training.jobs.live import RunStatus
 from ui.common.access import require_run, run_labels
-from ui.common.context import Frame, Updates, Values, Visitor
+from ui.common.context import AppContext, Call, Updates
 from ui.common.html import shipped_label
 from ui.train.classifier_plan import run_name
-from ui.train.form import Form, backbone_label, choices_of, lined_choices
+from ui.train.form import Form, backbone_label, lined_choices
 from ui.train.gan_plan import command_line, plan_html
 
-CHOICES = {
-    "schedule": SCHEDULES,
-    "augment": AUGMENTATIONS,
-    "penalty_form": PENALTY_FORMS,
-}
-# What stands for None, where the planner is to choose: a number field can't be empty.
-FITTING = (
-    "fitting"  # the shipped model that is built like this; the teacher of what one starts from
-)
-AUTOMATIC: Mapping[str, Any] = {
-    "width": 0,
-    "batch_size": 0,
-    "lr": 0,
-    "gamma": -1,
-    "images": 0,
-    "teacher": FITTING,
-}
-NUMBERS = (
+FITTING = "fitting"  # to start from the shipped model that is built like this
+ROWS = (
     ("batch_size", "lr", "d_lr_factor", "gamma"),
     ("augment_strength", "ema_half_life", "path_length", "freeze_d"),
     ("seed", "images"),
 )
-WHOLE = ("batch_size", "ema_half_life", "freeze_d", "seed", "images")
-STEPS = {"lr": 0.0001, "d_lr_factor": 0.1, "gamma": 0.1, "augment_strength": 0.1}
 
 
 class GanForm(Form):
     """The components, by the names of the config's fields in ``fields``."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, app: AppContext) -> None:
         """Build the form where the page stands."""
-        super().__init__(frame.words, GanConfig(), lambda name: f"gan.field_{name}")
-        self.frame = frame
+        super().__init__(app.i18n, GanConfig(), "gan")
+        self.app = app
         self.build_budget()
         self._build_networks()
-        with self.words.make(gr.Accordion, {"label": "train.more"}, open=False):
+        with self.i18n.make(gr.Accordion, {"label": "train.more"}, open=False):
             self._build_more()
 
     @property
@@ -81,55 +55,24 @@ class GanForm(Form):
                 entries = lined_choices(lambda name: f"gan.arch_{name}", list_architectures())
                 self.field("architecture", gr.Radio, entries, elem_classes="methods")
             with gr.Column(scale=2):
-                self.field(
-                    "resolution",
-                    gr.Radio,
-                    choices=lambda _: [(f"{side} px", side) for side in RESOLUTIONS],
-                    elem_classes="pills",
-                )
-                self.field(
-                    "loss",
-                    gr.Dropdown,
-                    choices_of("gan", "loss", list(OBJECTIVES)),
-                    filterable=False,
-                )
-                self.field(
-                    "start_from",
-                    gr.Dropdown,
-                    choices=start_choices,
-                    value=FITTING,
-                    filterable=False,
-                )
-                self.field("conditional", gr.Checkbox)
+                self.field("resolution", gr.Radio, self._sizes, elem_classes="pills")
+                self.field("loss")
+                self.field("start_from", choices=start_choices, value=FITTING)
+                self.field("conditional")
                 self.build_textbook("gan.textbook_note")
+
+    def _sizes(self, language: str) -> list[tuple[str, int]]:
+        return [(f"{side} px", side) for side in self.settings["resolution"].choices]
 
     def _build_more(self) -> None:
         with gr.Row():
             self.build_name()
-            width = self._shown("width", self.usual.width)
-            self.field("width", gr.Dropdown, width_choices, value=width, filterable=False)
+            self.field("width", choices=width_choices)
+        self.build_rows(("schedule", "augment", "penalty_form"))
         with gr.Row():
-            for name, options in CHOICES.items():
-                self.field(name, gr.Dropdown, choices_of("gan", name, options), filterable=False)
-        with gr.Row():
-            teacher = self._shown("teacher", self.usual.teacher)
-            self.field("teacher", gr.Dropdown, teacher_choices, value=teacher, filterable=False)
-            self.field("mirror", gr.Checkbox)
-        for names in NUMBERS:
-            with gr.Row():
-                for name in names:
-                    self.field(
-                        name,
-                        gr.Number,
-                        value=self._shown(name, getattr(self.usual, name)),
-                        precision=0 if name in WHOLE else None,
-                        step=1 if name in WHOLE else STEPS.get(name, 0.01),
-                        min_width=170,
-                    )
-
-    def _shown(self, name: str, value: Any) -> Any:
-        """A setting as its field shows it."""
-        return AUTOMATIC.get(name) if value is None else value
+            self.field("d_backbone", choices=d_backbone_choices)
+            self.field("mirror")
+        self.build_rows(*ROWS)
 
     # ---- what happens when
 
@@ -137,23 +80,25 @@ class GanForm(Form):
         """What one field does to another."""
         architecture, resolution = (self.fields[n] for n in ("architecture", "resolution"))
         both = [architecture, resolution]
-        on(architecture.input, lambda _, v: self.fit_resolution(v), reads=both, writes=[resolution])
-        on(resolution.input, lambda _, v: self.fit_architecture(v), reads=both, writes=both)
+        on(architecture.input, self.fit_resolution, reads=both, writes=[resolution])
+        on(resolution.input, self.fit_architecture, reads=both, writes=both)
         start = self.fields["start_from"]
         on(start.input, self._fit_source, reads=[start], writes=both)
-        on(self.textbook_btn.click, lambda *_: self.textbook(), writes=self.components)
+        on(self.textbook_btn.click, lambda call: self.textbook(), writes=self.components)
         self.wire_budget(on)
 
-    def fit_resolution(self, values: Values) -> Updates:
+    def fit_resolution(self, call: Call) -> Updates:
         """Not every network can be built for every size: take the nearest."""
+        values = call.values
         sides = ARCHITECTURES[values[self.fields["architecture"]]].resolutions
         wanted = values[self.fields["resolution"]]
         if wanted in sides:
             return {}
         return {self.fields["resolution"]: min(sides, key=lambda side: abs(side - wanted))}
 
-    def fit_architecture(self, values: Values) -> Updates:
+    def fit_architecture(self, call: Call) -> Updates:
         """A size that the chosen network can't be built for needs another network."""
+        values = call.values
         architecture, wanted = self.fields["architecture"], values[self.fields["resolution"]]
         if wanted in ARCHITECTURES[values[architecture]].resolutions:
             return {}
@@ -162,14 +107,14 @@ class GanForm(Form):
         names = sorted(able, key=lambda name: name != usual)
         return {architecture: names[0]}
 
-    def _fit_source(self, visitor: Visitor, values: Values) -> Updates:
+    def _fit_source(self, call: Call) -> Updates:
         """What starts from a network has to be built like it."""
-        wanted = values[self.fields["start_from"]]
+        wanted = call.values[self.fields["start_from"]]
         built: Mapping[str, Any]
         if wanted in shipped_names("gan"):
             built = read_card(shipped_folder(wanted))["model"]["shape"]
-        elif (source := self._source(visitor, values)) is not None:
-            built = source.about.config
+        elif (source := self._source(call)) is not None:
+            built = source.info.config
         else:
             return {}
         return {self.fields[name]: built[name] for name in ("architecture", "resolution")}
@@ -178,19 +123,19 @@ class GanForm(Form):
         """The textbook recipe, in the person's own time."""
         recipe = GAN_TEXTBOOK.to_json()
         return {
-            component: SCRATCH if name == "start_from" else self._shown(name, recipe[name])
+            component: SCRATCH if name == "start_from" else self.settings[name].shown(recipe[name])
             for name, component in self.fields.items()
             if name != "minutes"
         }
 
-    def sources(self, runs: Sequence[Snapshot]) -> list[Snapshot]:
+    def sources(self, runs: Sequence[RunStatus]) -> list[RunStatus]:
         """Those of the runs that have a generator to start from, be it one that was cut short."""
-        folder = self.frame.manager.folder
+        folder = self.app.manager.folder
         return [
-            run for run in runs if run.about.kind == GanConfig.kind and folder(run.id).has_weights()
+            run for run in runs if run.info.kind == GanConfig.kind and folder(run.id).has_weights()
         ]
 
-    def show_sources(self, mine: Sequence[Snapshot], language: str, forget: bool) -> Updates:
+    def show_sources(self, mine: Sequence[RunStatus], language: str, forget: bool) -> Updates:
         """The visitor's generators as places to start from; ``forget`` what had been chosen."""
         labels = run_labels(mine)
         choices = start_choices(language) + [
@@ -201,44 +146,43 @@ class GanForm(Form):
 
     # ---- what the form says
 
-    def _source(self, visitor: Visitor, values: Values) -> Snapshot | None:
+    def _source(self, call: Call) -> RunStatus | None:
         """The run to start from, once it is sure that it is the visitor's generator.
 
         Raises:
             UserError: it is not.
         """
-        wanted = values[self.fields["start_from"]]
+        wanted = call.values[self.fields["start_from"]]
         if wanted in (FITTING, SCRATCH):
             return None
-        run_id = require_run(self.frame.manager, visitor.owner, wanted)
-        run = self.frame.manager.snapshot(run_id)
+        run_id = require_run(self.app.manager, call.visitor.owner, wanted)
+        run = self.app.manager.status(run_id)
         if not self.sources([run]):
             raise UserError("page.no_such_run")
         return run
 
-    def config(self, visitor: Visitor, values: Values) -> GanConfig:
+    def config(self, call: Call) -> GanConfig:
         """The form as a config.
 
         Raises:
             UserError: a field is empty or out of bounds, or the run to start from is gone.
         """
-        data = {name: values[component] for name, component in self.fields.items()}
-        data |= {name: None for name, auto in AUTOMATIC.items() if data[name] == auto}
+        data = self.data(call.values)
         wanted = data["start_from"]
         if wanted not in shipped_names("gan"):
-            source = self._source(visitor, values)
-            data["start_from"] = str(self.frame.manager.folder(source.id).path) if source else ""
+            source = self._source(call)
+            data["start_from"] = str(self.app.manager.folder(source.id).path) if source else ""
         try:
             config = GanConfig.from_json(data)
             if wanted == FITTING:
-                dataset = self.frame.shelf.find(visitor.owner, visitor.dataset)
+                dataset = self.app.datasets.find(call.visitor.owner, call.visitor.dataset)
                 images = dataset.images() if dataset else None
                 config = dataclasses.replace(config, start_from=default_start(config, images))
-            return choose_teacher(config)
+            return choose_d_backbone(config)
         except UserError as problem:  # called as this form calls it, not as the other one does
             named = dict(problem.what.values)
-            if "field" in named:
-                named["field"] = f"gan.field_{named['field']}"
+            if setting := self.settings.get(named.get("field", "")):
+                named["field"] = setting.key
             raise UserError(problem.key, **named) from problem
 
     def plan(self, config: GanConfig, dataset: DataSet, language: str) -> str:
@@ -259,11 +203,11 @@ class GanForm(Form):
         return run_name(dataset, t(f"gan.arch_{config.architecture}", language), language)
 
 
-def teacher_choices(language: str) -> list[tuple[str, Any]]:
+def d_backbone_choices(language: str) -> list[tuple[str, Any]]:
     """The pretrained backbones that a discriminator can look through, or none of them."""
-    fitting = (t("gan.teacher_fitting", language), AUTOMATIC["teacher"])
+    fitting = (t("gan.teacher_fitting", language), settings_of(GanConfig)["d_backbone"].empty)
     none = (t("gan.no_teacher", language), "")
-    return [fitting, none, *((backbone_label(name, language), name) for name in teachers())]
+    return [fitting, none, *((backbone_label(name, language), name) for name in d_backbones())]
 
 
 def start_choices(language: str) -> list[tuple[str, str]]:

@@ -7,13 +7,14 @@ import dataclasses
 from models.gans.cost import gan_cost
 from models.gans.registry import ARCHITECTURES, GanShape
 from models.registry import BACKBONES
-from training.core.device import gpu_is_lent, list_devices
+from training.core.device import list_devices, on_zerogpu
 from training.core.messages import t
+from training.core.settings import settings_of
 from training.data.imageset import ImageSet
-from training.data.splits import GAN_LEAST, GAN_PLENTY, Split
+from training.data.splits import GAN_MIN, GAN_PLENTY, Split
 from training.gan.config import GanConfig, penalty_weight
 from training.gan.setup import class_count
-from training.gan.transfer import SCRATCH, choose_teacher, default_start
+from training.gan.transfer import SCRATCH, choose_d_backbone, default_start
 from training.jobs.datasets import DataSet
 from ui.common.html import box, duration, millions, say
 from ui.train.classifier_plan import command, config_changes
@@ -66,12 +67,12 @@ def _network_line(config: GanConfig, classes: int, language: str) -> str:
     )
     cost = gan_cost(shape)
     generator = millions(cost.generator_parameters)
-    if config.teacher:
-        says = say("gan.plan_teacher", language, generator=generator, teacher=config.teacher)
-        card = BACKBONES[config.teacher].card
+    if config.d_backbone:
+        says = say("gan.plan_teacher", language, generator=generator, teacher=config.d_backbone)
+        card = BACKBONES[config.d_backbone].card
         if card is not None and not card.is_here():
             size = f"{card.size_mb:.0f}"
-            says += " " + say("train.plan_download", language, name=config.teacher, size=size)
+            says += " " + say("train.plan_download", language, name=config.d_backbone, size=size)
     else:
         says = say(
             "gan.plan_networks",
@@ -86,35 +87,31 @@ def _network_line(config: GanConfig, classes: int, language: str) -> str:
 def _advice(config: GanConfig, split: Split, language: str) -> list[str]:
     """What a set of this size can and can't give."""
     count, advice = len(split.train), []
-    if count < GAN_LEAST and not len(split.test):
-        advice.append(t("gan.advice_tiny", language, count=count, least=GAN_LEAST))
+    if count < GAN_MIN and not len(split.test):
+        advice.append(t("gan.advice_tiny", language, count=count, least=GAN_MIN))
     elif count < GAN_PLENTY:
         advice.append(t("gan.advice_small", language, count=count))
     if count < GAN_PLENTY and config.augment == "none":
         advice.append(t("gan.advice_augment", language))
     if count < GAN_PLENTY and not config.start_from:
         advice.append(t("gan.advice_transfer", language))
-    if config.resolution >= LARGE and list_devices()[0] == "cpu" and not gpu_is_lent():
+    if config.resolution >= LARGE and list_devices()[0] == "cpu" and not on_zerogpu():
         advice.append(t("gan.advice_large", language, side=config.resolution))
     return advice
 
 
 def command_line(config: GanConfig, dataset: DataSet) -> str:
     """The same training from a terminal."""
-    usual = choose_teacher(GanConfig(start_from=config.start_from))
+    usual = choose_d_backbone(GanConfig(start_from=config.start_from))
     usual = dataclasses.replace(usual, start_from=default_start(config, dataset.images()))
     changed = config_changes(config.to_json(), usual.to_json())
     if "start_from" in changed and not config.start_from:
         changed["start_from"] = SCRATCH
     names = ("architecture", "loss", "resolution", "minutes")
     flags = {**{name: getattr(config, name) for name in names}, **changed}
-    return command("gan", dataset.source, {_flag(name): flags[name] for name in _order(flags)})
-
-
-def _flag(name: str) -> str:
-    return "from" if name == "start_from" else name
-
-
-def _order(flags: dict[str, object]) -> list[str]:
-    """As the config has them."""
-    return [field.name for field in dataclasses.fields(GanConfig) if field.name in flags]
+    said = {
+        setting.flag or name: flags[name]
+        for name, setting in settings_of(GanConfig).items()
+        if name in flags
+    }
+    return command("gan", dataset.source, said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -12,26 +13,26 @@ from training.core.messages import UserError, t
 from training.data.splits import is_for_generators
 from training.gan.config import GanConfig
 from training.jobs.datasets import DataSet
-from ui.common.context import Frame, Updates, Values, Visitor
+from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.html import box, data_title, empty_state, problem_html, say
-from ui.train.classifier_form import TrainForm
+from ui.train.classifier_form import ClassifierForm
 from ui.train.form import lined_choices
 from ui.train.gan_form import GanForm
 
 KINDS = (ClassifierConfig.kind, GanConfig.kind)
 UNFIT = ("train.no_classes", "train.one_class", "train.small_class", "train.all_alike")
-Seen = Mapping[str, Hashable]
+Drawn = Mapping[str, Hashable]
 
 
 class TrainTab:
     """Components and handlers of the tab; built inside the page's context."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, app: AppContext) -> None:
         """Build the tab."""
-        self.frame = frame
+        self.app = app
         self.message = gr.HTML()
         self.data = gr.HTML()
-        make = frame.words.make
+        make = app.i18n.make
         self.to_data_btn = make(
             gr.Button, {"value": "train.to_data_btn"}, variant="primary", elem_classes="empty-next"
         )
@@ -66,9 +67,9 @@ class TrainTab:
     def _build_forms(self) -> None:
         self.forms: dict[str, Any] = {}
         self.rooms: dict[str, gr.Column] = {}
-        for kind, form in zip(KINDS, (TrainForm, GanForm), strict=True):
+        for kind, form in zip(KINDS, (ClassifierForm, GanForm), strict=True):
             with gr.Column(visible=kind == KINDS[0]) as self.rooms[kind]:
-                self.forms[kind] = form(self.frame)
+                self.forms[kind] = form(self.app)
 
     @property
     def reads(self) -> list[Any]:
@@ -77,7 +78,7 @@ class TrainTab:
 
     @property
     def outputs(self) -> list[Any]:
-        """All that ``show`` and ``live`` may change."""
+        """All that ``show`` and ``refresh`` may change."""
         return [
             *(self.data, self.to_data_btn, self.body, self.plan, self.command, self.start_btn),
             *(self.kind, *self.rooms.values(), self.forms[GanConfig.kind].fields["start_from"]),
@@ -86,13 +87,13 @@ class TrainTab:
     # ---- what happens when
 
     def _wire(self) -> None:
-        on = self.frame.on
-        self.frame.go(self.to_data_btn.click, "data")
+        on = self.app.on
+        self.app.go(self.to_data_btn.click, "data")
         for form in self.forms.values():
             form.wire(on)
         on(
             self.kind.change,
-            lambda _, values: self._show_kind(values[self.kind]),
+            lambda call: self._show_kind(call.values[self.kind]),
             reads=[self.kind],
             writes=list(self.rooms.values()),
         )
@@ -108,60 +109,60 @@ class TrainTab:
             self.start_btn.click,
             self._start,
             reads=[*self.reads, *(form.run_name for form in self.forms.values())],
-            writes=[self.frame.run, self.frame.steps],
+            writes=[self.app.run, self.app.steps],
             message=self.message,
         )
-        on(self.frame.dataset.change, self._arrive, reads=self.reads, writes=self.outputs)
+        on(self.app.dataset.change, self._arrive, reads=self.reads, writes=self.outputs)
 
     def _show_kind(self, kind: object) -> Updates:
         return {room: gr.Column(visible=name == kind) for name, room in self.rooms.items()}
 
-    def _arrive(self, visitor: Visitor, values: Values) -> Updates:
+    def _arrive(self, call: Call) -> Updates:
         """New pictures: where they are for generators only, that is what is offered."""
-        dataset = self._dataset(visitor)
+        dataset = self._dataset(call.visitor)
         if dataset is None or not is_for_generators(dataset.images()):
-            return self.show(visitor, values)
-        chosen = {**values, self.kind: GanConfig.kind}
+            return self.show(call)
+        chosen = replace(call, values={**call.values, self.kind: GanConfig.kind})
         return {
-            **self.show(visitor, chosen),
+            **self.show(chosen),
             self.kind: GanConfig.kind,
             **self._show_kind(GanConfig.kind),
         }
 
-    def _start(self, visitor: Visitor, values: Values) -> Updates:
-        dataset = self.frame.shelf.require(visitor.owner, visitor.dataset)
-        form, language = self.forms[values[self.kind]], visitor.language
-        config = form.config(visitor, values)
+    def _start(self, call: Call) -> Updates:
+        dataset = self.app.datasets.require(call.visitor.owner, call.visitor.dataset)
+        form, language = self.forms[call.values[self.kind]], call.language
+        config = form.config(call)
         form.plan(config, dataset, language)  # says now what the run would say later
-        self.frame.keeper.make_room(visitor.owner, dataset.id)
-        run_id = self.frame.manager.start(
-            visitor.owner,
+        self.app.storage.make_room(call.visitor.owner, dataset.id)
+        run_id = self.app.manager.start(
+            call.visitor.owner,
             config,
             dataset.folder,
-            name=form.name(values) or form.usual_name(config, dataset, language),
+            name=form.name(call.values) or form.usual_name(config, dataset, language),
             edits=dataset.current_edits(),
         )
-        return {self.frame.run: run_id, self.frame.steps: gr.Tabs(selected="watch")}
+        return {self.app.run: run_id, self.app.steps: gr.Tabs(selected="watch")}
 
     # ---- what is seen
 
-    def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
+    def refresh(self, visitor: Visitor, drawn: Drawn) -> tuple[Updates, Drawn]:
         """The generators to start from, where they have changed. Called every second."""
-        mine = self.frame.manager.runs(visitor.owner)
+        mine = self.app.manager.runs(visitor.owner)
         form = self.forms[GanConfig.kind]
         sources = form.sources(mine)
         ids = tuple(run.id for run in sources)
-        names = tuple(run.about.name for run in sources)
-        key, before = (visitor.language, ids, names), seen.get("sources")
+        names = tuple(run.info.name for run in sources)
+        key, before = (visitor.language, ids, names), drawn.get("sources")
         if before == key:
-            return {}, seen
+            return {}, drawn
         # One that has been deleted may be the one that was chosen.
         gone = isinstance(before, tuple) and bool(set(before[1]) - set(ids))
-        return form.show_sources(mine, visitor.language, gone), {**seen, "sources": key}
+        return form.show_sources(mine, visitor.language, gone), {**drawn, "sources": key}
 
-    def show(self, visitor: Visitor, values: Values) -> Updates:
+    def show(self, call: Call) -> Updates:
         """The form for the visitor's data, as filled in so far, or the way to get data."""
-        dataset, language = self._dataset(visitor), visitor.language
+        dataset, language = self._dataset(call.visitor), call.language
         updates: Updates = {
             self.to_data_btn: gr.Button(visible=dataset is None),
             self.body: gr.Column(visible=dataset is not None),
@@ -180,17 +181,17 @@ class TrainTab:
         return {
             **updates,
             self.data: f'<p class="learning-from">{says}</p>',
-            **self._preview(visitor, values),
+            **self._preview(call),
         }
 
-    def _preview(self, visitor: Visitor, values: Values) -> Updates:
+    def _preview(self, call: Call) -> Updates:
         """What pressing the button would do, or why it can't be pressed."""
-        dataset, language = self._dataset(visitor), visitor.language
+        dataset, language = self._dataset(call.visitor), call.language
         if dataset is None:
             return {}
-        form = self.forms[values[self.kind]]
+        form = self.forms[call.values[self.kind]]
         try:
-            config = form.config(visitor, values)
+            config = form.config(call)
             plan = form.plan(config, dataset, language)
         except UserError as problem:
             hint = box("plain", t("train.or_generator", language)) if problem.key in UNFIT else ""
@@ -206,4 +207,4 @@ class TrainTab:
         }
 
     def _dataset(self, visitor: Visitor) -> DataSet | None:
-        return self.frame.shelf.find(visitor.owner, visitor.dataset)
+        return self.app.datasets.find(visitor.owner, visitor.dataset)

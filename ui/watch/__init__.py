@@ -1,3 +1,3 @@
-"""Step 3: a run while it learns, and all runs beside each other."""
+"""Step 3: watch and compare runs."""
 
 __all__ = ["compare", "gan", "tab", "view"]

@@ -1,4 +1,7 @@
-"""The lower half of step 3: all runs of a person in a table, and several in one chart."""
+"""Step 3: all runs compared.
+
+The lower half of the tab: all runs of a person in a table, and several in one chart.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,24 @@ from typing import Any
 import gradio as gr
 
 from training.core.messages import t
-from training.jobs.live import Snapshot
+from training.jobs.live import RunStatus
 from ui.common import plots
 from ui.common.access import run_labels
-from ui.common.context import Frame, Updates, Values, Visitor
+from ui.common.context import AppContext, Call, Updates
 from ui.watch.view import legend_html, runs_html
 
 METRIC = "val/accuracy"
 
 
 class CompareRuns:
-    """The table and the chart; built inside the page's context."""
+    """A table of all runs, and a chart of the validation accuracy of those picked.
 
-    def __init__(self, frame: Frame) -> None:
-        """Build both."""
-        self.frame = frame
-        make = frame.words.make
+    Generators have no accuracy, so the chart does not offer them.
+    """
+
+    def __init__(self, app: AppContext) -> None:
+        self.app = app
+        make = app.i18n.make
         make(gr.HTML, {"value": lambda language: f"<h3>{t('watch.runs', language)}</h3>"})
         # Not a gr.Dataframe: one that changes on a hidden tab breaks the page's script.
         self.table = gr.HTML()
@@ -52,7 +57,7 @@ class CompareRuns:
             elem_classes="charts",
         )
         self.legend = gr.HTML()
-        frame.on(
+        app.on(
             self.chosen.change,
             self._draw,
             reads=[self.chosen],
@@ -61,28 +66,28 @@ class CompareRuns:
 
     @property
     def outputs(self) -> list[Any]:
-        """All that ``show`` may change."""
+        """All that ``show`` may change; the chart itself waits for a choice."""
         return [self.table, self.chosen]
 
-    def show(self, mine: Sequence[Snapshot], labels: Mapping[str, str], language: str) -> Updates:
-        """The table of ``mine``, and which of them can be laid over each other."""
+    def show(self, mine: Sequence[RunStatus], labels: Mapping[str, str], language: str) -> Updates:
+        """The table of ``mine``, and as choices those with a curve, if there are two of them."""
         drawable = [(labels[run.id], run.id) for run in mine if METRIC in run.history.curves]
         return {
             self.table: runs_html(mine, labels, language),
             self.chosen: gr.Dropdown(choices=drawable, visible=len(drawable) > 1),
         }
 
-    def _draw(self, visitor: Visitor, values: Values) -> Updates:
-        wanted = values[self.chosen] or []
-        runs = [run for run in self.frame.manager.runs(visitor.owner) if run.id in wanted]
+    def _draw(self, call: Call) -> Updates:
+        wanted = call.values[self.chosen] or []
+        runs = [run for run in self.app.manager.runs(call.visitor.owner) if run.id in wanted]
         labels = run_labels(runs)
-        frame = plots.overlay_frame([run.history for run in runs], METRIC)
+        curves = plots.overlay_frame([run.history for run in runs], METRIC)
         names = [
             f"{number} {labels[run.id]}" for number, run in zip(plots.SERIES, runs, strict=False)
         ]
-        drawn = plots.has_points(frame)
+        drawn = plots.has_points(curves)
         return {
-            self.chart: gr.LinePlot(frame, visible=drawn),
+            self.chart: gr.LinePlot(curves, visible=drawn),
             self.legend: legend_html(dict(zip(names, plots.PALETTE, strict=False)))
             if drawn
             else "",

@@ -1,4 +1,7 @@
-"""The middle of step 3 for a generator: its pictures over time, its curves and its meters."""
+"""Step 3: a generator in training.
+
+The middle of the tab: its samples over time, its metrics and its curves.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ from typing import Any
 import gradio as gr
 
 from training.core.messages import t
-from training.jobs.live import Snapshot
+from training.jobs.live import RunStatus
 from ui.common import generator_html as view
 from ui.common import plots
-from ui.common.context import Frame, Updates, Values, Visitor
+from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.films import Films
 from ui.watch.view import curves_key, legend_html
 
-NOW = 100  # the right end of the way back through time
+NOW = 100  # the right end of the slider through time
 # As in the other charts the curves are called the same in every language.
 CURVES = {"made": plots.GREEN, "real": plots.AMBER}
 CHARTS: Mapping[str, Mapping[str, str]] = {
@@ -23,24 +26,24 @@ CHARTS: Mapping[str, Mapping[str, str]] = {
     "score": {"gan/fake_score": "made", "gan/real_score": "real"},
     "fd": {"gan/fd": "made"},
 }
-Seen = Mapping[str, Hashable]
+Drawn = Mapping[str, Hashable]
 
 
 class GanWatch:
-    """Components and handlers; built inside the page's context, hidden for other runs."""
+    """Stands where a classifier has its charts; hidden for all other runs."""
 
-    def __init__(self, frame: Frame, message: gr.HTML, shown: Callable[[Visitor], str]) -> None:
+    def __init__(self, app: AppContext, message: gr.HTML, shown: Callable[[Visitor], str]) -> None:
         """``shown`` gives the id of the run that a visitor sees."""
-        self.frame, self.shown = frame, shown
+        self.app, self.shown = app, shown
         with gr.Column(visible=False) as self.body:
             with gr.Row(elem_classes="gan-row"):
                 with gr.Column(scale=5, min_width=300):
                     self._build_pictures(message)
                 with gr.Column(scale=4, min_width=300):
-                    self.meters = gr.HTML()
+                    self.metrics = gr.HTML()
             self.suspicious = gr.HTML()
             self._build_charts()
-        frame.on(
+        app.on(
             self.time.input,
             self._look_back,
             reads=[self.time],
@@ -50,13 +53,13 @@ class GanWatch:
         )
 
     def _build_pictures(self, message: gr.HTML) -> None:
-        # The tick writes the newest picture and nothing else, so that it never fights with the
+        # A poll writes the newest picture and nothing else, so that it never fights with the
         # person at the slider: what they look back at has a place of its own, which while it
         # holds a picture hides the other by the style sheet.
         with gr.Column(elem_classes="over-time"):
             self.past = gr.HTML(elem_classes="past")
             self.now = gr.HTML(elem_classes="now")
-        self.time = self.frame.words.make(
+        self.time = self.app.i18n.make(
             gr.Slider,
             {"label": "gan.time", "info": "gan.time_info"},
             minimum=0,
@@ -66,10 +69,10 @@ class GanWatch:
             buttons=[],
             elem_classes="time",
         )
-        self.films = Films(self.frame, message, "watch-film", self.shown)
+        self.films = Films(self.app, message, "watch-film", self.shown)
 
     def _build_charts(self) -> None:
-        make = self.frame.words.make
+        make = self.app.i18n.make
         self.charts: dict[str, gr.LinePlot] = {}
         with gr.Column(visible=False, elem_classes="charts") as self.chart_row:
             with gr.Row():
@@ -92,26 +95,29 @@ class GanWatch:
 
     @property
     def outputs(self) -> list[Any]:
-        """All that ``live`` may change."""
+        """All that ``refresh`` may change."""
         return [
-            *(self.body, self.past, self.now, self.time, self.meters, self.suspicious),
+            *(self.body, self.past, self.now, self.time, self.metrics, self.suspicious),
             *(self.chart_row, *self.charts.values(), *self.films.outputs),
         ]
 
-    def _look_back(self, visitor: Visitor, values: Values) -> Updates:
-        """The picture of the moment that the slider stands at."""
-        share = float(values[self.time]) / NOW
-        folder = self.frame.manager.folder(self.shown(visitor))
+    def _look_back(self, call: Call) -> Updates:
+        """The sample grid nearest to where the slider stands; none at the right end."""
+        share = float(call.values[self.time]) / NOW
+        folder = self.app.manager.folder(self.shown(call.visitor))
         shots = folder.shots("samples")
         if share >= 1 or not shots:
             return {self.past: ""}
         shot = shots[round(share * (len(shots) - 1))]
-        return {self.past: view.samples_html(folder, shot, visitor.language)}
+        return {self.past: view.samples_html(folder, shot, call.language)}
 
-    def live(self, run: Snapshot | None, language: str, seen: Seen) -> tuple[Updates, Seen]:
-        """What has changed since ``seen``, and what has then been seen."""
+    def refresh(self, run: RunStatus | None, language: str, drawn: Drawn) -> tuple[Updates, Drawn]:
+        """What has changed since ``drawn``, and what is then drawn; ``WatchTab`` calls it.
+
+        Every part has a key of its own, so that a new point on a curve sends no pictures.
+        """
         if run is None or not view.is_gan(run):
-            hidden = {} if seen.get("gan") == () else {self.body: gr.Column(visible=False)}
+            hidden = {} if drawn.get("gan") == () else {self.body: gr.Column(visible=False)}
             return hidden, {"gan": ()}
         place = (run.id, language)
         now: dict[str, Hashable] = {
@@ -128,35 +134,37 @@ class GanWatch:
         }
         updates: Updates = {}
         for part, key in now.items():
-            if seen.get(part) != key:
+            if drawn.get(part) != key:
                 updates |= draw[part]()
         return updates, now
 
     def _open(self) -> Updates:
-        """Another run: from now, not from where the person looked back at the last one."""
+        """Another run: the slider goes to now, whatever moment of the last one was shown."""
         return {self.body: gr.Column(visible=True), self.past: "", self.time: NOW} | (
             self.films.clear()
         )
 
-    def _show_newest(self, run: Snapshot, language: str) -> Updates:
-        folder = self.frame.manager.folder(run.id)
+    def _show_newest(self, run: RunStatus, language: str) -> Updates:
+        folder = self.app.manager.folder(run.id)
         shot = view.newest_shot(folder, "samples")
         waiting = f'<p class="note">{t("gan.no_shots", language)}</p>'
         return {self.now: view.samples_html(folder, shot, language) or waiting}
 
-    def _show_meters(self, run: Snapshot, language: str) -> Updates:
+    def _show_meters(self, run: RunStatus, language: str) -> Updates:
         preview = run.history.previews.get("meters")
-        meters = view.read_meters(preview)
-        if meters is None or preview is None:
+        metrics = view.read_metrics(preview)
+        if metrics is None or preview is None:
             waiting = f'<p class="note">{t("gan.no_meters", language)}</p>'
-            return {self.meters: waiting, self.suspicious: ""}
-        folder = self.frame.manager.folder(run.id)
+            return {self.metrics: waiting, self.suspicious: ""}
+        folder = self.app.manager.folder(run.id)
         return {
-            self.meters: view.meters_html(meters, run.about.config, preview["collapsed"], language),
-            self.suspicious: view.suspicious_html(folder, meters, language),
+            self.metrics: view.metrics_html(
+                metrics, run.info.config, preview["collapsed"], language
+            ),
+            self.suspicious: view.suspicious_html(folder, metrics, language),
         }
 
-    def _show_curves(self, run: Snapshot) -> Updates:
+    def _show_curves(self, run: RunStatus) -> Updates:
         frames = {name: plots.curves_frame(run.history, curves) for name, curves in CHARTS.items()}
         any_points = any(plots.has_points(frame) for frame in frames.values())
         updates: Updates = {self.charts[name]: frame for name, frame in frames.items()}
@@ -164,6 +172,6 @@ class GanWatch:
 
 
 def _legend(language: str) -> str:
-    """Whose curve is whose, and what these curves can't tell."""
+    """Which colour is which curve, and why losses of a GAN say little of its quality."""
     legend = legend_html({t(f"gan.curve_{name}", language): at for name, at in CURVES.items()})
     return f'{legend}<p class="note">{t("gan.losses", language)}</p>'

@@ -1,4 +1,7 @@
-"""Step 3: a run while it learns, and all runs beside each other."""
+"""Step 3: watch a run learn.
+
+Its status, buttons and charts, and below them all runs beside each other.
+"""
 
 from __future__ import annotations
 
@@ -11,31 +14,32 @@ import gradio as gr
 from gradio.components.plot import PlotData
 
 from training.core.messages import UserError, t
-from training.jobs.live import Snapshot
-from training.runs.folder import RESUMABLE
+from training.jobs.live import RunStatus
+from training.runs.state import ACTIVE, RESUMABLE, WAITING_OR_RUNNING
 from ui.common import plots
 from ui.common.access import choose_run, require_run, run_labels
-from ui.common.context import Frame, Opening, Updates, Values, Visitor
+from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.generator_html import is_gan
 from ui.common.html import box, message_html, say
+from ui.common.parts import Opening
 from ui.watch.compare import CompareRuns
 from ui.watch.gan import GanWatch
 from ui.watch.view import CURVES, curves_key, curves_legend, status_html
 
 METRICS = ("loss", "accuracy")
-STOPPABLE = ("queued", "running", "paused")
-PAUSABLE = ("queued", "running")
-Seen = Mapping[str, Hashable]
+Drawn = Mapping[str, Hashable]
 
 
 class WatchTab:
-    """Components and handlers of the tab; built inside the page's context."""
+    """One run, chosen in ``picker``, and below it ``CompareRuns``.
 
-    def __init__(self, frame: Frame) -> None:
-        """Build the tab."""
-        self.frame = frame
-        make = frame.words.make
-        self.opening = Opening(frame)
+    What differs between classifiers and generators is shown or hidden, never built anew.
+    """
+
+    def __init__(self, app: AppContext) -> None:
+        self.app = app
+        make = app.i18n.make
+        self.opening = Opening(app)
         self.message = self.opening.message
         with self.opening.body:
             self.picker = make(gr.Dropdown, {"label": "watch.picker"}, filterable=False)
@@ -43,19 +47,19 @@ class WatchTab:
             self._build_buttons()
             self.notices = gr.HTML()
             self._build_charts()
-            self.gan = GanWatch(frame, self.message, self._shown)
+            self.gan = GanWatch(app, self.message, self._shown)
             with make(
                 gr.Accordion, {"label": "watch.lr_range"}, open=False, visible=False
             ) as self.lr_panel:
                 make(gr.HTML, {"value": "watch.lr_note"}, elem_classes="note")
                 self.lr_plot = gr.Plot(show_label=False, container=False)
-            self.compare = CompareRuns(frame)
+            self.compare = CompareRuns(app)
         self._wire()
 
     # ---- what stands where
 
     def _build_buttons(self) -> None:
-        make = self.frame.words.make
+        make = self.app.i18n.make
         with gr.Row(elem_classes="actions"):
             size: dict[str, Any] = {"size": "md", "min_width": 90}
             self.result_btn = make(
@@ -75,7 +79,7 @@ class WatchTab:
         self.charts: dict[str, gr.LinePlot] = {}
         with gr.Column(visible=False, elem_classes="charts") as self.chart_row, gr.Row():
             for name in METRICS:
-                self.charts[name] = self.frame.words.make(
+                self.charts[name] = self.app.i18n.make(
                     gr.LinePlot,
                     {
                         "title": f"watch.chart_{name}",
@@ -94,13 +98,13 @@ class WatchTab:
                     min_width=300,
                 )
         with self.chart_row:
-            self.frame.words.make(gr.HTML, {"value": curves_legend})
+            self.app.i18n.make(gr.HTML, {"value": curves_legend})
 
     # ---- what happens when
 
     def _wire(self) -> None:
-        on, manager = self.frame.on, self.frame.manager
-        self.frame.go(self.result_btn.click, "result")
+        on, manager = self.app.on, self.app.manager
+        self.app.go(self.result_btn.click, "result")
         on(
             self.picker.input,
             self._pick,
@@ -129,7 +133,7 @@ class WatchTab:
             message=self.message,
             preprocess=False,
         )
-        on(self.keep_btn.click, lambda *_: {self.sure: gr.Row(visible=False)}, writes=[self.sure])
+        on(self.keep_btn.click, lambda call: {self.sure: gr.Row(visible=False)}, writes=[self.sure])
         on(
             self.sure_btn.click,
             self._delete,
@@ -138,37 +142,37 @@ class WatchTab:
             message=self.message,
         )
 
-    def _pick(self, visitor: Visitor, values: Values) -> Updates:
-        run_id = self._picked(visitor, values)
-        return {self.frame.run: run_id, **self._for(visitor, run_id)}
+    def _pick(self, call: Call) -> Updates:
+        run_id = self._picked(call)
+        return {self.app.run: run_id, **self._for(call.visitor, run_id)}
 
     def _doer(self, act: Any) -> Any:
-        def do(visitor: Visitor, values: Values) -> Updates:
-            run_id = self._picked(visitor, values)
+        def do(call: Call) -> Updates:
+            run_id = self._picked(call)
             act(run_id)
-            return self._for(visitor, run_id)
+            return self._for(call.visitor, run_id)
 
         return do
 
-    def _ask(self, visitor: Visitor, values: Values) -> Updates:
-        run = self.frame.manager.snapshot(self._picked(visitor, values))
-        text = say("watch.sure", visitor.language, name=run.about.name)
+    def _ask(self, call: Call) -> Updates:
+        run = self.app.manager.status(self._picked(call))
+        text = say("watch.sure", call.language, name=run.info.name)
         question = {self.sure: gr.Row(visible=True), self.sure_text: f"<p>{text}</p>"}
         return {**question, self.doomed: run.id}
 
-    def _delete(self, visitor: Visitor, values: Values) -> Updates:
-        run_id = require_run(self.frame.manager, visitor.owner, values[self.doomed])
-        self.frame.manager.delete(run_id)
-        shutil.rmtree(self.frame.home.temp / run_id, ignore_errors=True)  # made for a download
-        return {self.frame.run: "", **self._for(visitor, "")}
+    def _delete(self, call: Call) -> Updates:
+        run_id = require_run(self.app.manager, call.visitor.owner, call.values[self.doomed])
+        self.app.manager.delete(run_id)
+        shutil.rmtree(self.app.home.temp / run_id, ignore_errors=True)  # made for a download
+        return {self.app.run: "", **self._for(call.visitor, "")}
 
-    def _picked(self, visitor: Visitor, values: Values) -> str:
+    def _picked(self, call: Call) -> str:
         """The run that this tab shows, and no other, should it have been deleted in another tab.
 
         Raises:
-            UserError: it has.
+            UserError: it has been deleted, or is not the visitor's.
         """
-        return require_run(self.frame.manager, visitor.owner, values[self.picker])
+        return require_run(self.app.manager, call.visitor.owner, call.values[self.picker])
 
     def _shown(self, visitor: Visitor) -> str:
         """The run that the visitor sees: the one picked, or the one chosen for them.
@@ -176,23 +180,23 @@ class WatchTab:
         Raises:
             UserError: there is none.
         """
-        run = choose_run(visitor.run, self.frame.manager.runs(visitor.owner))
+        run = choose_run(visitor.run, self.app.manager.runs(visitor.owner))
         if run is None:
             raise UserError("page.no_such_run")
         return run.id
 
     def _for(self, visitor: Visitor, run_id: str) -> Updates:
-        closed: Updates = {self.sure: gr.Row(visible=False)}  # a question about what was shown
+        closed: Updates = {self.sure: gr.Row(visible=False)}  # it asked about what was shown
         now = replace(visitor, run=run_id)
-        return closed | self.live(now, {})[0]
+        return {**closed, self.app.stamp: "", **self.refresh(now, {})[0]}
 
     # ---- what is seen
 
     @property
     def outputs(self) -> list[Any]:
-        """All that ``live`` and the buttons may change."""
+        """All that ``refresh`` and the buttons may change."""
         return [
-            self.frame.run,
+            *(self.app.run, self.app.stamp),
             *self.opening.outputs,
             self.sure,
             self.picker,
@@ -211,17 +215,19 @@ class WatchTab:
             *self.gan.outputs,
         ]
 
-    def live(self, visitor: Visitor, seen: Seen) -> tuple[Updates, Seen]:
-        """What has changed since ``seen``, and what has then been seen. Called every second."""
-        mine = self.frame.manager.runs(visitor.owner)
+    def refresh(self, visitor: Visitor, drawn: Drawn) -> tuple[Updates, Drawn]:
+        """What has changed since ``drawn``, and what is then drawn.
+
+        Called after every poll that found a change: a part is drawn only where its key is another.
+        ``drawn`` is kept for each open browser tab; an empty one draws everything.
+        """
+        mine = self.app.manager.runs(visitor.owner)
         run = choose_run(visitor.run, mine)
         now: dict[str, Hashable] = {
             "runs": (
                 visitor.language,
                 run.id if run else "",
-                tuple(
-                    (each.id, each.status, each.about.name, each.result is None) for each in mine
-                ),
+                tuple((each.id, each.status, each.info.name, each.result is None) for each in mine),
             ),
             "run": (visitor.language, run.id, run.version) if run else (visitor.language,),
             "curves": curves_key(run),
@@ -235,13 +241,13 @@ class WatchTab:
         }
         updates: Updates = {}
         for part, key in now.items():
-            if seen.get(part) != key:
+            if drawn.get(part) != key:
                 updates |= draw[part]()
-        changes, pictures = self.gan.live(run, visitor.language, seen)
-        return updates | changes, {**seen, **now, **pictures}
+        changes, pictures = self.gan.refresh(run, visitor.language, drawn)
+        return updates | changes, {**drawn, **now, **pictures}
 
     def _show_runs(
-        self, visitor: Visitor, run: Snapshot | None, mine: tuple[Snapshot, ...]
+        self, visitor: Visitor, run: RunStatus | None, mine: tuple[RunStatus, ...]
     ) -> Updates:
         language = visitor.language
         hint = t("watch.empty", language), t("watch.empty_hint", language)
@@ -259,23 +265,23 @@ class WatchTab:
             **self.compare.show(mine, labels, language),
         }
 
-    def _show_run(self, run: Snapshot | None, language: str) -> Updates:
+    def _show_run(self, run: RunStatus | None, language: str) -> Updates:
         if run is None:
             return {}
         notices = "".join(f"<li>{message_html(n, language)}</li>" for n in run.history.notices)
-        error = " ".join(message_html(m, language) for m in run.about.error)
+        error = " ".join(message_html(m, language) for m in run.info.error)
         return {
             self.status: status_html(run, language),
             self.notices: (box("problem", error) if error else "")
             + (box("plain", f"<ul>{notices}</ul>") if notices else ""),
             self.result_btn: gr.Button(visible=run.result is not None),
-            self.pause_btn: gr.Button(interactive=run.status in PAUSABLE),
+            self.pause_btn: gr.Button(interactive=run.status in WAITING_OR_RUNNING),
             self.resume_btn: gr.Button(interactive=run.status in RESUMABLE),
-            self.stop_btn: gr.Button(interactive=run.status in STOPPABLE),
-            self.delete_btn: gr.Button(interactive=run.status not in ("queued", "running")),
+            self.stop_btn: gr.Button(interactive=run.status in ACTIVE),
+            self.delete_btn: gr.Button(interactive=run.status not in WAITING_OR_RUNNING),
         }
 
-    def _show_curves(self, run: Snapshot | None) -> Updates:
+    def _show_curves(self, run: RunStatus | None) -> Updates:
         if run is None or is_gan(run):
             return {self.chart_row: gr.Column(visible=False)}
         frames = {
@@ -286,13 +292,14 @@ class WatchTab:
         any_points = any(plots.has_points(frame) for frame in frames.values())
         return {**updates, self.chart_row: gr.Column(visible=any_points)}
 
-    def _show_lr(self, run: Snapshot | None, language: str) -> Updates:
+    def _show_lr(self, run: RunStatus | None, language: str) -> Updates:
         preview = run.history.previews.get("lr_range") if run else None
         if preview is None:
             return {self.lr_panel: gr.Accordion(visible=False)}
         labels = t("watch.lr_rate", language), t("watch.lr_loss", language)
         return {
             self.lr_panel: gr.Accordion(visible=True),
+            # Ready-made: Gradio would draw a Figure here, in whatever thread this is.
             self.lr_plot: PlotData(
                 type="matplotlib", plot=plots.drawn(plots.lr_range_figure, preview, *labels)
             ),

@@ -1,4 +1,7 @@
-"""What step 3 shows, as sentences, rows and keys that say what has changed."""
+"""Step 3 as HTML and keys.
+
+A key is equal as long as what it stands for need not be drawn again.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ import html
 from collections.abc import Hashable, Mapping, Sequence
 
 from training.core.messages import t
-from training.jobs.live import Snapshot
-from training.runs.folder import ACTIVE
+from training.jobs.live import RunStatus
+from training.runs.state import ACTIVE, RunState
 from ui.common.generator_html import architecture_name, is_gan, number
 from ui.common.html import duration, percent, say
 from ui.common.plots import AMBER, GREEN
@@ -18,8 +21,8 @@ from ui.common.plots import AMBER, GREEN
 CURVES = {"train": GREEN, "val": AMBER}
 
 
-def curves_key(run: Snapshot | None) -> Hashable:
-    """Changes when a curve of the run has a new point."""
+def curves_key(run: RunStatus | None) -> Hashable:
+    """Equal as long as no curve of the run has a new point: lengths and last points only."""
     if run is None:
         return ()
     ends = tuple(
@@ -42,8 +45,11 @@ def legend_html(colours: Mapping[str, str]) -> str:
     return f'<p class="legend">{items}</p>'
 
 
-def runs_html(runs: Sequence[Snapshot], labels: Mapping[str, str], language: str) -> str:
-    """All runs as a table, the newest first, each called by its label."""
+def runs_html(runs: Sequence[RunStatus], labels: Mapping[str, str], language: str) -> str:
+    """A table of ``runs`` in their order; ``labels`` is run id to name, see ``run_labels``.
+
+    The accuracy column has the Fréchet distance for generators.
+    """
     columns = ("name", "status", "accuracy", "method", "backbone", "started")
     heads = "".join(f"<th>{t(f'watch.column_{column}', language)}</th>" for column in columns)
     rows = "".join(_run_row(run, labels[run.id], language) for run in runs)
@@ -54,8 +60,8 @@ def runs_html(runs: Sequence[Snapshot], labels: Mapping[str, str], language: str
     )
 
 
-def _run_row(run: Snapshot, label: str, language: str) -> str:
-    config, started = run.about.config, datetime.datetime.fromtimestamp(run.about.created)
+def _run_row(run: RunStatus, label: str, language: str) -> str:
+    config, started = run.info.config, datetime.datetime.fromtimestamp(run.info.created)
     if is_gan(run):
         fd = t("watch.fd", language, fd=number(run.result["fd"])) if run.result else "–"
         loss = t(f"gan.loss_{config['loss']}", language)
@@ -69,25 +75,28 @@ def _run_row(run: Snapshot, label: str, language: str) -> str:
     return f'<tr><th scope="row">{html.escape(label)}</th>{rest}</tr>'
 
 
-def status_html(run: Snapshot, language: str) -> str:
-    """What the run is doing, in words, a bar, and the numbers beside it."""
+def status_html(run: RunStatus, language: str) -> str:
+    """What the run is doing, in words, a progress bar, and numbers such as images per second.
+
+    The bar of a finished run is full, whatever its last report said.
+    """
     history, active = run.history, run.status in ACTIVE
-    empty_handed = run.status == "stopped" and run.result is None
+    empty_handed = run.status == RunState.STOPPED and run.result is None
     key = "watch.says_stopped_empty" if empty_handed else f"watch.says_{run.status}"
-    says = say(key, language, name=run.about.name, place=run.place)
+    says = say(key, language, name=run.info.name, place=run.place)
     if run.wait_seconds is not None:
         says += " " + t("watch.wait", language, time=duration(run.wait_seconds, language))
     elif run.seconds_left is not None:
         says += " " + t("watch.left", language, time=duration(run.seconds_left, language))
-    share = 1.0 if run.status == "finished" else history.progress
+    share = 1.0 if run.status == RunState.FINISHED else history.progress
     facts = [("watch.fact_seen", f"{history.images_seen:,}")]
-    if run.status == "running":
+    if run.status == RunState.RUNNING:
         facts.append(("watch.fact_speed", f"{history.images_per_second:,.0f}"))
     facts.append(
         ("watch.fact_time", duration(history.seconds, language) if history.seconds else "–")
     )
-    if run.about.device:
-        facts.append(("watch.fact_device", html.escape(run.about.device)))
+    if run.info.device:
+        facts.append(("watch.fact_device", html.escape(run.info.device)))
     if active and run.memory_mb:
         facts.append(("watch.fact_memory", f"{run.memory_mb:,.0f} MB"))
     cells = "".join(

@@ -20,6 +20,8 @@ from models.gans.registry import GanShape
 from models.registry import create_model, list_models
 from models.weights import WeightsUnavailable
 
+pytestmark = pytest.mark.slow
+
 CLASSES = 3
 FEATURES = ("mobilenet_v3_small", "seedling_net")  # the quickest two: one deep, one shallow
 

@@ -8,29 +8,15 @@ from typing import Any
 import pytest
 
 from models.registry import list_models
-from training.classifier.config import (
-    AUGMENTATIONS,
-    BOUNDS,
-    METHODS,
-    OPTIMIZERS,
-    SCHEDULES,
-    TEXTBOOK,
-    ClassifierConfig,
-)
+from training.classifier.config import TEXTBOOK, ClassifierConfig
 from training.core.messages import UserError
+from training.core.settings import settings_of
 
+SETTINGS = settings_of(ClassifierConfig)
+BOUNDS = {name: one.bounds for name, one in SETTINGS.items() if one.bounds is not None}
+CHOICES = {name: one.choices for name, one in SETTINGS.items() if one.choices}
 WHOLE = ("images", "image_size", "batch_size", "seed")
 OPTIONAL = ("images", "image_size", "lr")
-CHOICES = {
-    "backbone": list_models(),
-    "method": METHODS,
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "augment": AUGMENTATIONS,
-    "mirror": (True, False),
-    "class_weights": (True, False),
-    "grow": (True, False),
-}
 
 
 def refused(**values: Any) -> UserError:
@@ -49,6 +35,10 @@ def just_outside(field: str) -> list[float]:
 def test_every_field_is_checked() -> None:
     fields = {field.name for field in dataclasses.fields(ClassifierConfig)}
     assert fields == BOUNDS.keys() | CHOICES.keys()
+    assert not BOUNDS.keys() & CHOICES.keys()
+    assert CHOICES["backbone"] == list_models()
+    assert {name for name, one in SETTINGS.items() if one.whole} == set(WHOLE)
+    assert {name for name, one in SETTINGS.items() if one.optional} == set(OPTIONAL)
 
 
 @pytest.mark.parametrize("config", [ClassifierConfig(), TEXTBOOK], ids=["default", "textbook"])

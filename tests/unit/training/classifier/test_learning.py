@@ -87,7 +87,7 @@ def test_class_weights_give_every_class_the_same_say() -> None:
 
 
 def test_batches_run_through_every_picture_once_per_epoch() -> None:
-    rows = torch.cat([batch_rows(10, seen, 4, seed=1) for seen in range(0, 20, 4)])
+    rows = torch.cat([batch_rows(10, images_seen, 4, seed=1) for images_seen in range(0, 20, 4)])
     assert sorted(rows[:10].tolist()) == list(range(10))
     assert sorted(rows[10:].tolist()) == list(range(10))
     assert rows[:10].tolist() != rows[10:].tolist()
@@ -226,8 +226,8 @@ def test_a_plan_for_growing_pictures_foresees_that_they_become_dearer(seen_share
     assert plan.total * grown_work(1.0) / speed == pytest.approx(600 * (1 - EVAL_SHARE), rel=0.02)
     budget = plan.reserve + plan.total * grown_work(1.0) / speed
     exact = dataclasses.replace(config, minutes=budget / 60)
-    before, seen = plan.total, int(seen_share * plan.total)
-    plan.after_eval(exact, seen, plan.total * grown_work(seen_share) / speed)
+    before, images_seen = plan.total, int(seen_share * plan.total)
+    plan.after_eval(exact, images_seen, plan.total * grown_work(seen_share) / speed)
     assert plan.total == pytest.approx(before, rel=REPLAN)
 
 

@@ -21,7 +21,9 @@ from training.core.device import create_fabric
 from training.core.messages import UserError
 from training.data.imageset import ImageSet
 from training.runs.checkpoint import Checkpoint, load, save
-from training.runs.events import Event, Finished, Notice, Preview, Saved, Step, Tick
+from training.runs.events import Event, Finished, Log, Notice, Preview, Saved, Tick
+
+pytestmark = pytest.mark.slow
 
 SCRATCH = ClassifierConfig(
     backbone="seedling_net", method="scratch", images=96, image_size=32, batch_size=8, lr=0.003
@@ -74,7 +76,7 @@ def test_every_method_ends_with_a_model(make_set: MakeSet, method: str, optimize
     model = create_model("mobilenet_v3_small", 2)
     model.load_state_dict(end.model.part("model"))
     assert end.model.state["class_names"] == ["red", "green"]
-    steps = [event for event in events if isinstance(event, Step)]
+    steps = [event for event in events if isinstance(event, Log)]
     assert [step.progress for step in steps][-1] == 1.0
     assert any("val/accuracy" in step.metrics for step in steps)
     assert any(isinstance(event, Saved) for event in events)

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeFolder, PictureBytes
+from tests.source import ROOT
 from training.cli.parser import main
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
 SHORT = ["--backbone", "seedling_net", "--method", "scratch", "--image-size", "32", "--lr", "0.003"]
 
 

@@ -16,11 +16,13 @@ import torch
 from PIL import Image
 
 from tests.conftest import MakeFolder, PictureBytes
+from tests.source import ROOT
 from training.cli.parser import main
 from training.gan.config import GanConfig
 from training.runs import checkpoint as checkpoints
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
 SHORT = ["--width", "8", "--batch-size", "8"]
 
 
@@ -28,8 +30,8 @@ SHORT = ["--width", "8", "--batch-size", "8"]
 def own_home_and_random_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEEDLING_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "no-hub"))  # for other processes, too
-    monkeypatch.setattr("training.gan.monitor.LOOK_SAMPLES", 16)
-    monkeypatch.setattr("training.gan.evaluate.JUDGED", 16)
+    monkeypatch.setattr("training.gan.monitor.EVAL_SAMPLES", 16)
+    monkeypatch.setattr("training.gan.evaluate.FINAL_SAMPLES", 16)
 
 
 @pytest.fixture
@@ -97,9 +99,9 @@ def test_gan_tells_what_it_made(
     assert all(math.isfinite(result[name]) for name in numbers)
     assert result["seconds"] > 0 and result["images_per_second"] > 0 and result["fd"] > 0
     assert result["space"] == "seedling-s-64" and result["train_images"] < 60
-    about = json.loads((out / "run.json").read_text("utf-8"))
-    assert (about["kind"], about["status"]) == ("gan", "finished")
-    assert about["config"]["loss"] == "hinge" and about["config"]["images"] == 40
+    info = json.loads((out / "run.json").read_text("utf-8"))
+    assert (info["kind"], info["status"]) == ("gan", "finished")
+    assert info["config"]["loss"] == "hinge" and info["config"]["images"] == 40
     assert {path.name for path in out.iterdir()} >= {"events.jsonl", "model", "data", "previews"}
 
 
@@ -131,7 +133,7 @@ def test_every_choice_on_the_command_line_reaches_the_run(
         architecture="stylegan2", loss="relativistic", conditional=False, mirror=True,
         penalty_form="exact", path_length=2.0, augment="fixed", gamma=0.5, augment_strength=0.3,
         lr=0.001, d_lr_factor=0.5, seed=7, width=4, batch_size=4, schedule="constant", images=8,
-        teacher="",
+        d_backbone="",
     )  # fmt: skip
 
 
@@ -347,8 +349,8 @@ def test_from_another_run_it_goes_on_with_its_weights(
     flags = ["--architecture", "stylegan2", "--batch-size", "8", "--images", "8", "--lr", "1e-6"]
     result = answer(capsys, "gan", upload, *flags, "--from", "run", "--out", out)
     assert result["width"] == 8  # as the start has it
-    about = json.loads((out / "run.json").read_text("utf-8"))
-    assert about["config"]["start_from"] == str(trained)
+    info = json.loads((out / "run.json").read_text("utf-8"))
+    assert info["config"]["start_from"] == str(trained)
     lines = [json.loads(line) for line in (out / "events.jsonl").read_text("utf-8").splitlines()]
     said = [line["message"]["key"] for line in lines if line["event"] == "notice"]
     assert "notice.gan_carried" in said
@@ -384,7 +386,7 @@ def test_a_killed_command_is_resumed_to_the_end(
     process.kill()
     process.wait()
     process.stderr.close()
-    saved = checkpoints.load(out / "checkpoint").state["seen"]
+    saved = checkpoints.load(out / "checkpoint").state["images_seen"]
     assert 0 < saved < 600
     assert json.loads((out / "run.json").read_text("utf-8"))["status"] == "running"
     result = answer(capsys, "resume", out)

@@ -151,7 +151,7 @@ def test_unreadable_pictures_are_left_out(files: list[Path], tmp_path: Path) -> 
 def test_a_long_run_is_thinned(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media, "MOST_FRAMES", 3)
+    monkeypatch.setattr(media, "MAX_FRAMES", 3)
     path = tmp_path / "film.gif"
     write_timelapse(files, path)
     colours = [frame.getpixel((0, 0)) for frame, _ in gif_frames(path)]

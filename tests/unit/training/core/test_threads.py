@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from training.core.threads import MOST_HEAPS
+from tests.source import ROOT
+from training.core.threads import MAX_HEAPS
 
-ROOT = Path(__file__).resolve().parents[2]
 # Sixteen threads that need memory at the same time; then glibc says which heaps it made.
 PROGRAM = """
 import ctypes, sys, threading
-from training.threads import few_heaps
+from training.core.threads import few_heaps
 if sys.argv[1] == "few":
     few_heaps()
 libc, together = ctypes.CDLL(None), threading.Barrier(16)
@@ -42,4 +42,4 @@ def test_threads_share_few_heaps(tmp_path: Path) -> None:
         subprocess.run(command, check=True, cwd=ROOT, env=clean, timeout=60)
         return out.read_text(encoding="utf-8").count("<heap nr=")
 
-    assert heaps("few") <= MOST_HEAPS < heaps("many")
+    assert heaps("few") <= MAX_HEAPS < heaps("many")

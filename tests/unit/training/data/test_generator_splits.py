@@ -11,7 +11,7 @@ from tests.conftest import MakeSet
 from training.core.messages import UserError
 from training.data.imageset import NO_LABEL
 from training.data.splits import (
-    GAN_LEAST,
+    GAN_MIN,
     GAN_PLENTY,
     GAN_TEST_MAX,
     GAN_VAL_MAX,
@@ -40,11 +40,11 @@ def test_the_same_seed_holds_the_same_pictures_out(make_set: MakeSet) -> None:
     assert set(first.test) != set(other.test)
 
 
-@pytest.mark.parametrize("count", [GAN_LEAST - 1, GAN_LEAST, GAN_PLENTY - 1, GAN_PLENTY])
+@pytest.mark.parametrize("count", [GAN_MIN - 1, GAN_MIN, GAN_PLENTY - 1, GAN_PLENTY])
 def test_how_many_pictures_there_are_decides_what_judges(make_set: MakeSet, count: int) -> None:
     split = split_for_generator(make_set({"red": count}, side=2), 0)
-    assert bool(len(split.test)) == (count >= GAN_LEAST)
-    if count < GAN_LEAST:
+    assert bool(len(split.test)) == (count >= GAN_MIN)
+    if count < GAN_MIN:
         assert len(split.train) == count and not len(split.val)
     else:
         assert (set(split.test) == set(split.val)) == (count < GAN_PLENTY)

@@ -24,20 +24,21 @@ from models.weights import (
     shipped_names,
 )
 from tests.conftest import MakeFolder, PictureBytes
+from tests.source import ROOT
 from training.cli.parser import main
 from training.export.cards import models_table, read_cards
-from training.export.pretrained import MOST_BYTES, RECIPES, half
+from training.export.pretrained import MAX_BYTES, RECIPES, half
 from training.kinds import read_config
 from training.runs.events import Event, Saved
 from training.runs.folder import RunFolder, load_model
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.gan.monitor.LOOK_SAMPLES", 16)
-    monkeypatch.setattr("training.gan.evaluate.JUDGED", 16)
+    monkeypatch.setattr("training.gan.monitor.EVAL_SAMPLES", 16)
+    monkeypatch.setattr("training.gan.evaluate.FINAL_SAMPLES", 16)
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_a_model_is_made_stopped_gone_on_with_and_shipped(
     card = json.loads((out / CARD).read_text("utf-8"))
     data = (out / WEIGHTS).read_bytes()
     assert card["sha256"] == hashlib.sha256(data).hexdigest()
-    assert card["bytes"] == len(data) < MOST_BYTES
+    assert card["bytes"] == len(data) < MAX_BYTES
     assert card["images_seen"] >= 512 and card["seconds"] > 0
     classes = 2 if getattr(RECIPES[name].config, "conditional", True) else 0
     assert card["data"]["classes"] == classes and 0 < card["data"]["images"] <= 60
@@ -169,10 +170,10 @@ def test_every_card_is_of_the_file_beside_it_and_all_are_small() -> None:
     for card in cards():
         data = (shipped_folder(card["name"]) / WEIGHTS).read_bytes()
         assert card["sha256"] == hashlib.sha256(data).hexdigest()
-        assert card["bytes"] == len(data) < MOST_BYTES
+        assert card["bytes"] == len(data) < MAX_BYTES
         assert card["name"] in RECIPES
         sizes.append(len(data))
-    assert sum(sizes) < 3 * MOST_BYTES
+    assert sum(sizes) < 3 * MAX_BYTES
 
 
 def test_models_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:

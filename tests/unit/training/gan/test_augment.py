@@ -94,13 +94,13 @@ def test_each_augmentation_chooses_its_own_pictures() -> None:
 
 
 @pytest.mark.parametrize("only", PARTS, indirect=True)
-@pytest.mark.parametrize("strength", [0.2, 0.75])
-def test_about_as_many_pictures_change_as_strength_says(only: str, strength: float) -> None:
+@pytest.mark.parametrize("p", [0.2, 0.75])
+def test_about_as_many_pictures_change_as_strength_says(only: str, p: float) -> None:
     x = pictures(3000, 16)
-    share = changed(x, diff_augment(x, strength, draws())).float().mean().item()
+    share = changed(x, diff_augment(x, p, draws())).float().mean().item()
     shifts = 2 * 16 * SHIFT + 1
     moved = 1 - 1 / shifts**2 if only == "_translate" else 1.0
-    assert share == pytest.approx(strength * moved, abs=0.03)
+    assert share == pytest.approx(p * moved, abs=0.03)
 
 
 # ---- each for itself
@@ -111,7 +111,7 @@ def test_about_as_many_pictures_change_as_strength_says(only: str, strength: flo
 def test_translation_moves_and_fills_up_with_grey(only: str, side: int) -> None:
     x = pictures(200, side)
     moved, reach = diff_augment(x, 1.0, draws()), round(side * SHIFT)
-    seen = set()
+    images_seen = set()
     for before, after in zip(x, moved, strict=True):
         held = (after != 0).all(dim=0)
         rows, columns = held.any(dim=1).nonzero()[:, 0], held.any(dim=0).nonzero()[:, 0]
@@ -125,9 +125,9 @@ def test_translation_moves_and_fills_up_with_grey(only: str, side: int) -> None:
             before[:, top - down : bottom - down, left - right : end - right],
         )
         assert held.sum() == (bottom - top) * (end - left)
-        seen |= {("down", down), ("right", right)}
+        images_seen |= {("down", down), ("right", right)}
     every = range(-reach, reach + 1)
-    assert seen == {(way, step) for way in ("down", "right") for step in every}
+    assert images_seen == {(way, step) for way in ("down", "right") for step in every}
 
 
 @pytest.mark.parametrize("only", ["_cut_out"], indirect=True)
@@ -171,10 +171,10 @@ def test_colours_stay_within_their_ranges_and_fill_them(only: str) -> None:
 # ---- gradients
 
 
-@pytest.mark.parametrize("strength", [0.4, 1.0])
-def test_gradients_pass_to_every_picture(strength: float) -> None:
+@pytest.mark.parametrize("p", [0.4, 1.0])
+def test_gradients_pass_to_every_picture(p: float) -> None:
     x = pictures(16).requires_grad_()
-    diff_augment(x, strength, draws()).square().sum().backward()
+    diff_augment(x, p, draws()).square().sum().backward()
     assert x.grad is not None and x.grad.isfinite().all()
     assert (x.grad.abs().flatten(1).amax(dim=1) > 0).all()
 

@@ -12,33 +12,21 @@ import pytest
 from models.gans.registry import ARCHITECTURES, GanShape, list_architectures
 from models.registry import BACKBONES
 from training.core.messages import UserError
-from training.gan.config import (
-    AUGMENTATIONS,
-    BOUNDS,
-    GAN_TEXTBOOK,
-    OPTIONAL,
-    PENALTY_FORMS,
-    RESOLUTIONS,
-    SCHEDULES,
-    USUAL,
-    WHOLE,
-    GanConfig,
-    penalty_weight,
-    teachers,
-)
+from training.core.settings import settings_of
+from training.gan.config import GAN_TEXTBOOK, USUAL, GanConfig, d_backbones, penalty_weight
 from training.gan.losses import OBJECTIVES
 
-CHOICES = {
-    "architecture": list_architectures(),
-    "loss": tuple(OBJECTIVES),
-    "schedule": SCHEDULES,
-    "penalty_form": PENALTY_FORMS,
-    "augment": AUGMENTATIONS,
-    "conditional": (True, False),
-    "mirror": (True, False),
-    "teacher": (None, "", *teachers()),
-}
+SETTINGS = settings_of(GanConfig)
+BOUNDS = {name: one.bounds for name, one in SETTINGS.items() if one.bounds is not None}
+WHOLE = [name for name, one in SETTINGS.items() if one.whole]
+OPTIONAL = [name for name, one in SETTINGS.items() if one.optional]
+RESOLUTIONS = SETTINGS["resolution"].choices
 OTHERS = {"resolution", "start_from"}
+CHOICES = {
+    name: (None, *one.choices) if one.optional else one.choices
+    for name, one in SETTINGS.items()
+    if one.choices and name not in OTHERS
+}
 
 
 def refused(**values: Any) -> UserError:
@@ -57,6 +45,12 @@ def just_outside(field: str) -> list[float]:
 def test_every_field_is_checked() -> None:
     fields = {field.name for field in dataclasses.fields(GanConfig)}
     assert fields == BOUNDS.keys() | CHOICES.keys() | OTHERS
+    assert not BOUNDS.keys() & CHOICES.keys()
+    assert CHOICES["architecture"] == list_architectures()
+    assert CHOICES["loss"] == tuple(OBJECTIVES)
+    assert CHOICES["d_backbone"] == (None, "", *d_backbones())
+    assert set(OPTIONAL) == {"images", "width", "batch_size", "lr", "gamma", "d_backbone"}
+    assert set(WHOLE) == {"images", "width", "batch_size", "ema_half_life", "freeze_d", "seed"}
 
 
 @pytest.mark.parametrize("config", [GanConfig(), GAN_TEXTBOOK], ids=["default", "textbook"])
@@ -206,12 +200,12 @@ def test_batch_norm_takes_the_place_of_a_penalty_that_is_not_needed(architecture
         assert penalty_weight(GanConfig(architecture=architecture, loss=loss)) > 0
 
 
-@pytest.mark.parametrize("teacher", teachers())
-def test_a_teacher_is_pretrained_and_takes_the_place_of_the_penalty(teacher: str) -> None:
-    assert BACKBONES[teacher].card is not None
+@pytest.mark.parametrize("d_backbone", d_backbones())
+def test_a_d_backbone_is_pretrained_and_takes_the_place_of_the_penalty(d_backbone: str) -> None:
+    assert BACKBONES[d_backbone].card is not None
     for loss in OBJECTIVES:
-        assert penalty_weight(GanConfig(loss=loss, teacher=teacher)) == 0
+        assert penalty_weight(GanConfig(loss=loss, d_backbone=d_backbone)) == 0
 
 
-def test_nobody_untaught_is_a_teacher() -> None:
-    assert refused(teacher="seedling_net").key == "config.choice"
+def test_nobody_untaught_is_a_d_backbone() -> None:
+    assert refused(d_backbone="seedling_net").key == "config.choice"

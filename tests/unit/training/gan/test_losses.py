@@ -21,10 +21,10 @@ from training.gan.losses import (
     ESTIMATE_STEP,
     OBJECTIVES,
     Critic,
-    estimated_slope,
+    grad_norm_sq,
+    grad_norm_sq_estimate,
+    gradient_penalty,
     path_length,
-    squared_slope,
-    steepness_error,
 )
 
 REAL, FAKE = [-2.5, 0.3, 4.0, 0.0], [1.5, -0.5, -3.0, 0.0]
@@ -186,7 +186,7 @@ def test_the_squared_slope_of_a_paraboloid_is_known() -> None:
         scores: Tensor = k / 2 * y.square().sum(dim=(1, 2, 3))
         return scores  # their gradient is k y
 
-    slope = squared_slope(critic, x)
+    slope = grad_norm_sq(critic, x)
     norms = x.square().sum(dim=(1, 2, 3))
     torch.testing.assert_close(slope, 1.5**2 * norms)
     (by_k,) = torch.autograd.grad(slope.sum(), k)
@@ -196,7 +196,7 @@ def test_the_squared_slope_of_a_paraboloid_is_known() -> None:
 def test_a_penalty_on_generated_pictures_does_not_reach_their_generator() -> None:
     x = pictures(3).requires_grad_()
     weight = torch.tensor(2.0, requires_grad=True)
-    squared_slope(linear_critic(weight), x).sum().backward()
+    grad_norm_sq(linear_critic(weight), x).sum().backward()
     assert x.grad is None and weight.grad is not None
 
 
@@ -205,27 +205,27 @@ def test_the_estimate_is_right_on_average(steepness: float) -> None:
     x = pictures(40_000, 2)
     critic = linear_critic(steepness, 2)
     noise = torch.randn(x.shape, generator=draws(1))
-    found = estimated_slope(critic, x, critic(x), noise)
+    found = grad_norm_sq_estimate(critic, x, critic(x), noise)
     assert found.shape == (len(x),) and (found >= 0).all()
     # A squared normal number has a standard deviation of 1.4 times its mean; three of them.
     allowed = 3 * math.sqrt(2 / len(x)) * steepness**2
     assert found.mean().item() == pytest.approx(steepness**2, abs=allowed)
     torch.testing.assert_close(
-        squared_slope(critic, x[:5]), torch.full((5,), steepness**2), rtol=1e-4, atol=0
+        grad_norm_sq(critic, x[:5]), torch.full((5,), steepness**2), rtol=1e-4, atol=0
     )
 
 
 def test_the_estimate_looks_just_beside_the_picture() -> None:
-    x, noise, seen = pictures(2), pictures(2, seed=3), []
+    x, noise, images_seen = pictures(2), pictures(2, seed=3), []
 
     def critic(y: Tensor) -> Tensor:
-        seen.append(y)
+        images_seen.append(y)
         return y.sum(dim=(1, 2, 3))
 
     scores = critic(x)
-    found = estimated_slope(critic, x, scores, noise)
-    assert len(seen) == 2
-    torch.testing.assert_close(seen[1], x + ESTIMATE_STEP * noise)
+    found = grad_norm_sq_estimate(critic, x, scores, noise)
+    assert len(images_seen) == 2
+    torch.testing.assert_close(images_seen[1], x + ESTIMATE_STEP * noise)
     torch.testing.assert_close(found, noise.sum(dim=(1, 2, 3)).square(), rtol=1e-3, atol=1e-3)
 
 
@@ -233,7 +233,7 @@ def test_the_estimate_teaches_the_critic_to_be_flat() -> None:
     weight = torch.tensor(2.0, requires_grad=True)
     critic = linear_critic(weight)
     x = pictures(500)
-    estimated_slope(critic, x, critic(x), pictures(500, seed=5)).mean().backward()
+    grad_norm_sq_estimate(critic, x, critic(x), pictures(500, seed=5)).mean().backward()
     assert weight.grad is not None  # of weight^2: 4
     assert weight.grad.item() == pytest.approx(4, rel=0.3)
 
@@ -241,29 +241,29 @@ def test_the_estimate_teaches_the_critic_to_be_flat() -> None:
 def test_a_critic_of_unit_slope_is_not_wrong() -> None:
     real, fake, mix = pictures(6), pictures(6, seed=1), torch.rand(6, 1, 1, 1, generator=draws())
     for steepness, error in ((1.0, 0.0), (3.0, 4.0), (0.0, 1.0)):
-        found = steepness_error(linear_critic(steepness), real, fake, mix)
+        found = gradient_penalty(linear_critic(steepness), real, fake, mix)
         torch.testing.assert_close(found, torch.full((6,), error), rtol=1e-4, atol=1e-5)
 
 
 def test_steepness_is_measured_between_real_and_fake() -> None:
-    seen: list[Tensor] = []
+    images_seen: list[Tensor] = []
 
     def critic(x: Tensor) -> Tensor:
-        seen.append(x.detach())
+        images_seen.append(x.detach())
         return x.square().sum(dim=(1, 2, 3))
 
     real, fake = pictures(3), pictures(3, seed=1)
     mix = torch.tensor([1.0, 0.0, 0.25])[:, None, None, None]
-    steepness_error(critic, real, fake, mix)
-    torch.testing.assert_close(seen[0][0], real[0])
-    torch.testing.assert_close(seen[0][1], fake[1])
-    torch.testing.assert_close(seen[0][2], 0.25 * real[2] + 0.75 * fake[2])
+    gradient_penalty(critic, real, fake, mix)
+    torch.testing.assert_close(images_seen[0][0], real[0])
+    torch.testing.assert_close(images_seen[0][1], fake[1])
+    torch.testing.assert_close(images_seen[0][2], 0.25 * real[2] + 0.75 * fake[2])
 
 
 def test_a_flat_critic_has_a_finite_gradient() -> None:
     weight = torch.tensor(0.0, requires_grad=True)
     mix = torch.full((4, 1, 1, 1), 0.5)
-    steepness_error(linear_critic(weight), pictures(4), pictures(4), mix).sum().backward()
+    gradient_penalty(linear_critic(weight), pictures(4), pictures(4), mix).sum().backward()
     assert weight.grad is not None and weight.grad.isfinite()
 
 
@@ -366,7 +366,7 @@ def test_the_generator_answers_the_discriminator_of_the_same_step(
 def steepness(learner: GanLearner) -> float:
     """Of the discriminator at real pictures."""
     pixels = learner.pictures.train[:16].float() / 127.5 - 1
-    return squared_slope(lambda x: learner.discriminator(x), pixels).mean().item()
+    return grad_norm_sq(lambda x: learner.discriminator(x), pixels).mean().item()
 
 
 @pytest.mark.parametrize("form", ["exact", "estimate"])
@@ -396,9 +396,9 @@ def test_r1_reaches_the_weights_of_every_layer(form: str) -> None:
     discriminator = create_gan(GanShape("mlp", 32, 0, 4))[1]
     x = pictures(4, 32)
     if form == "exact":
-        penalty = squared_slope(discriminator, x)
+        penalty = grad_norm_sq(discriminator, x)
     else:
-        penalty = estimated_slope(discriminator, x, discriminator(x), pictures(4, 32, seed=1))
+        penalty = grad_norm_sq_estimate(discriminator, x, discriminator(x), pictures(4, 32, seed=1))
     assert penalty.shape == (4,)
     penalty.sum().backward()
     for name, weight in discriminator.named_parameters():
@@ -411,7 +411,7 @@ def test_won_is_the_share_of_real_pictures_that_score_higher(
     make_learner: MakeLearner, monkeypatch: pytest.MonkeyPatch, real: float, wins: float
 ) -> None:
     learner = make_learner(dataclasses.replace(TINY, gamma=0.0))
-    anchor = learner.taught[0]
+    anchor = learner._taught[0]
 
     def scores(x: Tensor, labels: Tensor | None = None) -> Tensor:
         value = real if x.mean() > 0 else 0.0
@@ -421,7 +421,7 @@ def test_won_is_the_share_of_real_pictures_that_score_higher(
     monkeypatch.setattr(learner.discriminator, "forward", scores)
     monkeypatch.setattr(learner.generator, "forward", black(learner))
     means = learner.step(0, 0.0)
-    assert (means.won.item(), means.real.item(), means.fake.item()) == (wins, real, 0.0)
+    assert (means.d_rank_accuracy.item(), means.real.item(), means.fake.item()) == (wins, real, 0.0)
 
 
 def black(learner: GanLearner) -> Callable[..., Tensor]:
@@ -429,13 +429,15 @@ def black(learner: GanLearner) -> Callable[..., Tensor]:
     return lambda z, labels=None: anchor.sum() * 0 - torch.ones(len(z), 3, 32, 32)
 
 
-@pytest.mark.parametrize("seen", [0, 160, 16_000_000])
-def test_the_average_follows_with_its_half_life(make_learner: MakeLearner, seen: int) -> None:
+@pytest.mark.parametrize("images_seen", [0, 160, 16_000_000])
+def test_the_average_follows_with_its_half_life(
+    make_learner: MakeLearner, images_seen: int
+) -> None:
     config = dataclasses.replace(TINY, ema_half_life=100)
     learner = make_learner(config)
     before = weights(learner.ema)
-    learner.step(seen, 0.0)
-    half_life = min(100, EMA_RAMP * seen)
+    learner.step(images_seen, 0.0)
+    half_life = min(100, EMA_RAMP * images_seen)
     keep = 0.5 ** (16 / half_life) if half_life else 0.0
     for old, new, fast in zip(
         before, learner.ema.parameters(), learner.generator.parameters(), strict=True

@@ -20,8 +20,10 @@ from training.gan.learner import GanLearner, StepMeans
 from training.gan.train import train_gan
 from training.jobs.manager import RunManager
 from training.kinds import read_config
-from training.latent.steering import load_sampler
+from training.latent.steering import load_gan_sampler
 from training.runs.events import Finished, Saved
+
+pytestmark = pytest.mark.slow
 
 SHORT = GanConfig(images=48, width=4, batch_size=4, augment="none")
 LONG = dataclasses.replace(SHORT, images=40_000)
@@ -29,11 +31,11 @@ LONG = dataclasses.replace(SHORT, images=40_000)
 
 @pytest.fixture(autouse=True)
 def quick_looks_and_saves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.gan.monitor.LOOK_SAMPLES", 16)
-    monkeypatch.setattr("training.gan.monitor.GRID_SOONEST", 0.2)
-    monkeypatch.setattr("training.gan.monitor.SAVE_SECONDS", 0.1)
+    monkeypatch.setattr("training.gan.monitor.EVAL_SAMPLES", 16)
+    monkeypatch.setattr("training.gan.monitor.GRID_MIN_SECONDS", 0.2)
+    monkeypatch.setattr("training.gan.monitor.SAVE_MIN_SECONDS", 0.1)
     monkeypatch.setattr("training.gan.monitor.SAVE_BUDGET_SHARE", 0.0)
-    monkeypatch.setattr("training.gan.evaluate.JUDGED", 16)
+    monkeypatch.setattr("training.gan.evaluate.FINAL_SAMPLES", 16)
 
 
 def test_a_run_ends_with_a_generator_that_can_be_read_without_the_app(
@@ -42,7 +44,7 @@ def test_a_run_ends_with_a_generator_that_can_be_read_without_the_app(
     data = make_set({"red": 30, "green": 30}).folder
     run_id = manager.start("ann", SHORT, data, name="colours", edits={"red": "rot"})
     done = wait(manager, run_id, is_("finished", "failed"))
-    assert done.status == "finished" and done.about.kind == "gan" and done.result is not None
+    assert done.status == "finished" and done.info.kind == "gan" and done.result is not None
     assert done.result["kind"] == "gan" and done.result["images_seen"] == 48
     assert done.result["class_names"] == ["rot", "green"]
     assert done.history.progress == 1.0
@@ -55,28 +57,28 @@ def test_a_run_ends_with_a_generator_that_can_be_read_without_the_app(
     assert done.history.shots["samples"] == 48
     folder = manager.folder(run_id)
     shots = folder.shots("samples")
-    assert [seen for seen, _ in shots][0] == 0 and shots[-1][0] == 48
+    assert [images_seen for images_seen, _ in shots][0] == 0 and shots[-1][0] == 48
     assert all(path.is_file() for _, path in shots)
     assert read_config(folder) == SHORT
-    sampler = load_sampler(folder.path)
+    sampler = load_gan_sampler(folder.path)
     assert sampler([1, 2], "rot").shape == (2, 3, 32, 32)
 
 
 def test_pause_stands_still_and_resume_goes_on(manager: RunManager, make_set: MakeSet) -> None:
     data = make_set({"red": 30}).folder
     first = manager.start("ann", LONG, data, name="long")
-    wait(manager, first, lambda snapshot: snapshot.history.images_seen > 0)
+    wait(manager, first, lambda status: status.history.images_seen > 0)
     manager.pause(first)
     paused = wait(manager, first, is_("paused"))
     second = manager.start("bob", SHORT, data, name="short")  # the device is free
     assert wait(manager, second, is_("finished", "failed")).status == "finished"
-    now = manager.snapshot(first).history
+    now = manager.status(first).history
     assert now.images_seen == paused.history.images_seen
     assert now.shots == paused.history.shots
     manager.resume(first)
     wait(manager, first, lambda now: now.history.images_seen > paused.history.images_seen)
-    seen = [p.images_seen for p in manager.snapshot(first).history.curves["gan/d_loss"]]
-    assert seen == sorted(set(seen))  # went on where it stood
+    images_seen = [p.images_seen for p in manager.status(first).history.curves["gan/d_loss"]]
+    assert images_seen == sorted(set(images_seen))  # went on where it stood
     manager.stop(first)
     stopped = wait(manager, first, is_("stopped", "failed"))
     assert stopped.status == "stopped" and stopped.result is not None
@@ -93,27 +95,27 @@ def test_stop_keeps_the_best_generator(manager: RunManager, make_set: MakeSet) -
     manager.stop(run_id)
     stopped = wait(manager, run_id, is_("stopped", "failed"))
     assert stopped.status == "stopped" and stopped.result is not None
-    seen = stopped.result["images_seen"]
-    assert at_look <= seen < 1_600
-    looks = [p for p in stopped.history.curves["gan/kid"] if p.images_seen <= seen]
-    best = min(looks, key=lambda point: point.value)
+    images_seen = stopped.result["images_seen"]
+    assert at_look <= images_seen < 1_600
+    evaluations = [p for p in stopped.history.curves["gan/kid"] if p.images_seen <= images_seen]
+    best = min(evaluations, key=lambda point: point.value)
     # What was learned since the last look is judged as well.
     kept_seen = stopped.result["best_seen"]
-    assert kept_seen in (best.images_seen, seen)
+    assert kept_seen in (best.images_seen, images_seen)
     checkpoint = manager.folder(run_id).checkpoint()
     assert checkpoint is not None
-    kept = load_sampler(manager.folder(run_id).path).generator.state_dict()
+    kept = load_gan_sampler(manager.folder(run_id).path).generator.state_dict()
     part = checkpoint.part("best" if kept_seen == best.images_seen else "ema")
     assert all(torch.equal(kept[n], w) for n, w in part.items())
     manager.resume(run_id)  # and the rest can still be trained
     assert wait(manager, run_id, is_("finished", "failed")).status == "finished"
-    result = manager.snapshot(run_id).result
+    result = manager.status(run_id).result
     assert result is not None and result["images_seen"] == 1_600
 
 
 def _seen(state: Path) -> int:
     try:
-        return int(json.loads(state.read_text("utf-8"))["seen"])
+        return int(json.loads(state.read_text("utf-8"))["images_seen"])
     except (FileNotFoundError, ValueError, KeyError):  # just being replaced
         return 0
 
@@ -126,7 +128,7 @@ def test_stopping_a_paused_run_judges_what_it_has(manager: RunManager, make_set:
     manager.stop(run_id)
     stopped = wait(manager, run_id, is_("stopped", "failed"))
     assert stopped.status == "stopped" and stopped.result is not None
-    assert load_sampler(manager.folder(run_id).path)([1]).shape == (1, 3, 32, 32)
+    assert load_gan_sampler(manager.folder(run_id).path)([1]).shape == (1, 3, 32, 32)
 
 
 def test_a_new_server_goes_on_from_the_last_checkpoint(
@@ -137,16 +139,16 @@ def test_a_new_server_goes_on_from_the_last_checkpoint(
     wait(manager, run_id, has_saved(manager, run_id))
     manager.close()
     saved = manager.folder(run_id).checkpoint()
-    assert saved is not None and 0 < saved.state["seen"] < 800
+    assert saved is not None and 0 < saved.state["images_seen"] < 800
     restarted = RunManager(manager.home, devices=("cpu",))
-    assert restarted.snapshot(run_id).status == "interrupted"
+    assert restarted.status(run_id).status == "interrupted"
     restarted.resume(run_id)
     done = wait(restarted, run_id, is_("finished", "failed"))
     assert done.status == "finished" and done.result is not None
     assert done.result["images_seen"] == 800
-    seen = [point.images_seen for point in done.history.curves["gan/d_loss"]]
-    assert seen == sorted(set(seen)) and seen[-1] == 800
-    shots = [seen for seen, _ in restarted.folder(run_id).shots("samples")]
+    images_seen = [point.images_seen for point in done.history.curves["gan/d_loss"]]
+    assert images_seen == sorted(set(images_seen)) and images_seen[-1] == 800
+    shots = [images_seen for images_seen, _ in restarted.folder(run_id).shots("samples")]
     assert shots == sorted(set(shots)) and shots[-1] == 800
     restarted.close()
 
@@ -154,11 +156,11 @@ def test_a_new_server_goes_on_from_the_last_checkpoint(
 def test_what_a_person_can_mend_is_said(manager: RunManager, make_set: MakeSet) -> None:
     alone = manager.start("ann", SHORT, make_set({"red": 1}).folder, name="x")
     failed = wait(manager, alone, is_("failed"))
-    assert failed.about.error[0].key == "error.gan.too_few.what"
+    assert failed.info.error[0].key == "error.gan.too_few.what"
     config = dataclasses.replace(SHORT, start_from=str(manager.home.runs / alone))
     run_id = manager.start("ann", config, make_set({"red": 30}).folder, name="y")
     failed = wait(manager, run_id, is_("failed"))
-    assert failed.about.error[0].key == "error.gan.no_start.what"
+    assert failed.info.error[0].key == "error.gan.no_start.what"
 
 
 def test_a_run_starts_from_another_one(manager: RunManager, make_set: MakeSet) -> None:
@@ -181,15 +183,15 @@ def test_a_run_starts_from_another_one(manager: RunManager, make_set: MakeSet) -
 def breaks_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """A step whose losses are fine, and whose update is not: the generator's gradient overflowed.
 
-    ``breaks_at(seen)`` is the place of the one step that does so.
+    ``breaks_at(images_seen)`` is the place of the one step that does so.
     """
     step = GanLearner.step
     places: list[int] = []
 
-    def breaking(self: GanLearner, seen: int, strength: float) -> StepMeans:
-        means = step(self, seen, strength)
-        if seen in places:
-            places.remove(seen)
+    def breaking(self: GanLearner, images_seen: int, augment_p: float) -> StepMeans:
+        means = step(self, images_seen, augment_p)
+        if images_seen in places:
+            places.remove(images_seen)
             with torch.no_grad():
                 for network in (self.generator, self.ema):
                     for weight in network.parameters():
@@ -204,7 +206,7 @@ def test_weights_that_broke_in_the_last_step_are_not_saved_as_good(
     make_set: MakeSet, monkeypatch: pytest.MonkeyPatch, breaks_at: Callable[[int], None]
 ) -> None:
     """A checkpoint that can't be gone back to would lose the whole run."""
-    monkeypatch.setattr("training.gan.monitor.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("training.gan.monitor.SAVE_MIN_SECONDS", 0.0)
     breaks_at(24)
     for event in train_gan(SHORT, make_set({"red": 60}), fabric=create_fabric("cpu")):
         if isinstance(event, Saved):
@@ -216,7 +218,7 @@ def test_a_broken_generator_is_never_the_best(
     make_set: MakeSet, monkeypatch: pytest.MonkeyPatch, breaks_at: Callable[[int], None]
 ) -> None:
     """A look may come between the step that broke and the report that notices."""
-    monkeypatch.setattr("training.gan.monitor.SAVE_SECONDS", 1e9)
+    monkeypatch.setattr("training.gan.monitor.SAVE_MIN_SECONDS", 1e9)
     kept: list[Mapping[str, Tensor]] = []
     copy = GanLearner.weights
 
@@ -231,5 +233,5 @@ def test_a_broken_generator_is_never_the_best(
     assert kept and all(map(finite, kept))
 
 
-def finite(tensors: Mapping[str, Tensor]) -> bool:
-    return all(bool(tensor.isfinite().all()) for tensor in tensors.values())
+def finite(state_dict: Mapping[str, Tensor]) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in state_dict.values())

@@ -28,8 +28,10 @@ from training.gan.config import GanConfig
 from training.gan.images import Pictures
 from training.gan.learner import GanLearner
 from training.gan.train import train_gan
-from training.latent.steering import load_sampler
+from training.latent.steering import load_gan_sampler
 from training.runs.events import Event, Saved
+
+pytestmark = pytest.mark.slow
 
 CONFIG = GanConfig(images=64, width=4, batch_size=8, augment="none", loss="relativistic")
 PATIENCE = 60.0  # seconds
@@ -118,8 +120,8 @@ def _like(value: Any, plain: Any) -> Any:
 def quick_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEEDLING_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "no-hub"))
-    monkeypatch.setattr("training.gan.monitor.LOOK_SAMPLES", 16)
-    monkeypatch.setattr("training.gan.evaluate.JUDGED", 16)
+    monkeypatch.setattr("training.gan.monitor.EVAL_SAMPLES", 16)
+    monkeypatch.setattr("training.gan.evaluate.FINAL_SAMPLES", 16)
 
 
 @pytest.fixture
@@ -179,15 +181,17 @@ def test_ranks_share_every_batch_and_agree_with_one_process(
 
 
 def test_ranks_draw_different_latents(make_set: MakeSet, learners: dict[int, GanLearner]) -> None:
-    seen: dict[int, Tensor] = {}
+    images_seen: dict[int, Tensor] = {}
 
     def part(fabric: Any) -> None:
         steps(images, 2e-4, 1)(fabric)
-        seen[fabric.global_rank] = torch.randn(4)  # what the step's random numbers go on with
+        images_seen[fabric.global_rank] = torch.randn(
+            4
+        )  # what the step's random numbers go on with
 
     images = make_set({"red": 16, "green": 16})
     World().run(part)
-    assert not torch.equal(seen[0], seen[1])
+    assert not torch.equal(images_seen[0], images_seen[1])
 
 
 @pytest.mark.parametrize("augment", ["none", "adaptive"])
@@ -221,13 +225,13 @@ def test_ranks_of_unequal_speed_measure_and_plan_alike(
 def test_ranks_go_back_to_the_same_weights_after_a_divergence(
     make_set: MakeSet, learners: dict[int, GanLearner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.gan.monitor.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("training.gan.monitor.SAVE_MIN_SECONDS", 0.0)
     monkeypatch.setattr("training.gan.monitor.SAVE_BUDGET_SHARE", 0.0)
     step = GanLearner.step
 
-    def breaks_once(self: GanLearner, seen: int, strength: float) -> Any:
-        means = step(self, seen, strength)
-        if seen == 40:
+    def breaks_once(self: GanLearner, images_seen: int, augment_p: float) -> Any:
+        means = step(self, images_seen, augment_p)
+        if images_seen == 40:
             means.g_loss.fill_(math.nan)
         return means
 
@@ -267,7 +271,7 @@ def test_two_devices_train_one_model_from_the_command_line(
         assert main([*command, "--out", str(out)]) == 0
         result = json.loads((out / "result.json").read_text("utf-8"))
         assert (result["images_seen"], result["batch_size"]) == (480, 16)
-        reds = load_sampler(out)(range(32)).float().mean(dim=(0, 2, 3))
+        reds = load_gan_sampler(out)(range(32)).float().mean(dim=(0, 2, 3))
         assert reds[0] - reds[1:].max() > 20  # of about 100 in the pictures, and 0 at first
         lines = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
         told = [line for line in lines if "gan/d_loss" in line.get("metrics", {})]

@@ -21,32 +21,35 @@ from training.gan.config import GAN_TEXTBOOK, GanConfig
 from training.gan.evaluate import evaluate_gan
 from training.gan.learner import GanLearner
 from training.gan.losses import OBJECTIVES
-from training.gan.plan import GanPlan, GanProgress
+from training.gan.plan import GanPlan, lr_factor, penalty_factor
+from training.gan.progress import Balance, GanProgress
 from training.gan.train import train_gan
 from training.gan.transfer import carry_over, load_start
 from training.kinds import read_config
-from training.latent.steering import load_sampler
+from training.latent.steering import load_gan_sampler
 from training.runs.checkpoint import Checkpoint, load, save
 from training.runs.events import (
     Event,
     Finished,
+    Log,
     Notice,
     Picture,
     Preview,
     Resumed,
     Saved,
-    Step,
     Tick,
 )
-from training.runs.folder import About, RunFolder
+from training.runs.folder import RunFolder, RunInfo
+
+pytestmark = pytest.mark.slow
 
 TINY = GanConfig(images=96, width=8, batch_size=8, augment_strength=0.5)
 
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.gan.monitor.LOOK_SAMPLES", 16)
-    monkeypatch.setattr("training.gan.evaluate.JUDGED", 16)
+    monkeypatch.setattr("training.gan.monitor.EVAL_SAMPLES", 16)
+    monkeypatch.setattr("training.gan.evaluate.FINAL_SAMPLES", 16)
 
 
 def run(
@@ -70,7 +73,7 @@ def notices(events: list[Event]) -> list[str]:
 
 
 def curves(events: list[Event], name: str) -> list[float]:
-    return [e.metrics[name] for e in events if isinstance(e, Step) and name in e.metrics]
+    return [e.metrics[name] for e in events if isinstance(e, Log) and name in e.metrics]
 
 
 def same(a: Checkpoint, b: Checkpoint) -> bool:
@@ -119,7 +122,7 @@ def test_the_generator_learns_what_the_pictures_have_in_common(make_set: MakeSet
 def test_killed_and_resumed_equals_never_killed(
     make_set: MakeSet, tmp_path: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.gan.monitor.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("training.gan.monitor.SAVE_MIN_SECONDS", 0.0)
     monkeypatch.setattr("training.gan.monitor.SAVE_BUDGET_SHARE", 0.0)
     images = make_set({"red": 40, "green": 40})
     config = dataclasses.replace(
@@ -128,7 +131,7 @@ def test_killed_and_resumed_equals_never_killed(
     whole = run(config, images)
     saves = [event.checkpoint for event in whole if isinstance(event, Saved)]
     middle = saves[len(saves) // 2]
-    assert 0 < middle.state["seen"] < 160
+    assert 0 < middle.state["images_seen"] < 160
     save(tmp_path / "kept", middle)
     torch.manual_seed(99)  # another process has other random numbers
     again = run(config, images, resume=load(tmp_path / "kept"))
@@ -157,10 +160,11 @@ def test_what_was_learned_since_the_last_look_is_not_thrown_away(make_set: MakeS
     images = make_set({"red": 60})
     last = [e for e in run(TINY, images) if isinstance(e, Saved)][-1].checkpoint
     worse = {f"best/{k}": torch.zeros_like(v) for k, v in last.part("best").items()}
-    state = {**last.state, "looked_seen": 8, "best_kid": 1e9, "best_seen": 8}
+    before = {**last.state["evaluations"], "last_seen": 8, "best_kid": 1e9, "best_seen": 8}
+    state = {**last.state, "evaluations": before}
     stopped = Checkpoint({**last.tensors, **worse}, state)
     end = list(evaluate_gan(TINY, images, stopped, fabric=create_fabric("cpu")))[-1]
-    assert isinstance(end, Finished) and end.result["best_seen"] == last.state["seen"]
+    assert isinstance(end, Finished) and end.result["best_seen"] == last.state["images_seen"]
     for name, weight in end.model.part("generator").items():
         assert torch.equal(weight, last.part("ema")[name])
 
@@ -213,13 +217,13 @@ def test_a_loss_that_is_no_number_goes_back_and_slows_down(
     step = GanLearner.step
     broken: list[int] = []
 
-    def breaks_once(self: GanLearner, seen: int, strength: float) -> Any:
-        if seen >= 32 and not broken:
-            broken.append(seen)
+    def breaks_once(self: GanLearner, images_seen: int, augment_p: float) -> Any:
+        if images_seen >= 32 and not broken:
+            broken.append(images_seen)
             with torch.no_grad():
                 for weight in self.generator.parameters():
                     weight.fill_(math.nan)
-        return step(self, seen, strength)
+        return step(self, images_seen, augment_p)
 
     monkeypatch.setattr(GanLearner, "step", breaks_once)
     events = run(TINY, make_set({"red": 60}))
@@ -234,8 +238,10 @@ def test_a_game_that_breaks_down_again_and_again_ends(
 ) -> None:
     step = GanLearner.step
 
-    def always_breaks(self: GanLearner, seen: int, strength: float) -> Any:
-        return dataclasses.replace(step(self, seen, strength), g_loss=torch.tensor(math.inf))
+    def always_breaks(self: GanLearner, images_seen: int, augment_p: float) -> Any:
+        return dataclasses.replace(
+            step(self, images_seen, augment_p), g_loss=torch.tensor(math.inf)
+        )
 
     monkeypatch.setattr(GanLearner, "step", always_breaks)
     with pytest.raises(UserError, match="no longer a number"):
@@ -251,11 +257,11 @@ def test_out_of_memory_halves_the_batch(
 ) -> None:
     step = GanLearner.step
 
-    def heavy(self: GanLearner, seen: int, strength: float) -> Any:
+    def heavy(self: GanLearner, images_seen: int, augment_p: float) -> Any:
         if self.batch_size > 4:
             self.discriminator.requires_grad_(False)  # as in the middle of a step
             raise problem
-        return step(self, seen, strength)
+        return step(self, images_seen, augment_p)
 
     monkeypatch.setattr(GanLearner, "step", heavy)
     events = run(TINY, make_set({"red": 60}))
@@ -268,10 +274,10 @@ def test_out_of_memory_while_the_speed_is_measured(
 ) -> None:
     step = GanLearner.step
 
-    def heavy(self: GanLearner, seen: int, strength: float) -> Any:
+    def heavy(self: GanLearner, images_seen: int, augment_p: float) -> Any:
         if self.batch_size > 4:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return step(self, seen, strength)
+        return step(self, images_seen, augment_p)
 
     monkeypatch.setattr(GanLearner, "step", heavy)
     events = run(GanConfig(minutes=0.05, width=8, batch_size=16), make_set({"red": 60}))
@@ -282,7 +288,7 @@ def test_out_of_memory_while_the_speed_is_measured(
 def test_too_little_memory_for_any_batch_says_what_to_do(
     make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def too_heavy(self: GanLearner, seen: int, strength: float) -> Any:
+    def too_heavy(self: GanLearner, images_seen: int, augment_p: float) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(GanLearner, "step", too_heavy)
@@ -293,7 +299,7 @@ def test_too_little_memory_for_any_batch_says_what_to_do(
 def test_other_errors_are_not_taken_for_a_lack_of_memory(
     make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: GanLearner, seen: int, strength: float) -> Any:
+    def broken(self: GanLearner, images_seen: int, augment_p: float) -> Any:
         raise RuntimeError("shapes differ")
 
     monkeypatch.setattr(GanLearner, "step", broken)
@@ -304,7 +310,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(
 def progress_at(share: float, total: int = 1000) -> GanProgress:
     split = split_stub()
     plan = GanPlan(total, 10, 100, 10, 100, 10**9, 1.0, 0.0)
-    return GanProgress(split, GanShape("dcgan", 32), 10, seen=round(share * total), plan=plan)
+    return GanProgress(split, GanShape("dcgan", 32), plan, 10, images_seen=round(share * total))
 
 
 def split_stub() -> Any:
@@ -317,57 +323,55 @@ def split_stub() -> Any:
 
 
 def test_a_discriminator_that_wins_for_long_is_slowed_down_once_in_a_while() -> None:
-    progress = progress_at(0.3)
-    said = [progress.discriminator_won(1.0) for _ in range(200)]
-    assert sum(said) == 1 and progress.d_factor == 0.5
-    progress.seen = 600
-    assert progress.discriminator_won(1.0) and progress.d_factor == 0.25
+    balance = Balance()
+    said = [balance.discriminator_won(1.0, 0.3) for _ in range(200)]
+    assert sum(said) == 1 and balance.d_factor == 0.5
+    assert balance.discriminator_won(1.0, 0.6) and balance.d_factor == 0.25
 
 
 def test_a_fair_game_is_left_alone() -> None:
-    progress = progress_at(0.5)
-    assert not any(progress.discriminator_won(0.9) for _ in range(500))
+    balance = Balance()
+    assert not any(balance.discriminator_won(0.9, 0.5) for _ in range(500))
 
 
 def test_augmentation_follows_overfitting_and_stays_within_its_bounds() -> None:
     config, progress = GanConfig(augment_strength=0.6), progress_at(0.2)
     for _ in range(1000):
-        progress.adjust_strength(config, 1.0)
-    assert progress.strength == 0.6
+        progress.update_augment(config, 1.0)
+    assert progress.augment.p == 0.6
     for _ in range(1000):
-        progress.adjust_strength(config, 0.0)
-    assert progress.strength == 0.0
+        progress.update_augment(config, 0.0)
+    assert progress.augment.p == 0.0
 
 
 def test_rates_fall_in_the_second_half_only() -> None:
     config = GanConfig()
-    rates = [progress_at(share).rate(config) for share in (0, 0.25, 0.5, 0.75, 1)]
+    rates = [lr_factor(config, share) for share in (0, 0.25, 0.5, 0.75, 1)]
     assert rates == pytest.approx([1, 1, 1, 0.55, 0.1])
-    assert progress_at(1).rate(dataclasses.replace(config, schedule="constant")) == 1
+    assert lr_factor(dataclasses.replace(config, schedule="constant"), 1) == 1
 
 
 def test_the_penalty_falls_all_along() -> None:
     config = GanConfig()
-    weights = [progress_at(share).penalty(config) for share in (0, 0.5, 1)]
+    weights = [penalty_factor(config, share) for share in (0, 0.5, 1)]
     assert weights == pytest.approx([1, 0.55, 0.1])
-    assert progress_at(1).penalty(dataclasses.replace(config, schedule="constant")) == 1
+    assert penalty_factor(dataclasses.replace(config, schedule="constant"), 1) == 1
 
 
 def test_the_plan_follows_the_speed() -> None:
     config, progress = GanConfig(minutes=1.0), progress_at(0.5, 10_000)
     progress.images_per_second = 20.0  # much slower than planned, with 29 s left
     progress.after_report(config, 30.0)
-    assert progress.plan is not None
     assert progress.plan.total == 5000 + 29 * 20
     reproducible = progress_at(0.5, 10_000)
     reproducible.images_per_second = 20.0
     reproducible.after_report(dataclasses.replace(config, images=10_000), 30.0)
-    assert reproducible.plan is not None and reproducible.plan.total == 10_000
+    assert reproducible.plan.total == 10_000
 
 
 def test_progress_survives_json() -> None:
     progress = progress_at(0.4)
-    progress.strength, progress.looks = 0.3, [{"fd": 1.0}]
+    progress.augment.p, progress.evaluations.history = 0.3, [{"fd": 1.0}]
     assert GanProgress.from_json(progress.to_json()).to_json() == progress.to_json()
 
 
@@ -379,10 +383,10 @@ def test_a_time_budget_is_kept(make_set: MakeSet) -> None:
     started = time.monotonic()
     events = run(config, images)
     result = finished(events).result
-    looks = [event.data for event in events if isinstance(event, Preview)]
+    evaluations = [event.data for event in events if isinstance(event, Preview)]
     assert time.monotonic() - started < 6 * 2.5  # a shared machine
     assert result["images_seen"] > 8 and result["width"] in (16, 32)
-    assert looks[-1]["images_seen"] == result["images_seen"]  # what came out last was judged
+    assert evaluations[-1]["images_seen"] == result["images_seen"]  # what came out last was judged
 
 
 # ---- the average, transfer, samples
@@ -461,9 +465,11 @@ def test_a_start_is_judged_as_it_came(make_set: MakeSet, tmp_path: Path) -> None
     save(tmp_path / "run" / "model", finished(run(TINY, images)).model)
     config = dataclasses.replace(TINY, start_from=str(tmp_path / "run"), lr=0.1, images=32)
     events = run(config, images, start=load_start(config.start_from))
-    looks = [e.data for e in events if isinstance(e, Preview) and e.name == "meters"]
-    assert [look["images_seen"] for look in looks[:1]] == [0] and looks[0]["best"]
-    best = min(looks, key=lambda look: float(look["kid"]))
+    evaluations = [e.data for e in events if isinstance(e, Preview) and e.name == "meters"]
+    assert [evaluate["images_seen"] for evaluate in evaluations[:1]] == [0] and evaluations[0][
+        "best"
+    ]
+    best = min(evaluations, key=lambda evaluate: float(evaluate["kid"]))
     assert finished(events).result["best_seen"] == best["images_seen"]
     fresh = run(dataclasses.replace(TINY, images=16), images)
     first = next(e.data for e in fresh if isinstance(e, Preview) and e.name == "meters")
@@ -477,7 +483,7 @@ def test_a_start_without_a_generator_is_refused(tmp_path: Path) -> None:
 
 def test_samples_depend_on_their_seed_alone(make_set: MakeSet, tmp_path: Path) -> None:
     save(tmp_path / "model", finished(run(TINY, make_set({"red": 30, "green": 30}))).model)
-    sampler = load_sampler(tmp_path)
+    sampler = load_gan_sampler(tmp_path)
     assert sampler.class_names == ("red", "green")
     many = sampler([5, 6, 7, 8], "green")
     assert many.shape == (4, 3, 32, 32) and many.dtype == torch.uint8
@@ -495,17 +501,17 @@ def test_samples_depend_on_their_seed_alone(make_set: MakeSet, tmp_path: Path) -
 def test_grids_are_kept_thinned_and_taken_back_on_resume(tmp_path: Path, monkeypatch: Any) -> None:
     import numpy as np
 
-    monkeypatch.setattr("training.runs.folder.MOST_SHOTS", 6)
-    about = About("0" * 32, "", "gan", "x", 0.0, "data", {}, GAN_TEXTBOOK.to_json())
-    folder = RunFolder.create(tmp_path / "run", about)
+    monkeypatch.setattr("training.runs.folder.MAX_SHOTS", 6)
+    info = RunInfo("0" * 32, "", "gan", "x", 0.0, "data", {}, GAN_TEXTBOOK.to_json())
+    folder = RunFolder.create(tmp_path / "run", info)
     assert isinstance(read_config(folder), GanConfig)
     pixels = np.zeros((4, 4, 3), np.uint8)
-    for seen in range(0, 700, 100):
-        folder.record(Picture("samples", seen, seen / 10, pixels))
-    kept = [seen for seen, _ in folder.shots("samples")]
+    for images_seen in range(0, 700, 100):
+        folder.record(Picture("samples", images_seen, images_seen / 10, pixels))
+    kept = [images_seen for images_seen, _ in folder.shots("samples")]
     assert kept == [0, 200, 400, 600]
     folder.record(Resumed(40.0, 400))
-    assert [seen for seen, _ in folder.shots("samples")] == [0, 200, 400]
+    assert [images_seen for images_seen, _ in folder.shots("samples")] == [0, 200, 400]
     assert folder.history().shots == {"samples": 400}
 
 

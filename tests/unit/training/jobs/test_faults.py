@@ -20,12 +20,14 @@ from tests.unit.training.gan.test_runs import finite
 from tests.unit.training.jobs.test_manager import SHORT
 from tests.waiting import has_saved, is_, wait
 from training.core.home import Home
-from training.jobs.live import Snapshot
+from training.jobs.live import RunStatus
 from training.jobs.manager import RunManager
 from training.runs import checkpoint as checkpoints
 from training.runs.checkpoint import Checkpoint
 from training.runs.folder import RunFolder
 from training.runs.history import History, Point
+
+pytestmark = pytest.mark.slow
 
 MIDDLE = dataclasses.replace(SHORT, images=4000)  # some seconds; saved 16 times
 
@@ -37,11 +39,11 @@ def checked(manager: RunManager, run: str) -> Checkpoint:
     return saved
 
 
-def goes_on(manager: RunManager, run: str) -> Snapshot:
+def goes_on(manager: RunManager, run: str) -> RunStatus:
     """Resumed from its checkpoint, the run learns more; then it is stopped, and judged."""
-    seen = checked(manager, run).state["seen"]
+    images_seen = checked(manager, run).state["images_seen"]
     manager.resume(run)
-    wait(manager, run, lambda now: now.history.images_seen > seen)
+    wait(manager, run, lambda now: now.history.images_seen > images_seen)
     manager.stop(run)
     return wait(manager, run, is_("stopped"))
 
@@ -115,7 +117,7 @@ def test_a_kill_at_any_moment_of_writing_a_checkpoint_loses_nothing(
     processes: Any = multiprocessing.get_context("spawn" if os.name == "nt" else "forkserver")
     if os.name != "nt":
         processes.set_forkserver_preload(["tests.unit.training.jobs.test_faults"])
-    folder, where, seen = RunFolder(home.runs / run), list[str](), 0
+    folder, where, images_seen = RunFolder(home.runs / run), list[str](), 0
     before = dict[str, list[Point]]()
     while "saved" not in where:
         here, there = processes.Pipe()
@@ -128,12 +130,16 @@ def test_a_kill_at_any_moment_of_writing_a_checkpoint_loses_nothing(
         child.kill()  # SIGKILL
         child.join()
         saved = folder.checkpoint()
-        assert saved is not None and finite(saved.tensors) and saved.state["seen"] >= seen
-        seen = saved.state["seen"]
-        found = RunManager(home, ("cpu",)).snapshot(run)
+        assert (
+            saved is not None
+            and finite(saved.tensors)
+            and saved.state["images_seen"] >= images_seen
+        )
+        images_seen = saved.state["images_seen"]
+        found = RunManager(home, ("cpu",)).status(run)
         assert found.status == "interrupted" and begin_alike(found.history, before)
         before = known_until(found.history, saved.state["seconds"])
-        assert before["val/accuracy"][-1].images_seen == seen
+        assert before["val/accuracy"][-1].images_seen == images_seen
     assert where[0] == "tensors" and where.count("os.rename") == 2 and len(where) > 10
     restarted = RunManager(home, ("cpu",))
     restarted.resume(run)
@@ -163,7 +169,7 @@ def test_a_damaged_checkpoint_is_named_wherever_it_is_and_nobody_else_suffers(
             file.write_bytes(damaged)
             manager.resume(run)
             failed = wait(manager, run, is_("failed", "finished"))
-            assert [m.key for m in failed.about.error][:1] == ["error.run.damaged.what"], file
+            assert [m.key for m in failed.info.error][:1] == ["error.run.damaged.what"], file
         file.write_bytes(whole)
     other = manager.start("bob", SHORT, data, name="y")
     assert wait(manager, other, is_("finished", "failed")).status == "finished"
@@ -186,13 +192,13 @@ def test_damaged_events_cost_only_themselves(manager: RunManager, make_set: Make
     lines = file.read_bytes().splitlines(keepends=True)
     for name in (b'"event"', b'"images_seen"', b'"metrics"'):  # still JSON, and no sense
         lines.append(lines[-1].replace(name, name.replace(b"e", b"a")))
-    kept = manager.snapshot(run).history
+    kept = manager.status(run).history
     file.write_bytes(b"".join([*lines, lines[-1][: len(lines[-1]) // 2]]))
     restarted = RunManager(manager.home, ("cpu",))
-    assert restarted.snapshot(run).history == kept
+    assert restarted.status(run).history == kept
     restarted.resume(run)
     done = wait(restarted, run, is_("finished", "failed"))
     restarted.close()
     assert done.status == "finished"
-    again = RunManager(manager.home, ("cpu",)).snapshot(run).history
+    again = RunManager(manager.home, ("cpu",)).status(run).history
     assert again.curves == done.history.curves and again.progress == 1.0

@@ -9,7 +9,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,14 @@ from training.core.messages import UserError
 from training.features.store import FeatureStore
 from training.gan.learner import GanLearner
 from training.jobs.manager import RunManager
-from training.jobs.quotas import Sharing
-from training.jobs.storage import HOUR, Keeper
-from training.kinds import Config
+from training.jobs.quotas import Quotas
+from training.jobs.storage import HOUR, Storage
+from training.kinds import KINDS, Config
 from training.runs import checkpoint as checkpoints
+from training.runs.events import Event
 from ui.common.access import choose_run
+
+pytestmark = pytest.mark.slow
 
 __all__ = ["quick_looks_and_saves"]  # a fixture for every test here
 
@@ -75,7 +78,7 @@ def test_out_of_memory_is_said_and_the_run_goes_on_once_there_is_some(
 
     monkeypatch.setattr(learner, "step", heavy)
     failed = wait(manager, run, is_("failed", "finished"))
-    said = failed.about.error[0].key
+    said = failed.info.error[0].key
     assert said in ("error.train.memory.what", "error.gan.memory.what")
     assert failed.result is not None  # the best model so far is kept
     monkeypatch.undo()
@@ -88,13 +91,14 @@ def test_out_of_memory_at_the_judgement_is_said_too(
     run = manager.start("ann", MIDDLE, make_set({"red": 8, "green": 8}).folder, name="x")
     wait(manager, run, has_saved(manager, run))
 
-    def heavy(*_: object, **__: object) -> None:
+    def heavy(*_: object, **__: object) -> Iterator[Event]:
         raise RuntimeError("CUDA error: out of memory")
 
-    monkeypatch.setattr("training.jobs.runner.evaluate_classifier", heavy)
+    classifier = dataclasses.replace(KINDS["classifier"], evaluate=heavy)
+    monkeypatch.setitem(KINDS, "classifier", classifier)  # type: ignore[misc]
     manager.stop(run)
     failed = wait(manager, run, is_("failed", "stopped"))
-    assert failed.about.error[0].key == "error.train.memory.what"
+    assert failed.info.error[0].key == "error.train.memory.what"
     monkeypatch.undo()
     assert goes_on(manager, run).result is not None
 
@@ -120,7 +124,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_model_and_a_run_that_goes
     wait(manager, run, has_saved(manager, run))
     monkeypatch.setattr(learner, "step", breaks)
     failed = wait(manager, run, is_("failed", "finished"))
-    assert failed.about.error[0].key in ("error.train.diverged.what", "error.gan.diverged.what")
+    assert failed.info.error[0].key in ("error.train.diverged.what", "error.gan.diverged.what")
     assert finite(checkpoints.load(manager.folder(run).path / "model").tensors)
     for line in manager.folder(run).lines():
         json.dumps(line, allow_nan=False)
@@ -170,10 +174,10 @@ def test_pictures_deleted_under_a_run_are_missed_in_words(
         shutil.rmtree(data)
         manager.stop(run)
     gone = wait(manager, run, is_("failed", "stopped", "finished"))
-    assert gone.status == "failed" and gone.about.error[0].key == "error.run.no_data.what"
+    assert gone.status == "failed" and gone.info.error[0].key == "error.run.no_data.what"
     manager.resume(run)
     gone = wait(manager, run, is_("failed", "finished"))
-    assert gone.about.error[0].key == "error.run.no_data.what"
+    assert gone.info.error[0].key == "error.run.no_data.what"
     other = manager.start("bob", SHORT, others, name="y")
     assert wait(manager, other, is_("finished", "failed")).status == "finished"
 
@@ -202,11 +206,11 @@ def test_a_clock_that_is_set_changes_no_duration_and_hides_no_run(
     run = manager.start("ann", MIDDLE, data, name="x")
     wait(manager, run, has_saved(manager, run))
     set_clock(hours)
-    looks = len(manager.snapshot(run).history.curves["val/loss"])
+    looks = len(manager.status(run).history.curves["val/loss"])
     wait(manager, run, lambda now: len(now.history.curves["val/loss"]) > looks + 1)
     later = manager.start("ann", LONG, data, name="later")
-    assert 0 <= (manager.snapshot(later).wait_seconds or 0) <= 600
-    assert 0 <= (manager.snapshot(run).seconds_left or 0) <= 600
+    assert 0 <= (manager.status(later).wait_seconds or 0) <= 600
+    assert 0 <= (manager.status(run).seconds_left or 0) <= 600
     manager.close()
     set_clock(-hours)
     restarted = RunManager(manager.home, ("cpu",))
@@ -226,13 +230,13 @@ def test_a_clock_set_forward_forgets_nobody_who_is_here(
     tmp_path: Path, make_set: MakeSet, set_clock: Callable[[float], None]
 ) -> None:
     home, ann = Home(tmp_path / "home"), "a" * 32
-    manager = RunManager(home, ("cpu",), Sharing(keep_hours=24))
+    manager = RunManager(home, ("cpu",), Quotas(keep_hours=24))
     run = manager.start(ann, SHORT, make_set({"red": 8, "green": 8}).folder, name="x")
     wait(manager, run, is_("finished"))
     manager.close()
-    keeper = Keeper(home, manager)
-    keeper.seen(ann)
+    storage = Storage(home, manager)
+    storage.seen(ann)
     set_clock(48)
-    assert keeper.sweep() == [] and manager.owns(ann, run)
-    restarted = Keeper(home, manager)  # who has not been here since is as old as the clock says
+    assert storage.sweep() == [] and manager.owns(ann, run)
+    restarted = Storage(home, manager)  # who has not been here since is as old as the clock says
     assert restarted.sweep() == [ann]

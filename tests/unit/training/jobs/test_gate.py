@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from training.jobs.gate import FASTEST, PATIENCE, SHARE, Gate
+from training.jobs.gate import MAX_PER_SECOND, PATIENCE, SHARE, Gate
 
 FOREVER = 30.0  # s; what waits that long has failed
 
@@ -56,10 +56,10 @@ def test_beside_a_training_pictures_take_their_share_and_no_more(clock: Clock, c
     gate = Gate()
     with gate.training():
         times = starts(gate, clock, cost, 80)
-    assert min(gaps(times)) >= 1 / FASTEST - 1e-9
+    assert min(gaps(times)) >= 1 / MAX_PER_SECOND - 1e-9
     settled = gaps(times)[40:]
     assert cost / min(settled) <= SHARE * 1.001
-    assert max(settled) <= max(cost / SHARE, 1 / FASTEST) * 1.001  # nor less than is theirs
+    assert max(settled) <= max(cost / SHARE, 1 / MAX_PER_SECOND) * 1.001  # nor less than is theirs
 
 
 def test_a_turn_that_nobody_took_is_not_waited_for(clock: Clock) -> None:
@@ -170,4 +170,4 @@ def test_everybody_gets_in_one_after_the_other() -> None:
         for thread in threads:
             thread.join(FOREVER)
     assert len(entered) == 2 * people
-    assert max(entered) - min(entered) >= (2 * people - 1) / FASTEST * 0.95
+    assert max(entered) - min(entered) >= (2 * people - 1) / MAX_PER_SECOND * 0.95

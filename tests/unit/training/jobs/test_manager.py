@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeSet
+from tests.source import ROOT
 from tests.waiting import has_saved, is_, wait
 from training.classifier.config import ClassifierConfig
 from training.core.home import Home
@@ -23,11 +24,12 @@ from training.jobs.manager import RunManager
 from training.runs.events import Tick
 from training.runs.folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 SHORT = ClassifierConfig(
     backbone="seedling_net", method="scratch", images=80, image_size=32, batch_size=8, lr=0.003
 )
 LONG = dataclasses.replace(SHORT, images=16_000)
-ROOT = Path(__file__).parents[2]
 
 
 def test_a_run_ends_with_a_result_that_can_be_read_without_the_app(
@@ -43,22 +45,22 @@ def test_a_run_ends_with_a_result_that_can_be_read_without_the_app(
     assert json.loads((folder / "result.json").read_text("utf-8"))["classes"] == ["rot", "green"]
     assert json.loads((folder / "run.json").read_text("utf-8"))["status"] == "finished"
     assert (folder / "model" / "state.json").exists()
-    assert manager.snapshot(run_id) is done  # nothing changed, so nothing is built again
+    assert manager.status(run_id) is done  # nothing changed, so nothing is built again
 
 
 def test_first_come_first_served(manager: RunManager, make_set: MakeSet) -> None:
     data = make_set({"red": 8, "green": 8}).folder
     first, second, third = (manager.start("ann", LONG, data, name=n) for n in "abc")
     wait(manager, first, is_("running"))
-    assert [manager.snapshot(each).place for each in (second, third)] == [1, 2]
-    waits = [manager.snapshot(each).wait_seconds for each in (second, third)]
+    assert [manager.status(each).place for each in (second, third)] == [1, 2]
+    waits = [manager.status(each).wait_seconds for each in (second, third)]
     assert waits[0] is not None and waits[1] is not None and waits[0] < waits[1]
     manager.stop(third)  # leaves the queue without ever running
     manager.stop(first)
     wait(manager, second, is_("running"))
     manager.stop(second)
     wait(manager, third, is_("stopped"))
-    assert manager.snapshot(third).result is None
+    assert manager.status(third).result is None
 
 
 def test_stop_keeps_the_best_model(manager: RunManager, make_set: MakeSet) -> None:
@@ -72,12 +74,12 @@ def test_stop_keeps_the_best_model(manager: RunManager, make_set: MakeSet) -> No
 def test_pause_frees_the_device_and_resume_goes_on(manager: RunManager, make_set: MakeSet) -> None:
     data = make_set({"red": 8, "green": 8}).folder
     first = manager.start("ann", LONG, data, name="long")
-    wait(manager, first, lambda snapshot: snapshot.history.images_seen > 0)
+    wait(manager, first, lambda status: status.history.images_seen > 0)
     manager.pause(first)
     paused = wait(manager, first, is_("paused"))
     second = manager.start("bob", SHORT, data, name="short")
     wait(manager, second, is_("finished"))
-    assert manager.snapshot(first).history.images_seen == paused.history.images_seen
+    assert manager.status(first).history.images_seen == paused.history.images_seen
     manager.resume(first)
     wait(manager, first, lambda now: now.history.images_seen > paused.history.images_seen)
     manager.stop(first)
@@ -89,7 +91,7 @@ def test_what_a_person_can_mend_is_said_and_a_bug_is_not_shown(
 ) -> None:
     one_class = manager.start("ann", SHORT, make_set({"red": 8}).folder, name="x")
     failed = wait(manager, one_class, is_("failed"))
-    assert failed.about.error[0].key == "error.train.one_class.what"
+    assert failed.info.error[0].key == "error.train.one_class.what"
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret detail")
@@ -97,17 +99,17 @@ def test_what_a_person_can_mend_is_said_and_a_bug_is_not_shown(
     monkeypatch.setattr("training.jobs.worker.open_loop", broken)
     bug = manager.start("ann", SHORT, make_set({"red": 8, "blue": 8}).folder, name="x")
     failed = wait(manager, bug, is_("failed"))
-    assert failed.about.error[0].key == "error.bug.what"
-    assert "secret" not in json.dumps(failed.about.to_json())
+    assert failed.info.error[0].key == "error.bug.what"
+    assert "secret" not in json.dumps(failed.info.to_json())
     monkeypatch.undo()
     manager.resume(bug)  # and the worker is still alive
-    assert wait(manager, bug, is_("finished")).about.error == ()
+    assert wait(manager, bug, is_("finished")).info.error == ()
 
 
 def test_everybody_sees_their_own_runs_only(manager: RunManager, make_set: MakeSet) -> None:
     data = make_set({"red": 8, "green": 8}).folder
     mine = manager.start("ann", SHORT, data, name="mine")
-    assert [snapshot.id for snapshot in manager.runs("ann")] == [mine]
+    assert [status.id for status in manager.runs("ann")] == [mine]
     assert manager.runs("bob") == ()
     assert manager.owns("ann", mine) and not manager.owns("bob", mine)
     assert not manager.owns("ann", "0" * 32)
@@ -132,8 +134,8 @@ def test_stop_takes_a_waiting_run_out_of_the_queue_at_once(
     first, second = (manager.start("ann", LONG, data, name=name) for name in "ab")
     wait(manager, first, is_("running"))
     manager.stop(second)
-    assert manager.snapshot(second).status == "stopped"
-    assert manager.snapshot(first).status == "running"
+    assert manager.status(second).status == "stopped"
+    assert manager.status(first).status == "running"
     manager.stop(first)
     wait(manager, first, is_("stopped"))
 
@@ -155,7 +157,7 @@ def test_resumed_before_its_first_checkpoint_the_curves_begin_again(
     wait(manager, run_id, lambda now: bool(now.history.curves.get("train/loss")))
     manager.stop(run_id)
     wait(manager, run_id, is_("stopped"))
-    before = manager.snapshot(run_id).history.curves["train/loss"]
+    before = manager.status(run_id).history.curves["train/loss"]
     manager.resume(run_id)
     wait(manager, run_id, is_("running"))
     points = wait(
@@ -178,7 +180,7 @@ def test_a_damaged_checkpoint_is_named_and_not_called_a_bug(
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
     manager.resume(run_id)
-    assert wait(manager, run_id, is_("failed")).about.error[0].key == "error.run.damaged.what"
+    assert wait(manager, run_id, is_("failed")).info.error[0].key == "error.run.damaged.what"
 
 
 def test_a_full_disk_does_not_end_the_worker(
@@ -186,13 +188,13 @@ def test_a_full_disk_does_not_end_the_worker(
 ) -> None:
     data = make_set({"red": 8, "green": 8}).folder
     first = manager.start("ann", LONG, data, name="x")
-    wait(manager, first, lambda snapshot: snapshot.history.images_seen > 0)
+    wait(manager, first, lambda status: status.history.images_seen > 0)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(RunFolder, "record", full)
-    monkeypatch.setattr(RunFolder, "write_about", full)
+    monkeypatch.setattr(RunFolder, "write_info", full)
     wait(manager, first, is_("failed"))
     monkeypatch.undo()
     second = manager.start("ann", SHORT, data, name="y")
@@ -211,7 +213,7 @@ def test_a_damaged_result_does_not_keep_the_app_from_starting(
 
 def test_deleted_pictures_are_said(manager: RunManager, make_set: MakeSet, tmp_path: Path) -> None:
     run_id = manager.start("ann", SHORT, tmp_path / "nowhere", name="x")
-    assert wait(manager, run_id, is_("failed")).about.error[0].key == "error.run.no_data.what"
+    assert wait(manager, run_id, is_("failed")).info.error[0].key == "error.run.no_data.what"
 
 
 def test_the_person_at_the_slider_comes_first(
@@ -269,8 +271,8 @@ def test_a_killed_server_loses_nothing_that_was_saved(
     saved = folder.checkpoint()
     assert saved is not None
     restarted = RunManager(Home(tmp_path / "home"), devices=("cpu",))
-    assert restarted.snapshot(run_id).status == "interrupted"
-    kept = restarted.snapshot(run_id).history.curves["val/accuracy"]
+    assert restarted.status(run_id).status == "interrupted"
+    kept = restarted.status(run_id).history.curves["val/accuracy"]
     restarted.resume(run_id)
     done = wait(restarted, run_id, is_("finished", "failed"))
     assert done.status == "finished" and done.result is not None

@@ -15,12 +15,14 @@ from tests.waiting import has_saved, is_, wait
 from training.core.home import Home
 from training.core.messages import UserError
 from training.jobs.manager import RunManager
-from training.jobs.queue import Line
-from training.jobs.quotas import Sharing
+from training.jobs.queue import RunQueue
+from training.jobs.quotas import Quotas
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_line_is_first_come_first_served_and_one_at_a_time_per_person() -> None:
-    line = Line()
+    line = RunQueue()
     for run, owner in (("a1", "ann"), ("a2", "ann"), ("b1", "bob")):
         line.add(run, owner)
     assert list(line) == ["a1", "a2", "b1"] and line.ahead("b1") == ["a1", "a2"]
@@ -38,16 +40,16 @@ def test_the_line_is_first_come_first_served_and_one_at_a_time_per_person() -> N
     assert not line.others("ann")
 
 
-@pytest.mark.parametrize("bound", [f.name for f in dataclasses.fields(Sharing)])
+@pytest.mark.parametrize("bound", [f.name for f in dataclasses.fields(Quotas)])
 @pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
 def test_bounds_that_make_no_sense_are_refused(bound: str, value: float) -> None:
     with pytest.raises(ValueError, match=bound):
-        Sharing(**{bound: value})  # type: ignore[arg-type]
+        Quotas(**{bound: value})  # type: ignore[arg-type]
 
 
 def managed(tmp_path: Path, devices: int = 1, **bounds: float) -> RunManager:
-    sharing = Sharing(**bounds)  # type: ignore[arg-type]
-    return RunManager(Home(tmp_path / "shared"), ("cpu",) * devices, sharing)
+    quotas = Quotas(**bounds)  # type: ignore[arg-type]
+    return RunManager(Home(tmp_path / "shared"), ("cpu",) * devices, quotas)
 
 
 def test_a_person_may_have_so_many_waiting_and_others_as_many(
@@ -77,7 +79,7 @@ def test_two_devices_serve_two_people_rather_than_one(tmp_path: Path, make_set: 
     bobs = manager.start("bob", LONG, data, name="c")
     wait(manager, first, is_("running"))
     wait(manager, bobs, is_("running"))
-    assert manager.snapshot(second).status == "queued"
+    assert manager.status(second).status == "queued"
     manager.stop(first)
     wait(manager, second, is_("running"))  # the device that ann's first one has left
     for run in (second, bobs):
@@ -93,13 +95,13 @@ def test_a_long_run_makes_room_for_others_and_goes_on_after_them(
     long = manager.start("ann", LONG, data, name="long")
     own = manager.start("ann", SHORT, data, name="her next one")
     time.sleep(2.5)
-    assert manager.snapshot(long).status == "running"  # for herself nobody makes room
+    assert manager.status(long).status == "running"  # for herself nobody makes room
     short = manager.start("bob", SHORT, data, name="short")
-    assert (manager.snapshot(short).wait_seconds or 0) <= 2 * 0.02 * 60
+    assert (manager.status(short).wait_seconds or 0) <= 2 * 0.02 * 60
     wait(manager, long, is_("queued"))
-    seen = manager.snapshot(long).history.images_seen
+    images_seen = manager.status(long).history.images_seen
     wait(manager, short, is_("finished"))
-    wait(manager, long, lambda now: now.history.images_seen > seen)  # no step is made twice
+    wait(manager, long, lambda now: now.history.images_seen > images_seen)  # no step is made twice
     assert not any(line["event"] == "resumed" for line in manager.folder(long).lines())
     manager.stop(long)
     wait(manager, long, is_("stopped"))
@@ -126,7 +128,7 @@ def test_a_disk_that_takes_no_more_stops_a_run_that_can_be_resumed(
 
     monkeypatch.setattr("training.runs.checkpoint.save_file", refuse)
     failed = wait(manager, run, is_("failed"))
-    assert failed.about.error[0].key == f"error.{key}.what"
+    assert failed.info.error[0].key == f"error.{key}.what"
     assert manager.folder(run).checkpoint() is not None
     monkeypatch.undo()
     manager.resume(run)

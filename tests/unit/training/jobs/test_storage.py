@@ -16,10 +16,10 @@ from tests.waiting import is_, wait
 from training.core.home import Home, new_id
 from training.core.messages import UserError
 from training.data.imageset import ImageSet
-from training.jobs.datasets import Collection, Shelf
+from training.jobs.datasets import Collection, DatasetStore
 from training.jobs.manager import RunManager
-from training.jobs.quotas import Sharing
-from training.jobs.storage import HOUR, Keeper, size_of
+from training.jobs.quotas import Quotas
+from training.jobs.storage import HOUR, Storage, size_of
 
 ANN, BOB = "a" * 32, "b" * 32
 
@@ -29,16 +29,16 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "kept")
 
 
-def kept(home: Home, **bounds: float) -> Keeper:
-    return Keeper(home, RunManager(home, ("cpu",), Sharing(**bounds)))  # type: ignore[arg-type]
+def kept(home: Home, **bounds: float) -> Storage:
+    return Storage(home, RunManager(home, ("cpu",), Quotas(**bounds)))  # type: ignore[arg-type]
 
 
 def give(home: Home, owner: str, images: ImageSet) -> Path:
     """A data set of ``owner``'s."""
-    shelf = Shelf(home)
-    folder = shelf.folder_for_new()
+    datasets = DatasetStore(home)
+    folder = datasets.folder_for_new()
     shutil.copytree(images.folder, folder)
-    return shelf.keep(owner, folder, "pictures").folder
+    return datasets.keep(owner, folder, "pictures").folder
 
 
 def grow_old(folder: Path, hours: float) -> None:
@@ -56,61 +56,61 @@ def test_who_does_not_come_back_is_forgotten_and_nobody_else(home: Home, make_se
     sets = {owner: give(home, owner, images) for owner in (ANN, BOB)}
     runs = {o: generator_run(home, ImageSet.open(sets[o]), "dcgan", o) for o in (ANN, BOB)}
     Collection(home, ANN).folder.mkdir(parents=True)
-    keeper = kept(home, keep_hours=24)
+    storage = kept(home, keep_hours=24)
     for owner in (ANN, BOB):
-        keeper.seen(owner)
-    assert keeper.sweep() == []
+        storage.seen(owner)
+    assert storage.sweep() == []
     grow_old(home.path, 25)
-    keeper = kept(home, keep_hours=24)
-    keeper.seen(BOB)  # a visit, and nothing else
-    assert keeper.sweep() == [ANN]
+    storage = kept(home, keep_hours=24)
+    storage.seen(BOB)  # a visit, and nothing else
+    assert storage.sweep() == [ANN]
     assert not sets[ANN].exists() and sets[BOB].exists()
-    assert [run.id for run in keeper.manager.all_runs()] == [runs[BOB]]
+    assert [run.id for run in storage.manager.all_runs()] == [runs[BOB]]
     assert not (home.runs / runs[ANN]).exists() and not (home.collected / ANN).exists()
     assert [path.name for path in home.visits.iterdir()] == [BOB]
-    assert keeper.sweep() == []
+    assert storage.sweep() == []
 
 
 def test_without_the_flag_nothing_is_noted_or_deleted(home: Home, make_set: MakeSet) -> None:
     folder = give(home, ANN, make_set({"red": 8, "green": 8}))
     grow_old(home.path, 10_000)
-    keeper = kept(home)
-    keeper.seen(ANN)
-    assert keeper.sweep() == [] and folder.exists() and not home.visits.exists()
+    storage = kept(home)
+    storage.seen(ANN)
+    assert storage.sweep() == [] and folder.exists() and not home.visits.exists()
 
 
 def test_a_run_at_work_is_a_sign_of_life(home: Home, make_set: MakeSet) -> None:
     folder = give(home, ANN, make_set({"red": 8, "green": 8}))
-    keeper = kept(home, keep_hours=1)
-    run = keeper.manager.start(ANN, LONG, folder, name="long")
-    wait(keeper.manager, run, is_("running"))
+    storage = kept(home, keep_hours=1)
+    run = storage.manager.start(ANN, LONG, folder, name="long")
+    wait(storage.manager, run, is_("running"))
     grow_old(home.datasets, 5)
-    assert keeper.sweep() == []
-    assert keeper.sweep(time.time() + 100 * HOUR) == []
-    keeper.manager.stop(run)
-    wait(keeper.manager, run, is_("stopped"))
-    assert keeper.sweep(time.time() + 100 * HOUR) == [ANN] and not folder.exists()
-    keeper.manager.close()
+    assert storage.sweep() == []
+    assert storage.sweep(time.time() + 100 * HOUR) == []
+    storage.manager.stop(run)
+    wait(storage.manager, run, is_("stopped"))
+    assert storage.sweep(time.time() + 100 * HOUR) == [ANN] and not folder.exists()
+    storage.manager.close()
 
 
 def test_a_clock_set_back_deletes_nothing(home: Home, make_set: MakeSet) -> None:
     folder = give(home, ANN, make_set({"red": 8, "green": 8}))
-    keeper = kept(home, keep_hours=1)
-    keeper.seen(ANN)
-    assert keeper.sweep(time.time() - 1000 * HOUR) == [] and folder.exists()
+    storage = kept(home, keep_hours=1)
+    storage.seen(ANN)
+    assert storage.sweep(time.time() - 1000 * HOUR) == [] and folder.exists()
 
 
 def test_a_visit_is_written_down_now_and_then_only(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeper, real, later = kept(home, keep_hours=1), time.monotonic, 0.0
+    storage, real, later = kept(home, keep_hours=1), time.monotonic, 0.0
     monkeypatch.setattr(time, "monotonic", lambda: real() + later)
-    keeper.seen(ANN)
+    storage.seen(ANN)
     (home.visits / ANN).unlink()
-    keeper.seen(ANN)  # a tick of the page, one of thirty a second
+    storage.seen(ANN)  # a tick of the page, one of thirty a second
     assert not (home.visits / ANN).exists()
     later = 301.0
-    keeper.seen(ANN)
+    storage.seen(ANN)
     assert (home.visits / ANN).exists()
 
 
@@ -139,17 +139,17 @@ def test_a_full_quota_is_refused_and_says_by_how_much(home: Home, make_set: Make
     images = make_set({"red": 80, "green": 80}, side=96)
     current = give(home, ANN, images)
     run = generator_run(home, ImageSet.open(current), "dcgan", ANN)
-    keeper = kept(home, person_mb=1)
-    assert keeper.used(ANN) == size_of(current) + size_of(home.runs / run) > 2**20
+    storage = kept(home, person_mb=1)
+    assert storage.used(ANN) == size_of(current) + size_of(home.runs / run) > 2**20
     with pytest.raises(UserError) as caught:
-        keeper.make_room(ANN, current.name)
+        storage.make_room(ANN, current.name)
     assert caught.value.key == "keeper.person_full" and "1 MB" in caught.value.text()
-    keeper.make_room(BOB)  # another's quota is another's
-    keeper.manager.delete(run)
+    storage.make_room(BOB)  # another's quota is another's
+    storage.manager.delete(run)
     with pytest.raises(UserError):  # what one works with is not given up
-        keeper.make_room(ANN, current.name)
+        storage.make_room(ANN, current.name)
     assert current.exists()
-    keeper.make_room(ANN, None)
+    storage.make_room(ANN, None)
     assert not current.exists()
 
 
@@ -158,24 +158,24 @@ def test_pictures_that_a_run_needs_stay(home: Home, make_set: MakeSet) -> None:
     old, older = give(home, ANN, images), give(home, ANN, images)
     generator_run(home, ImageSet.open(old), "dcgan", ANN)
     bobs = give(home, BOB, images)
-    keeper = kept(home, person_mb=6)
-    grown = keeper.used(ANN)
-    keeper.make_room(ANN, new_id())
-    assert old.exists() and bobs.exists() and not older.exists() and keeper.used(ANN) < grown
+    storage = kept(home, person_mb=6)
+    grown = storage.used(ANN)
+    storage.make_room(ANN, new_id())
+    assert old.exists() and bobs.exists() and not older.exists() and storage.used(ANN) < grown
 
 
 def test_everybodys_share_together_is_bounded(home: Home, make_set: MakeSet) -> None:
     images = make_set({"red": 80, "green": 80}, side=96)
     give(home, ANN, images)
-    keeper = kept(home, all_mb=6)
-    keeper.make_room(BOB)
+    storage = kept(home, all_mb=6)
+    storage.make_room(BOB)
     folder = give(home, ANN, images)
-    keeper = kept(home, all_mb=6)
+    storage = kept(home, all_mb=6)
     with pytest.raises(UserError) as caught:
-        keeper.make_room(BOB)
+        storage.make_room(BOB)
     assert caught.value.key == "keeper.all_full"
-    keeper.make_room(ANN, folder.name)  # the other one of hers goes
-    keeper.make_room(BOB)
+    storage.make_room(ANN, folder.name)  # the other one of hers goes
+    storage.make_room(BOB)
 
 
 def test_what_a_killed_upload_left_is_cleared_up(home: Home, make_set: MakeSet) -> None:

@@ -15,35 +15,36 @@ import pytest
 import torch
 
 from tests.conftest import MakeSet
+from tests.source import ROOT
 from tests.unit.training.gan.test_train import TINY
 from tests.unit.training.jobs.test_manager import LONG, SHORT
 from tests.waiting import has_saved, is_, wait
-from training.core.device import create_fabric, forgo_gpu, list_devices
+from training.core.device import create_fabric, hide_gpu, list_devices
 from training.core.home import Home
 from training.core.messages import UserError
 from training.gan.train import train_gan
 from training.jobs.manager import RunManager
-from training.jobs.zerogpu import Slices, packed, unpacked
+from training.jobs.zerogpu import ZeroGpu, packed, unpacked
 from training.runs.checkpoint import Checkpoint, load
 from training.runs.events import Finished, Saved, Tick
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def lender(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """A ZeroGPU Space, as this process sees it."""
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    from tests.lent import spaces
+    from tests.zerogpu import spaces
 
     spaces.pretend()
-    forgo_gpu()
+    hide_gpu()
     yield spaces
     spaces.be_honest()
 
 
 def lent(lender: ModuleType, tmp_path: Path, call: int = 60, work: float = 40) -> RunManager:
-    return RunManager(Home(tmp_path / "home"), slices=Slices(lender.GPU, "cpu", call, work))
+    return RunManager(Home(tmp_path / "home"), zerogpu=ZeroGpu(lender.GPU, "cpu", call, work))
 
 
 def calls(lender: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[object]:
@@ -75,10 +76,10 @@ def test_outside_of_a_call_nobody_looks_for_a_gpu(lender: ModuleType) -> None:
 def test_without_a_gpu_inside_a_run_fails_rather_than_crawls(
     lender: ModuleType, tmp_path: Path, make_set: MakeSet
 ) -> None:
-    manager = RunManager(Home(tmp_path / "home"), slices=Slices(lender.GPU))
+    manager = RunManager(Home(tmp_path / "home"), zerogpu=ZeroGpu(lender.GPU))
     run = manager.start("ann", SHORT, make_set({"red": 12, "green": 12}).folder, name="x")
     failed = wait(manager, run, is_("finished", "failed"))
-    assert failed.about.error[0].key == "error.device.missing.what"
+    assert failed.info.error[0].key == "error.device.missing.what"
     manager.close()
 
 
@@ -87,11 +88,11 @@ def test_a_classifier_in_slices_is_one_run(
 ) -> None:
     made = calls(lender, monkeypatch)
     manager = lent(lender, tmp_path, work=0.7)
-    assert manager.devices == ("lent",)
+    assert manager.devices == ("zerogpu",)
     config = dataclasses.replace(SHORT, images=2400)
     run = manager.start("ann", config, make_set({"red": 12, "green": 12}).folder, name="x")
     done = wait(manager, run, is_("finished", "failed"))
-    assert done.status == "finished" and done.result is not None, done.about.error
+    assert done.status == "finished" and done.result is not None, done.info.error
     assert len(made) > 2
     assert done.history.images_seen >= 2400 and done.history.progress == 1.0
     for points in done.history.curves.values():
@@ -148,7 +149,7 @@ def test_where_no_gpu_is_lent_it_is_said_and_nothing_is_lost(
     monkeypatch.setenv(lender.REFUSED, "4")  # three for the training, one for its conclusion
     failed = wait(manager, run, is_("finished", "failed"))
     assert failed.status == "failed"
-    assert failed.about.error[0].key == "error.run.no_gpu.what"
+    assert failed.info.error[0].key == "error.run.no_gpu.what"
     monkeypatch.setenv(lender.REFUSED, "2")
     manager.resume(run)
     assert wait(manager, run, is_("finished", "failed")).status == "finished"
@@ -165,11 +166,11 @@ def test_what_a_person_can_mend_is_said_with_its_numbers(
     manager = lent(lender, tmp_path)
     run = manager.start("ann", SHORT, make_set({"red": 12, "green": 12}).folder, name="x")
     failed = wait(manager, run, is_("finished", "failed"))
-    assert [message.key for message in failed.about.error] == [
+    assert [message.key for message in failed.info.error] == [
         "error.train.diverged.what",
         "error.train.diverged.fix",
     ]
-    assert "0.5" in failed.about.error[0].text()
+    assert "0.5" in failed.info.error[0].text()
 
     def break_down(*_: object, **__: object) -> None:
         raise ZeroDivisionError
@@ -177,7 +178,7 @@ def test_what_a_person_can_mend_is_said_with_its_numbers(
     monkeypatch.setattr("training.classifier.train.split_images", break_down)
     manager.resume(run)
     failed = wait(manager, run, is_("finished", "failed"))
-    assert failed.about.error[0].key == "error.bug.what"  # and not that there is no GPU
+    assert failed.info.error[0].key == "error.bug.what"  # and not that there is no GPU
     manager.close()
 
 
@@ -215,23 +216,23 @@ SPACE = """
 import sys
 from pathlib import Path
 import app
-from training.config import ClassifierConfig
-from training.home import Home
-from training.runs import RunManager
+from training.classifier.config import ClassifierConfig
+from training.core.home import Home
+from training.jobs.manager import RunManager
 
-slices = app.borrow()
-if slices is None:
-    sys.exit("no slices")
-manager = RunManager(Home(Path(sys.argv[1])), slices=slices)
-assert manager.devices == ("lent",)
+zerogpu = app.borrow()
+if zerogpu is None:
+    sys.exit("no ZeroGPU")
+manager = RunManager(Home(Path(sys.argv[1])), zerogpu=zerogpu)
+assert manager.devices == ("zerogpu",)
 """
 
 
 @pytest.mark.parametrize(("says", "lends"), [("true", True), ("", False)])
 def test_the_environment_decides(tmp_path: Path, says: str, lends: bool) -> None:
-    env = {**os.environ, "SPACES_ZERO_GPU": says, "PYTHONPATH": str(ROOT / "tests" / "lent")}
+    env = {**os.environ, "SPACES_ZERO_GPU": says, "PYTHONPATH": str(ROOT / "tests" / "zerogpu")}
     command = [sys.executable, "-c", SPACE, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     assert done.returncode == (0 if lends else 1), done.stderr
     if not lends:
-        assert done.stderr.strip() == "no slices"
+        assert done.stderr.strip() == "no ZeroGPU"

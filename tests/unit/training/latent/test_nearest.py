@@ -18,7 +18,7 @@ from training.gan.config import GanConfig
 from training.latent.nearest import Neighbours, load_neighbours
 from training.runs import checkpoint as checkpoints
 from training.runs.checkpoint import Checkpoint
-from training.runs.folder import About, RunFolder
+from training.runs.folder import RunFolder, RunInfo
 
 MakeRun = Callable[[ImageSet], Path]
 
@@ -33,7 +33,7 @@ def make_run(tmp_path: Path) -> MakeRun:
     """``make_run(images)``: the folder of a finished run on them, without a checkpoint."""
 
     def make(images: ImageSet) -> Path:
-        about = About(
+        info = RunInfo(
             id="run",
             owner="",
             kind="gan",
@@ -43,7 +43,7 @@ def make_run(tmp_path: Path) -> MakeRun:
             edits={},
             config=GanConfig(resolution=32).to_json(),
         )
-        folder = RunFolder.create(tmp_path / "run", about)
+        folder = RunFolder.create(tmp_path / "run", info)
         return folder.path
 
     return make
@@ -99,7 +99,7 @@ def test_it_is_kept_until_the_pictures_change(images: ImageSet, make_run: MakeRu
     first = load_neighbours(folder)
     assert load_neighbours(folder) is first
     run = RunFolder(folder)
-    run.write_about(run.about())
+    run.write_info(run.info())
     assert load_neighbours(folder) is not first
 
 

@@ -19,22 +19,24 @@ from tests.generators import lively_generator
 from training.cli.parser import main
 from training.core.messages import UserError
 from training.features.perceptual import PerceptualSpace, _pretrained, choose_perceptual_space
-from training.latent.projection import Progress, project, square_picture
+from training.latent.projection import ProjectionProgress, project, square_picture
 from training.latent.recipe import Recipe
-from training.latent.sampler import Sampler
+from training.latent.sampler import GanSampler
 from training.runs import checkpoint as checkpoints
 from training.runs.checkpoint import Checkpoint, pack
+
+pytestmark = pytest.mark.slow
 
 OWN = 123_456  # the seed of the picture that is to be found again
 
 
-def sampler(family: str, classes: int = 0) -> Sampler:
-    return Sampler(lively_generator(family, classes), [f"c{n}" for n in range(classes)])
+def sampler(family: str, classes: int = 0) -> GanSampler:
+    return GanSampler(lively_generator(family, classes), [f"c{n}" for n in range(classes)])
 
 
 def apart(space: PerceptualSpace, a: Tensor, b: Tensor) -> float:
     """The distance of two pictures (3, R, R) uint8."""
-    x, y = space.look(torch.stack([a, b]))
+    x, y = space.embed(torch.stack([a, b]))
     return float((x - y).square().sum())
 
 
@@ -89,7 +91,7 @@ def test_the_same_seed_finds_the_same() -> None:
     picture = square_picture(scene(3), 32)
     state = torch.random.get_rng_state()
 
-    def found(seed: int) -> Progress:
+    def found(seed: int) -> ProjectionProgress:
         return list(project(painter, picture, steps=4, seed=seed))[-1]
 
     assert found(1) == found(1)
@@ -188,7 +190,7 @@ def test_the_command_writes_both_beside_each_other(
 
 @pytest.mark.parametrize("space", ["random-64", "seedling-s-64"])
 def test_verdicts_are_in_the_order_of_closeness(space: str) -> None:
-    base = Progress(1.0, 0.0, 0.5, 1.0, Recipe(), space)
+    base = ProjectionProgress(1.0, 0.0, 0.5, 1.0, Recipe(), space)
     said = [replace(base, distance=number / 100).verdict for number in range(130)]
     assert [verdict for verdict, _ in itertools.groupby(said)] == ["close", "rough", "far"]
     assert replace(base, distance=1.3).closeness == 0

@@ -21,19 +21,19 @@ from tests.generators import lively_generator
 from training.core.messages import UserError
 from training.gan.config import GanConfig
 from training.latent import steering
-from training.latent.sampler import Sampler
+from training.latent.sampler import GanSampler
 from training.latent.steering import (
     FILE,
-    LONGEST_NAME,
-    MOST_DIRECTIONS,
+    MAX_DIRECTIONS,
+    MAX_NAME,
     direction_names,
-    load_sampler,
+    load_gan_sampler,
     name_direction,
     newest_weights,
 )
 from training.runs import checkpoint as checkpoints
 from training.runs.checkpoint import Checkpoint, pack
-from training.runs.folder import About, RunFolder
+from training.runs.folder import RunFolder, RunInfo
 
 LATENT = 16
 SHAPE = GanShape("dcgan", 32, 0, 8, LATENT)
@@ -46,7 +46,7 @@ def weights(seed: int, classes: int = 0) -> Mapping[str, Tensor]:
 
 
 def painted(seed: int) -> Tensor:
-    return Sampler(lively_generator("dcgan", seed=seed), ())([3, 4])
+    return GanSampler(lively_generator("dcgan", seed=seed), ())([3, 4])
 
 
 @pytest.fixture
@@ -81,33 +81,33 @@ def test_a_run_without_weights_has_nothing_to_show(folder: Path) -> None:
     for _ in range(2):
         assert newest_weights(folder) is None
         with pytest.raises(UserError) as caught:
-            load_sampler(folder)
+            load_gan_sampler(folder)
         assert caught.value.key == "run.no_model"
         folder.mkdir(exist_ok=True)
 
 
 def test_a_run_at_work_paints_with_its_average(save: Save) -> None:
-    assert torch.equal(load_sampler(save("checkpoint", 1))([3, 4]), painted(1))
+    assert torch.equal(load_gan_sampler(save("checkpoint", 1))([3, 4]), painted(1))
 
 
 def test_a_finished_run_paints_with_its_model(save: Save) -> None:
     save("checkpoint", 1)
-    assert torch.equal(load_sampler(save("model", 2))([3, 4]), painted(2))
+    assert torch.equal(load_gan_sampler(save("model", 2))([3, 4]), painted(2))
 
 
 def test_a_resumed_run_paints_with_what_it_has_learned_since(save: Save) -> None:
     save("model", 1)
     folder = save("checkpoint", 2)
     assert newest_weights(folder) == folder / "checkpoint"
-    assert torch.equal(load_sampler(folder)([3, 4]), painted(2))
+    assert torch.equal(load_gan_sampler(folder)([3, 4]), painted(2))
 
 
 def test_it_stays_in_memory_until_there_is_a_newer_one(save: Save) -> None:
     folder = save("checkpoint", 1)
-    first = load_sampler(folder)
-    assert load_sampler(folder) is first
+    first = load_gan_sampler(folder)
+    assert load_gan_sampler(folder) is first
     save("checkpoint", 2)
-    second = load_sampler(folder)
+    second = load_gan_sampler(folder)
     assert second is not first and torch.equal(second([3, 4]), painted(2))
 
 
@@ -115,7 +115,7 @@ def test_a_classifier_is_no_generator(folder: Path) -> None:
     state = {"kind": "classifier", "class_names": ["a", "b"]}
     checkpoints.save(folder / "model", Checkpoint({"model/head": torch.zeros(2)}, state))
     with pytest.raises(UserError) as caught:
-        load_sampler(folder)
+        load_gan_sampler(folder)
     assert caught.value.key == "gan.not_a_generator"
 
 
@@ -126,7 +126,7 @@ def test_damaged_weights_are_said_to_be(save: Save, file: str, name: str) -> Non
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2] + b"?" + data[len(data) // 2 + 1 :])
     with pytest.raises(UserError) as caught:
-        load_sampler(path.parent.parent)
+        load_gan_sampler(path.parent.parent)
     assert caught.value.key == "run.damaged"
 
 
@@ -141,7 +141,7 @@ def test_damaged_weights_are_said_to_be(save: Save, file: str, name: str) -> Non
 )
 def test_weights_of_another_version_are_refused_kindly(save: Save, shape: dict[str, Any]) -> None:
     with pytest.raises(UserError) as caught:
-        load_sampler(save("model", 1, shape=shape))
+        load_gan_sampler(save("model", 1, shape=shape))
     assert caught.value.key == "run.damaged"
 
 
@@ -149,7 +149,7 @@ def test_weights_of_another_version_are_refused_kindly(save: Save, shape: dict[s
 def with_classes(folder: Path, make_set: MakeSet) -> Path:
     """A run at work on two classes."""
     images = make_set({"cats": 8, "dogs": 8})
-    about = About(
+    info = RunInfo(
         id="run",
         owner="",
         kind="gan",
@@ -159,7 +159,7 @@ def with_classes(folder: Path, make_set: MakeSet) -> Path:
         edits={"dogs": "hounds"},
         config=GanConfig(architecture="dcgan", resolution=32).to_json(),
     )
-    RunFolder.create(folder, about)
+    RunFolder.create(folder, info)
     shape = GanShape("dcgan", 32, 2, 8, LATENT).to_json()
     saved = Checkpoint(pack(ema=weights(1, 2)), {"shape": shape})
     checkpoints.save(folder / "checkpoint", saved)
@@ -167,12 +167,12 @@ def with_classes(folder: Path, make_set: MakeSet) -> Path:
 
 
 def test_the_pictures_know_what_the_classes_of_a_checkpoint_are_called(with_classes: Path) -> None:
-    assert load_sampler(with_classes).class_names == ("cats", "hounds")
+    assert load_gan_sampler(with_classes).class_names == ("cats", "hounds")
 
 
 def test_without_its_pictures_a_run_at_work_has_numbers_for_classes(with_classes: Path) -> None:
-    (Path(RunFolder(with_classes).about().data) / "imageset.json").unlink()
-    assert tuple(load_sampler(with_classes).class_names) == ("1", "2")
+    (Path(RunFolder(with_classes).info().data) / "imageset.json").unlink()
+    assert tuple(load_gan_sampler(with_classes).class_names) == ("1", "2")
 
 
 # ---- directions
@@ -199,15 +199,15 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> list[Generator]:
 
 def vectors(folder: Path) -> Tensor:
     forget()
-    return load_sampler(folder).directions.vectors
+    return load_gan_sampler(folder).directions.vectors
 
 
 def test_directions_are_searched_for_once(save: Save, searches: list[Generator]) -> None:
     folder = save("model", 1)
-    load_sampler(folder)
+    load_gan_sampler(folder)
     assert searches == [] and not (folder / FILE).exists()
     first = vectors(folder)
-    assert len(searches) == 1 and 8 <= len(first) <= MOST_DIRECTIONS
+    assert len(searches) == 1 and 8 <= len(first) <= MAX_DIRECTIONS
     assert torch.equal(vectors(folder), first)
     assert len(searches) == 1
 
@@ -259,9 +259,9 @@ def test_a_damaged_file_is_mended(save: Save, searches: list[Generator], data: b
 
 
 def test_directions_that_were_kept_paint_as_before(save: Save) -> None:
-    found = load_sampler(save("model", 1)).directions
+    found = load_gan_sampler(save("model", 1)).directions
     forget()
-    kept = load_sampler(save("model", 1)).directions
+    kept = load_gan_sampler(save("model", 1)).directions
     assert torch.equal(kept.vectors, found.vectors) and torch.equal(kept.shares, found.shares)
 
 
@@ -284,11 +284,11 @@ def test_names_are_given_changed_and_taken_away(save: Save) -> None:
 
 def test_a_name_has_a_length(save: Save) -> None:
     folder = save("model", 1)
-    name_direction(folder, 0, "x" * LONGEST_NAME)
+    name_direction(folder, 0, "x" * MAX_NAME)
     with pytest.raises(UserError) as caught:
-        name_direction(folder, 0, "y" * (LONGEST_NAME + 1))
+        name_direction(folder, 0, "y" * (MAX_NAME + 1))
     assert caught.value.key == "latent.long_name"
-    assert direction_names(folder) == {0: "x" * LONGEST_NAME}
+    assert direction_names(folder) == {0: "x" * MAX_NAME}
 
 
 @pytest.mark.parametrize("index", [-1, LATENT, 10**9])
@@ -306,7 +306,7 @@ def test_once_the_last_name_is_gone_new_weights_get_new_directions(
     name_direction(save("model", 1), 0, "sleeves")
     folder = save("model", 2)
     name_direction(folder, 0, "")
-    own = find_directions(lively_generator("dcgan", seed=2), MOST_DIRECTIONS).vectors
+    own = find_directions(lively_generator("dcgan", seed=2), MAX_DIRECTIONS).vectors
     assert torch.equal(vectors(folder), own)
 
 

@@ -15,12 +15,14 @@ from tests.generators import lively_generator
 from training.core.media import Frame, write_film
 from training.core.messages import UserError
 from training.latent.recipe import Recipe
-from training.latent.sampler import Sampler
-from training.latent.walk import FILM_SIDE, MOST_STOPS, frame_count, walk
+from training.latent.sampler import GanSampler
+from training.latent.walk import FILM_SIDE, MAX_STOPS, frame_count, walk
+
+pytestmark = pytest.mark.slow
 
 
-def sampler(family: str, classes: int = 0) -> Sampler:
-    return Sampler(lively_generator(family, classes), [f"c{n}" for n in range(classes)])
+def sampler(family: str, classes: int = 0) -> GanSampler:
+    return GanSampler(lively_generator(family, classes), [f"c{n}" for n in range(classes)])
 
 
 def enlarged(pixels: torch.Tensor) -> Frame:
@@ -47,7 +49,7 @@ def test_a_walk_meets_every_stop_and_makes_no_leap(family: str, classes: int) ->
     assert max(steps) > 0
 
 
-@pytest.mark.parametrize("count", [0, 1, MOST_STOPS + 1])
+@pytest.mark.parametrize("count", [0, 1, MAX_STOPS + 1])
 def test_too_few_or_too_many_stops_are_refused_at_once(count: int) -> None:
     with pytest.raises(UserError) as caught:
         walk(sampler("dcgan"), [Recipe(seed=n) for n in range(count)], 10)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from training.features.space import FeatureSpace, choose_feature_space
-from training.metrics.evaluator import Judge, Meters, Suspect, collapse_sign, is_copying
+from training.metrics.evaluator import GanEvaluator, GanMetrics, Suspect, collapse_sign, is_copying
 from training.metrics.fidelity import frechet_distance, kernel_distance
 
 T = TypeVar("T")
@@ -43,8 +43,10 @@ def finish(steps: Generator[int, None, T]) -> tuple[list[int], T]:
             return seen, end.value
 
 
-def looked(judge: Judge, samples: Tensor, labels: Tensor | None = None, **about: Any) -> Meters:
-    return finish(judge.look(samples, labels, **about))[1]
+def looked(
+    evaluator: GanEvaluator, samples: Tensor, labels: Tensor | None = None, **info: Any
+) -> GanMetrics:
+    return finish(evaluator.evaluate(samples, labels, **info))[1]
 
 
 @pytest.mark.usefixtures("no_weights")
@@ -109,27 +111,30 @@ def test_features_do_not_change_with_the_next_batch() -> None:
 def test_a_look_is_what_the_metrics_say() -> None:
     space = plain_space()
     train, held, samples = pictures(80, 1), pictures(60, 2), pictures(70, 3)
-    judge = Judge(space, train, held)
-    meters = looked(judge, samples, progress=0.5)
-    assert (meters.reference, meters.reference_count, meters.count) == ("held_out", 60, 70)
-    assert (meters.space, meters.progress) == ("pixels-6", 0.5)
-    assert meters.fd == pytest.approx(frechet_distance(space(samples), space(held)), rel=1e-4)
-    assert meters.kid == pytest.approx(kernel_distance(space(samples), space(held)), rel=1e-4)
-    assert meters.fd_floor == pytest.approx(meters.fd, rel=0.1)  # all three are alike
-    fewer = looked(judge, samples[:20])
-    assert fewer.fd_floor is not None and meters.fd_floor is not None
+    evaluator = GanEvaluator(space, train, held)
+    metrics = looked(evaluator, samples, progress=0.5)
+    assert (metrics.reference, metrics.reference_count, metrics.count) == ("held_out", 60, 70)
+    assert (metrics.space, metrics.progress) == ("pixels-6", 0.5)
+    assert metrics.fd == pytest.approx(frechet_distance(space(samples), space(held)), rel=1e-4)
+    assert metrics.kid == pytest.approx(kernel_distance(space(samples), space(held)), rel=1e-4)
+    assert metrics.fd_floor == pytest.approx(metrics.fd, rel=0.1)  # all three are alike
+    fewer = looked(evaluator, samples[:20])
+    assert fewer.fd_floor is not None and metrics.fd_floor is not None
     assert fewer.fd_floor == pytest.approx(fewer.fd, rel=0.1)  # it goes with the count
-    assert fewer.fd_floor > 1.2 * meters.fd_floor
-    assert meters.variety == pytest.approx(1, abs=0.05)
-    assert meters.distinct == pytest.approx(1, abs=0.1)
-    assert meters.coverage > 0.8
-    assert meters.variety_within is None
-    assert meters.copied_range is not None and not is_copying(meters)
+    assert fewer.fd_floor > 1.2 * metrics.fd_floor
+    assert metrics.variety == pytest.approx(1, abs=0.05)
+    assert metrics.distinct == pytest.approx(1, abs=0.1)
+    assert metrics.coverage > 0.8
+    assert metrics.variety_within is None
+    assert metrics.copied_range is not None and not is_copying(metrics)
 
 
 def test_worse_pictures_get_worse_numbers() -> None:
-    judge = Judge(plain_space(), pictures(80, 1), pictures(60, 2))
-    good, bad = looked(judge, pictures(70, 3)), looked(judge, pictures(70, 3, brightness=80))
+    evaluator = GanEvaluator(plain_space(), pictures(80, 1), pictures(60, 2))
+    good, bad = (
+        looked(evaluator, pictures(70, 3)),
+        looked(evaluator, pictures(70, 3, brightness=80)),
+    )
     assert bad.fd > 1.5 * good.fd
     assert bad.kid > good.kid + 0.01
     assert bad.coverage < good.coverage
@@ -138,11 +143,11 @@ def test_worse_pictures_get_worse_numbers() -> None:
 
 def test_few_held_out_pictures_are_only_for_the_question_of_copies() -> None:
     train = pictures(30, 1)
-    few = looked(Judge(plain_space(), train, pictures(12, 2)), pictures(40, 3))
+    few = looked(GanEvaluator(plain_space(), train, pictures(12, 2)), pictures(40, 3))
     assert (few.reference, few.reference_count, few.fd_floor) == ("train", 30, None)
     assert few.copied_share is not None
     for held in (None, pictures(0, 2), pictures(9, 2)):
-        none = looked(Judge(plain_space(), train, held), pictures(40, 3))
+        none = looked(GanEvaluator(plain_space(), train, held), pictures(40, 3))
         assert (none.copied_share, none.copied_range) == (None, None)
         assert len(none.suspicious) == 6 and not is_copying(none)
 
@@ -153,26 +158,26 @@ def test_copies_are_found_and_shown() -> None:
     samples[7], samples[30] = train[55], train[4]
     samples[11] = train[20]
     samples[11, 0, 0, 0] ^= 1
-    judge = Judge(plain_space(), train, held)
-    honest = looked(judge, samples)
+    evaluator = GanEvaluator(plain_space(), train, held)
+    honest = looked(evaluator, samples)
     assert {(s.sample, s.train) for s in honest.suspicious[:2]} == {(7, 55), (30, 4)}
     assert (honest.suspicious[2].sample, honest.suspicious[2].train) == (11, 20)
     ratios = [suspect.ratio for suspect in honest.suspicious]
     assert ratios == sorted(ratios) and ratios[2] < 0.1 and 0.6 < ratios[3] < 1.2
     assert not is_copying(honest)
-    copier = looked(judge, train[:40])
+    copier = looked(evaluator, train[:40])
     assert copier.copied_share == 1 and is_copying(copier)
-    other_way = looked(judge, held[:40])
+    other_way = looked(evaluator, held[:40])
     assert other_way.copied_share == 0 and not is_copying(other_way)
 
 
 def test_data_that_repeat_themselves_accuse_nobody() -> None:
     train = pictures(1, 1).repeat(30, 1, 1, 1)
-    meters = looked(Judge(plain_space(), train, train[:20]), train[:20])
-    assert meters.suspicious == ()
-    assert meters.copied_share == 0.5
-    assert meters.fd == pytest.approx(0, abs=1e-9)
-    assert (meters.variety, meters.distinct) == (1, 1)
+    metrics = looked(GanEvaluator(plain_space(), train, train[:20]), train[:20])
+    assert metrics.suspicious == ()
+    assert metrics.copied_share == 0.5
+    assert metrics.fd == pytest.approx(0, abs=1e-9)
+    assert (metrics.variety, metrics.distinct) == (1, 1)
 
 
 def test_classes_are_looked_at_one_by_one() -> None:
@@ -180,24 +185,24 @@ def test_classes_are_looked_at_one_by_one() -> None:
     tint = (labels * 50).byte().view(-1, 1, 1, 1)
     train = pictures(60, 1) // 4 + tint
     samples = (pictures(1, 3) // 4).expand(60, -1, -1, -1) + tint  # one picture per class
-    judge = Judge(plain_space(), train, train_labels=labels)
-    collapsed = looked(judge, samples, labels)
+    evaluator = GanEvaluator(plain_space(), train, train_labels=labels)
+    collapsed = looked(evaluator, samples, labels)
     assert collapsed.variety_within == pytest.approx(0, abs=1e-6)
     assert collapsed.variety > 0.7
-    assert looked(judge, pictures(60, 4) // 4 + tint, labels).variety_within == pytest.approx(
+    assert looked(evaluator, pictures(60, 4) // 4 + tint, labels).variety_within == pytest.approx(
         1, abs=0.1
     )
-    assert looked(judge, samples).variety_within is None
+    assert looked(evaluator, samples).variety_within is None
 
 
 def test_a_constant_generator_has_no_variety() -> None:
-    judge = Judge(plain_space(), pictures(60, 1), pictures(60, 2))
+    evaluator = GanEvaluator(plain_space(), pictures(60, 1), pictures(60, 2))
     same = pictures(1, 3).expand(50, -1, -1, -1)
-    meters = looked(judge, same)
-    assert meters.variety == pytest.approx(0, abs=1e-6)
-    assert meters.distinct == pytest.approx(0, abs=1e-3)
-    assert meters.coverage < 0.5
-    assert not is_copying(meters)  # fifty equal pictures are one witness
+    metrics = looked(evaluator, same)
+    assert metrics.variety == pytest.approx(0, abs=1e-6)
+    assert metrics.distinct == pytest.approx(0, abs=1e-3)
+    assert metrics.coverage < 0.5
+    assert not is_copying(metrics)  # fifty equal pictures are one witness
 
 
 def test_the_judge_takes_small_steps_and_computes_real_features_once() -> None:
@@ -208,47 +213,49 @@ def test_the_judge_takes_small_steps_and_computes_real_features_once() -> None:
         return x.flatten(1)
 
     space = FeatureSpace("counted", 6, forward, CPU)
-    judge = Judge(space, pictures(500, 1), pictures(70, 2), most=100)
-    seen, _ = finish(judge.prepare())
-    assert judge.cost == 170 and seen == sorted(seen) and seen[-1] == 170
+    evaluator = GanEvaluator(space, pictures(500, 1), pictures(70, 2), most=100)
+    seen, _ = finish(evaluator.prepare())
+    assert evaluator.cost == 170 and seen == sorted(seen) and seen[-1] == 170
     assert len(seen) == len(sizes) and max(sizes) <= space.batch_size
     sizes.clear()
     for _ in range(2):
-        yields, meters = finish(judge.look(pictures(40, 3)))
-        assert yields[-1] == meters.count == 40
+        yields, metrics = finish(evaluator.evaluate(pictures(40, 3)))
+        assert yields[-1] == metrics.count == 40
         assert len(yields) > 2 + 40 // space.batch_size  # also between the metrics
     assert sum(sizes) == 80
 
 
 def test_an_abandoned_preparation_begins_again() -> None:
-    judge = Judge(plain_space(), pictures(80, 1), pictures(60, 2))
-    steps = judge.prepare()
+    evaluator = GanEvaluator(plain_space(), pictures(80, 1), pictures(60, 2))
+    steps = evaluator.prepare()
     next(steps)
     steps.close()
-    expected = looked(Judge(plain_space(), pictures(80, 1), pictures(60, 2)), pictures(40, 3))
-    assert looked(judge, pictures(40, 3)) == expected
+    expected = looked(
+        GanEvaluator(plain_space(), pictures(80, 1), pictures(60, 2)), pictures(40, 3)
+    )
+    assert looked(evaluator, pictures(40, 3)) == expected
 
 
 def test_judging_draws_no_random_numbers() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    looked(Judge(plain_space(), pictures(80, 1), pictures(60, 2)), pictures(40, 3))
+    looked(GanEvaluator(plain_space(), pictures(80, 1), pictures(60, 2)), pictures(40, 3))
     assert torch.equal(torch.rand(3), expected)
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_a_handful_of_pictures_can_be_judged(count: int) -> None:
     labels = torch.zeros(count, dtype=torch.int64)
-    judge = Judge(plain_space(), pictures(count, 1), pictures(1, 2), labels)
-    meters = looked(judge, pictures(count, 3), labels)
-    numbers = [value for value in meters.to_json().values() if isinstance(value, float)]
+    evaluator = GanEvaluator(plain_space(), pictures(count, 1), pictures(1, 2), labels)
+    metrics = looked(evaluator, pictures(count, 3), labels)
+    numbers = [value for value in metrics.to_json().values() if isinstance(value, float)]
     assert len(numbers) >= 7 and all(map(math.isfinite, numbers))
 
 
-def meters(progress: float = 0.5, **changes: Any) -> Meters:
+def metrics(progress: float = 0.5, **changes: Any) -> GanMetrics:
     """A healthy look."""
-    healthy = Meters(
+    healthy = GanMetrics(
         progress=progress,
         space="pixels-6",
         reference="held_out",
@@ -269,34 +276,34 @@ def meters(progress: float = 0.5, **changes: Any) -> Meters:
     return replace(healthy, **changes)
 
 
-@pytest.mark.parametrize("found", [meters(), meters(copied_share=None, copied_range=None)])
-def test_meters_survive_a_file(found: Meters) -> None:
-    assert Meters.from_json(json.loads(json.dumps(found.to_json()))) == found
+@pytest.mark.parametrize("found", [metrics(), metrics(copied_share=None, copied_range=None)])
+def test_meters_survive_a_file(found: GanMetrics) -> None:
+    assert GanMetrics.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 @pytest.mark.parametrize("sign", ["variety", "variety_within", "distinct"])
 def test_two_low_looks_in_a_row_are_a_collapse(sign: str) -> None:
-    low = [meters(p, **{sign: 0.05}) for p in (0.3, 0.4)]
+    low = [metrics(p, **{sign: 0.05}) for p in (0.3, 0.4)]
     assert collapse_sign(low) == sign
-    assert collapse_sign([meters(0.2), *low]) == sign
+    assert collapse_sign([metrics(0.2), *low]) == sign
     assert collapse_sign(low[:1]) is None
-    assert collapse_sign([*low, meters()]) is None  # it has recovered
-    assert collapse_sign([low[0], meters(), low[1]]) is None
+    assert collapse_sign([*low, metrics()]) is None  # it has recovered
+    assert collapse_sign([low[0], metrics(), low[1]]) is None
 
 
 def test_the_beginning_of_a_run_is_no_collapse() -> None:
-    low = [meters(p, variety=0.0, distinct=0.0) for p in (0.01, 0.05, 0.14)]
+    low = [metrics(p, variety=0.0, distinct=0.0) for p in (0.01, 0.05, 0.14)]
     assert collapse_sign(low) is None
-    assert collapse_sign([*low, meters(0.2, variety=0.0)]) is None
+    assert collapse_sign([*low, metrics(0.2, variety=0.0)]) is None
     assert collapse_sign([]) is None
 
 
 def test_different_signs_do_not_add_up() -> None:
-    assert collapse_sign([meters(variety=0.0), meters(distinct=0.0)]) is None
+    assert collapse_sign([metrics(variety=0.0), metrics(distinct=0.0)]) is None
 
 
 def test_copying_needs_more_than_chance() -> None:
-    assert is_copying(meters(copied_share=0.9, copied_range=(0.8, 1.0)))
-    assert not is_copying(meters(copied_share=0.7, copied_range=(0.4, 0.9)))
-    assert not is_copying(meters(copied_share=0.55, copied_range=(0.52, 0.58)))
-    assert not is_copying(meters(copied_share=None, copied_range=None))
+    assert is_copying(metrics(copied_share=0.9, copied_range=(0.8, 1.0)))
+    assert not is_copying(metrics(copied_share=0.7, copied_range=(0.4, 0.9)))
+    assert not is_copying(metrics(copied_share=0.55, copied_range=(0.52, 0.58)))
+    assert not is_copying(metrics(copied_share=None, copied_range=None))

@@ -12,18 +12,19 @@ from training.core.files import write_json
 from training.core.messages import Message
 from training.kinds import read_config
 from training.runs.checkpoint import Checkpoint, CheckpointDamaged
-from training.runs.events import Finished, Notice, Preview, Saved, Step
-from training.runs.folder import About, RunFolder
+from training.runs.events import Finished, Log, Notice, Preview, Saved
+from training.runs.folder import RunFolder, RunInfo
 from training.runs.history import History, Point
+from training.runs.state import RunState
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    return RunFolder.create(tmp_path / "run", about())
+    return RunFolder.create(tmp_path / "run", info())
 
 
-def about() -> About:
-    return About(
+def info() -> RunInfo:
+    return RunInfo(
         id="a1",
         owner="me",
         kind="classifier",
@@ -32,14 +33,14 @@ def about() -> About:
         data="../data",
         edits={"bees": "ants", "stones": None},
         config=ClassifierConfig(seed=3).to_json(),
-        status="failed",
+        status=RunState.FAILED,
         error=(Message("error.x.what", {"device": "cpu"}), Message("error.x.fix")),
     )
 
 
-def step(seconds: float, loss: float) -> Step:
+def step(seconds: float, loss: float) -> Log:
     seen = round(seconds * 10)
-    return Step("train", seen, seconds, seconds / 10, 10.0, {"train/loss": loss})
+    return Log("train", seen, seconds, seconds / 10, 10.0, {"train/loss": loss})
 
 
 def losses(history: History) -> list[float]:
@@ -47,7 +48,7 @@ def losses(history: History) -> list[float]:
 
 
 def test_run_json_comes_back_as_it_was(folder: RunFolder) -> None:
-    assert folder.about() == about()
+    assert folder.info() == info()
     assert read_config(folder) == ClassifierConfig(seed=3)
 
 
@@ -60,7 +61,7 @@ def test_run_json_can_be_read_without_the_app(folder: RunFolder) -> None:
 
 def test_a_folder_without_run_json_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        RunFolder(tmp_path).about()
+        RunFolder(tmp_path).info()
 
 
 def test_write_json_never_leaves_half_a_file(
@@ -86,7 +87,7 @@ def test_the_history_of_a_run_is_all_that_it_said(folder: RunFolder) -> None:
     folder.record(Notice(Message("notice.plan", {"steps": 4})))
     folder.record(Preview("lr_range", {"chosen": 0.1}))
     folder.record(Preview("lr_range", {"chosen": 0.2}))
-    folder.record(Step("evaluate", 40, 4.0, 0.9, 8.0, {"train/loss": 1.0, "val/accuracy": 0.75}))
+    folder.record(Log("evaluate", 40, 4.0, 0.9, 8.0, {"train/loss": 1.0, "val/accuracy": 0.75}))
     history = RunFolder(folder.path).history()
     assert history == History(
         curves={

@@ -11,7 +11,7 @@ import pytest
 from training.core.home import Home, new_id
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
-from ui.classroom.accounts import MOST_TRIES, TRY_SECONDS, Doorkeeper, People, read_users
+from ui.classroom.accounts import MAX_TRIES, TRY_SECONDS, Authenticator, People, read_users
 from ui.page import Page
 
 
@@ -52,7 +52,7 @@ def test_a_file_that_lets_nobody_or_anybody_in_is_refused(
 
 
 def test_only_the_right_password_opens() -> None:
-    opens = Doorkeeper({"ann": "äpple", "bob": "pear"})
+    opens = Authenticator({"ann": "äpple", "bob": "pear"})
     assert opens("ann", "äpple") and opens("bob", "pear")
     wrong = [("ann", "pear"), ("ann", ""), ("eve", ""), ("", ""), (None, "pear"), ("bob", None)]
     for name, password in [*wrong, ("bob", ["pear"]), ("ann", "\ud800")]:
@@ -60,9 +60,9 @@ def test_only_the_right_password_opens() -> None:
 
 
 def test_who_guesses_has_to_wait_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    opens, now = Doorkeeper({"ann": "apple", "bob": "pear"}), 0.0
+    opens, now = Authenticator({"ann": "apple", "bob": "pear"}), 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    for number in range(MOST_TRIES):
+    for number in range(MAX_TRIES):
         assert not opens("ann", f"guess {number}")
     assert not opens("ann", "apple") and opens("bob", "pear")
     now = TRY_SECONDS + 1
@@ -84,7 +84,7 @@ def test_a_closed_classroom_is_closed_and_knows_people_by_their_names(
     )
     try:
         load = next(f for f in page.blocks.fns.values() if f.targets[0][1] == "load")
-        owner = page.frame.owner._id
+        owner = page.app.owner._id
         data = [new_id() if each._id == owner else each.value for each in load.inputs]  # type: ignore[attr-defined]
         body = {"data": data, "fn_index": load._id, "session_hash": "x"}
         with httpx.Client(base_url=url, timeout=60) as client:
@@ -102,6 +102,6 @@ def test_a_closed_classroom_is_closed_and_knows_people_by_their_names(
                 said = client.post("gradio_api/run/predict", json=body).json()["data"]
                 place = [each._id for each in load.outputs].index(owner)
                 seen.append(said[place])
-        assert seen == [page.frame.shelf.account(name) for name in people.passwords]
+        assert seen == [page.app.datasets.account(name) for name in people.passwords]
     finally:
         page.blocks.close()

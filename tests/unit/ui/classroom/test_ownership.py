@@ -25,12 +25,14 @@ from tests.visiting import generator_run
 from training.core.home import Home, new_id
 from training.intake.limits import Limits
 from training.intake.take_in import take_in
-from training.jobs.datasets import Collection, Shelf
+from training.jobs.datasets import Collection, DatasetStore
 from training.jobs.manager import RunManager
 from training.latent.recipe import Recipe
 from ui.classroom.accounts import People
-from ui.latent.links import Link, Passes
+from ui.latent.links import Link, ShareTokens
 from ui.page import Page
+
+pytestmark = pytest.mark.slow
 
 ANNA, EVE = new_id(), new_id()
 SECRETS = ("annas-cats", "annas-dogs", "annas-own", ANNA)
@@ -45,15 +47,15 @@ class Site(Caller):
 
     def __init__(self, folder: Path) -> None:
         self.home = Home(folder / "home")
-        rng, shelf = np.random.default_rng(0), Shelf(self.home)
+        rng, datasets = np.random.default_rng(0), DatasetStore(self.home)
         for number in range(40):
             pixels = rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)
             path = folder / "set" / ("annas-cats", "annas-dogs")[number % 2] / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(path)
-        place = shelf.folder_for_new()
+        place = datasets.folder_for_new()
         take_in(folder / "set", place, name="annas-own")
-        self.dataset = shelf.keep(ANNA, place, "annas-own.zip")
+        self.dataset = datasets.keep(ANNA, place, "annas-own.zip")
         self.run = generator_run(self.home, self.dataset.original(), "dcgan", ANNA)
         Collection(self.home, ANNA).add(Image.new("RGB", (8, 8)), "annas-own")
         manager = RunManager(self.home, ("cpu",))
@@ -66,26 +68,26 @@ class Site(Caller):
         )
         super().__init__(url)
         self.event = {"run": self.run, "index": 0, "value": self.run, "files": []}
-        Passes(self.home).make(self.run)  # so that the key is there
+        ShareTokens(self.home).make(self.run)  # so that the key is there
 
     def close(self) -> None:
         self.client.close()
         self.page.blocks.close()
-        self.page.frame.manager.close()
+        self.page.app.manager.close()
 
     def claims(self, owner: str) -> dict[int, Any]:
         """What a browser would send for the states, if it were ``owner`` and saw Anna's run."""
-        frame, link = self.page.frame, Link(self.run, "00ffffffff-" + "0" * 32, Recipe())
+        app, link = self.page.app, Link(self.run, "00ffffffff-" + "0" * 32, Recipe())
         here = {"run": self.run, "recipe": Recipe().to_text()}
         kept = [{**here, "id": new_id(), "name": "x"}]
         return {
-            frame.owner._id: owner,
-            frame.language._id: "en",
-            frame.dataset._id: self.dataset.id,
-            frame.run._id: self.run,
-            frame.shared._id: {self.run: link.token},
-            frame.picture._id: here,
-            frame.tray._id: {"kept": kept, self.run: kept},
+            app.owner._id: owner,
+            app.language._id: "en",
+            app.dataset._id: self.dataset.id,
+            app.run._id: self.run,
+            app.shared._id: {self.run: link.token},
+            app.picture._id: here,
+            app.tray._id: {"kept": kept, self.run: kept},
         }
 
     def ask(self, endpoint: dict[str, Any], data: list[Any], session: str) -> str:
@@ -133,7 +135,7 @@ def filled(site: Site, endpoint: dict[str, Any], owner: str, value: Any) -> list
 
 
 def test_nobody_gets_or_changes_anything_of_anothers(site: Site) -> None:
-    before, runs = state_of(site.home), site.page.frame.manager.runs(ANNA)
+    before, runs = state_of(site.home), site.page.app.manager.runs(ANNA)
     for endpoint in site.endpoints():
         for value in (None, site.run, site.dataset.id):
             session = new_id()[:11]
@@ -143,12 +145,12 @@ def test_nobody_gets_or_changes_anything_of_anothers(site: Site) -> None:
             assert "Traceback" not in said and str(site.home.path / "runs") not in said
     after = state_of(site.home)
     assert {name: after.get(name) for name in before} == before
-    assert site.page.frame.manager.runs(ANNA) == runs
+    assert site.page.app.manager.runs(ANNA) == runs
 
 
 def test_malformed_values_are_refused_and_harm_nobody(site: Site) -> None:
     before = state_of(site.home)
-    states = [state._id for state in site.page.frame.states]
+    states = [state._id for state in site.page.app.states]
     for number, value in enumerate(MALFORMED):
         for endpoint in site.endpoints()[number % 3 :: 3]:
             data = filled(site, endpoint, EVE, value)
@@ -163,9 +165,17 @@ def test_malformed_values_are_refused_and_harm_nobody(site: Site) -> None:
 
 
 def test_the_slider_opens_nothing_without_a_pass(site: Site) -> None:
-    picture = site.page.tabs["latent"].stage.picture._id
-    good = Passes(site.home).make(site.run)
-    tokens = ["", "0", good[:-1], good + "0", Passes(site.home).make(new_id()), good[::-1], None]
+    picture = site.page.tabs["latent"].picture_panel.picture._id
+    good = ShareTokens(site.home).make(site.run)
+    tokens = [
+        "",
+        "0",
+        good[:-1],
+        good + "0",
+        ShareTokens(site.home).make(new_id()),
+        good[::-1],
+        None,
+    ]
     for token, opens in [(good, True), *((token, False) for token in tokens)]:
         stage = {"run": site.run, "token": token, "recipe": Recipe().to_text(), "first": 0}
         body = {

@@ -17,7 +17,7 @@ from training.core.home import Home, new_id
 from training.core.messages import t
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
-from ui.classroom.accounts import MOST_TRIES, People
+from ui.classroom.accounts import MAX_TRIES, People
 from ui.classroom.tab import NAME as TEACHER
 from ui.page import Page
 
@@ -58,9 +58,9 @@ def test_without_a_password_there_is_no_such_view(tmp_path: Path) -> None:
 
 
 def test_all_runs_are_listed_and_nobodys_id(page: Page, teacher: Person, make_set: MakeSet) -> None:
-    manager, tab = page.frame.manager, page.tabs[TEACHER]
+    manager, tab = page.app.manager, page.tabs[TEACHER]
     data = make_set({"red": 8, "green": 8}).folder
-    account = page.frame.shelf.account("Ann")
+    account = page.app.datasets.account("Ann")
     for owner, name in ((ANNA, EVIL), (BEN, "ben's"), (account, "signed in")):
         manager.start(owner, LONG, data, name=name)
     first = manager.runs(ANNA)[0].id
@@ -74,12 +74,12 @@ def test_all_runs_are_listed_and_nobodys_id(page: Page, teacher: Person, make_se
 
 
 def test_it_stops_one_or_all_that_wait(page: Page, teacher: Person, make_set: MakeSet) -> None:
-    manager, tab = page.frame.manager, page.tabs[TEACHER]
+    manager, tab = page.app.manager, page.tabs[TEACHER]
     data = make_set({"red": 8, "green": 8}).folder
     runs = [manager.start(owner, LONG, data, name="x") for owner in (ANNA, BEN, ANNA)]
     wait(manager, runs[0], is_("running"))
     teacher.do(tab.clear_btn, "click")
-    assert [manager.snapshot(run).status for run in runs] == ["running", "stopped", "stopped"]
+    assert [manager.status(run).status for run in runs] == ["running", "stopped", "stopped"]
     teacher.values[tab.picker] = runs[0]
     teacher.do(tab.stop_btn, "click")
     wait(manager, runs[0], is_("stopped"))
@@ -90,7 +90,7 @@ def test_it_stops_one_or_all_that_wait(page: Page, teacher: Person, make_set: Ma
 
 
 def test_nothing_happens_without_the_password(page: Page, make_set: MakeSet) -> None:
-    manager, tab = page.frame.manager, page.tabs[TEACHER]
+    manager, tab = page.app.manager, page.tabs[TEACHER]
     data = make_set({"red": 8, "green": 8}).folder
     runs = [manager.start(owner, LONG, data, name="hers") for owner in (ANNA, BEN)]
     wait(manager, runs[0], is_("running"))
@@ -99,7 +99,7 @@ def test_nothing_happens_without_the_password(page: Page, make_set: MakeSet) -> 
     events = [(tab.open_btn, "click"), (tab.password, "submit"), (tab.timer, "tick")]
     events += [(tab.stop_btn, "click"), (tab.clear_btn, "click")]
     for guess in ("", "wrong", None):
-        for component, event in events[: MOST_TRIES // 3]:
+        for component, event in events[: MAX_TRIES // 3]:
             eve.values[tab.password] = guess
             answer = eve.do(component, event)
             assert set(answer) == {tab.message} and "hers" not in str(answer)
@@ -107,6 +107,6 @@ def test_nothing_happens_without_the_password(page: Page, make_set: MakeSet) -> 
         assert set(eve.do(component, event)) == {tab.message}
     eve.values[tab.password] = PASSWORD  # right, but after so many guesses
     assert set(eve.do(tab.open_btn, "click")) == {tab.message}
-    assert [manager.snapshot(run).status for run in runs] == ["running", "queued"]
+    assert [manager.status(run).status for run in runs] == ["running", "queued"]
     for run in runs[::-1]:
         manager.stop(run)

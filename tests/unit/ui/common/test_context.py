@@ -11,49 +11,54 @@ import pytest
 
 from training.core.home import new_id
 from training.core.messages import UserError, t
-from ui.common.context import Frame, Updates, Values, Visitor, merged
-from ui.common.i18n import Words
+from ui.common.context import AppContext, Call, Updates, merged
+from ui.common.i18n import I18n
 
 ANNA = new_id()
 PROBLEM = t("error.latent.no_picture.what")
 BUG = t("error.bug.what")
 
 
-class Desk:
+class Harness:
     """A page of one message and one picture, and what is heard of a handler."""
 
     def __init__(self) -> None:
-        parts: Any = dict.fromkeys(("home", "manager", "shelf", "limits", "keeper", "steps"))
+        parts: Any = dict.fromkeys(
+            ("home", "manager", "datasets", "limits", "storage", "stamp", "steps")
+        )
         with gr.Blocks() as self.blocks:
             names = ("owner", "language", "dataset", "run", "shared", "picture", "tray")
             states: Any = {name: gr.BrowserState("") for name in names}
-            self.frame = Frame(**parts, **states, words=Words("en"))
+            self.app = AppContext(**parts, **states, i18n=I18n("en"))
             self.message, self.picture, self.button = gr.HTML(), gr.HTML(), gr.Button()
 
-    def hear(self, handler: Callable[..., Any], owner: str = ANNA, **options: Any) -> list[Any]:
+    def hear(
+        self, handler: Callable[[Call], Any], owner: str = ANNA, *, streams: bool = False
+    ) -> list[Any]:
         """All that gradio would be given, one after the other."""
         with self.blocks:
-            options = {"writes": [self.picture], "message": self.message, **options}
-            self.frame.on(self.button.click, handler, **options)
+            options: Any = {"reads": [], "writes": [self.picture], "message": self.message}
+            connect = self.app.stream if streams else self.app.on
+            connect(self.button.click, handler, **options)
         called = list(self.blocks.fns.values())[-1]
         assert called.fn is not None
-        values = {state: "" for state in self.frame.states}
-        answer = called.fn({**values, self.frame.owner: owner, self.frame.language: "en"})
+        values = {state: "" for state in self.app.states}
+        answer = called.fn({**values, self.app.owner: owner, self.app.language: "en"})
         return list(answer) if isinstance(answer, Iterator) else [answer]
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def harness() -> Harness:
+    return Harness()
 
 
-def test_what_streams_is_shown_as_it_comes(desk: Desk) -> None:
-    def count(visitor: Visitor, values: Values) -> Iterator[Updates]:
+def test_what_streams_is_shown_as_it_comes(harness: Harness) -> None:
+    def count(call: Call) -> Iterator[Updates]:
         for number in range(3):
-            yield {desk.picture: f"{visitor.owner} {number}"}
+            yield {harness.picture: f"{call.visitor.owner} {number}"}
 
-    assert desk.hear(count, streams=True) == [
-        {desk.message: "", desk.picture: f"{ANNA} {number}"} for number in range(3)
+    assert harness.hear(count, streams=True) == [
+        {harness.message: "", harness.picture: f"{ANNA} {number}"} for number in range(3)
     ]
 
 
@@ -61,46 +66,51 @@ def test_what_streams_is_shown_as_it_comes(desk: Desk) -> None:
     ("failure", "said"), [(UserError("latent.no_picture"), PROBLEM), (ZeroDivisionError(), BUG)]
 )
 def test_a_stream_that_fails_says_so_and_what_was_shown_stays(
-    desk: Desk, failure: Exception, said: str, caplog: pytest.LogCaptureFixture
+    harness: Harness, failure: Exception, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(visitor: Visitor, values: Values) -> Iterator[Updates]:
-        yield {desk.picture: "half"}
+    def fail(call: Call) -> Iterator[Updates]:
+        yield {harness.picture: "half"}
         raise failure
 
     with caplog.at_level(logging.ERROR):
-        first, last = desk.hear(fail, streams=True)
-    assert first[desk.picture] == "half" and set(last) == {desk.message}
-    assert said in last[desk.message] and "ZeroDivision" not in last[desk.message]
+        first, last = harness.hear(fail, streams=True)
+    assert first[harness.picture] == "half" and set(last) == {harness.message}
+    assert said in last[harness.message] and "ZeroDivision" not in last[harness.message]
     assert ("ZeroDivisionError" in caplog.text) == (said == BUG)
 
 
 @pytest.mark.parametrize("streams", [True, False])
 @pytest.mark.parametrize("owner", ["", "../etc", "A" * 32])
-def test_nobody_without_an_id_is_let_in(desk: Desk, owner: str, streams: bool) -> None:
+def test_nobody_without_an_id_is_let_in(harness: Harness, owner: str, streams: bool) -> None:
     called = []
 
-    def handler(visitor: Visitor, values: Values) -> Any:
-        called.append(visitor)
-        return iter([{desk.picture: "x"}]) if streams else {desk.picture: "x"}
+    def handler(call: Call) -> Any:
+        called.append(call.visitor)
+        return iter([{harness.picture: "x"}]) if streams else {harness.picture: "x"}
 
-    (answer,) = desk.hear(handler, owner, streams=streams)
-    assert set(answer) == {desk.message} and t("error.page.not_ready.what") in answer[desk.message]
+    (answer,) = harness.hear(handler, owner, streams=streams)
+    assert (
+        set(answer) == {harness.message}
+        and t("error.page.not_ready.what") in answer[harness.message]
+    )
     assert called == []
 
 
 @pytest.mark.parametrize(
     ("failure", "said"), [(UserError("latent.no_picture"), PROBLEM), (ZeroDivisionError(), BUG)]
 )
-def test_a_handler_that_fails_says_so(desk: Desk, failure: Exception, said: str) -> None:
-    def fail(visitor: Visitor, values: Values) -> Updates:
+def test_a_handler_that_fails_says_so(harness: Harness, failure: Exception, said: str) -> None:
+    def fail(call: Call) -> Updates:
         raise failure
 
-    (answer,) = desk.hear(fail)
-    assert set(answer) == {desk.message} and said in answer[desk.message]
+    (answer,) = harness.hear(fail)
+    assert set(answer) == {harness.message} and said in answer[harness.message]
 
 
-def test_what_went_well_unsays_the_problem_before(desk: Desk) -> None:
-    assert desk.hear(lambda *_: {desk.picture: "x"}) == [{desk.message: "", desk.picture: "x"}]
+def test_what_went_well_unsays_the_problem_before(harness: Harness) -> None:
+    assert harness.hear(lambda *_: {harness.picture: "x"}) == [
+        {harness.message: "", harness.picture: "x"}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ from training.core.home import Home, new_id
 from training.core.messages import LANGUAGES, Message, UserError, t
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
-from training.runs.folder import About, RunFolder
+from training.runs.folder import RunFolder, RunInfo
+from training.runs.state import RunState
 from ui.common import html
 from ui.common import i18n as text
-from ui.common.context import Visitor
+from ui.common.context import Call, Visitor
 from ui.page import Page
 
 ANNA, BEN = new_id(), new_id()
@@ -28,7 +29,7 @@ EVIL = "<img src=x onerror=alert(1)>{0}${1}"
 def page(tmp_path: Path) -> Iterator[Page]:
     """A page with one stopped run of Anna's, named by somebody who means harm."""
     home = Home(tmp_path)
-    about = About(
+    info = RunInfo(
         id=new_id(),
         owner=ANNA,
         kind="classifier",
@@ -37,14 +38,14 @@ def page(tmp_path: Path) -> Iterator[Page]:
         data="../../datasets/gone",
         edits={},
         config={"minutes": 3, "method": "quick", "backbone": "seedling_net", "seed": 0},
-        status="stopped",
+        status=RunState.STOPPED,
     )
-    RunFolder.create(home.runs / about.id, about)
+    RunFolder.create(home.runs / info.id, info)
     yield Page(home, RunManager(home, ("cpu",)), Limits())
 
 
 def visitor(owner: str, page: Page, language: str = "en") -> Visitor:
-    run = next(iter(page.frame.manager.runs(ANNA)))
+    run = next(iter(page.app.manager.runs(ANNA)))
     return Visitor(owner, language, "", run.id, {})
 
 
@@ -54,11 +55,11 @@ def everything(page: Page, who: Visitor) -> dict[Any, Any]:
 
 
 def test_a_component_says_what_it_should_in_each_language() -> None:
-    words = text.Words("en")
+    i18n = text.I18n("en")
     with gr.Blocks():
-        button = words.make(gr.Button, {"value": "train.start_btn"}, variant="primary")
+        button = i18n.make(gr.Button, {"value": "train.start_btn"}, variant="primary")
     assert button.value == t("train.start_btn", "en")
-    assert words.updates("zh")[button]["value"] == t("train.start_btn", "zh")
+    assert i18n.updates("zh")[button]["value"] == t("train.start_btn", "zh")
     assert button.variant == "primary"
 
 
@@ -66,7 +67,7 @@ def test_a_component_says_what_it_should_in_each_language() -> None:
 def test_the_whole_page_can_be_said_to_anybody(page: Page, language: str) -> None:
     for owner in (ANNA, BEN, ""):
         updates = everything(page, visitor(owner, page, language))
-        assert set(page.frame.words.components) <= set(updates)
+        assert set(page.app.i18n.components) <= set(updates)
 
 
 def test_a_name_is_never_markup(page: Page) -> None:
@@ -88,18 +89,18 @@ def test_a_stranger_can_do_nothing_with_a_run(page: Page) -> None:
     stranger = visitor(BEN, page)
     for tab in (watch, result, tries):
         with pytest.raises(UserError):
-            tab._pick(stranger, {tab.picker: stranger.run})
-    for act in (watch._delete, watch._ask, watch._doer(page.frame.manager.stop)):
+            tab._pick(Call(stranger, {tab.picker: stranger.run}))
+    for act in (watch._delete, watch._ask, watch._doer(page.app.manager.stop)):
         with pytest.raises(UserError):
-            act(stranger, {watch.doomed: stranger.run, watch.picker: stranger.run})
-    assert len(page.frame.manager.runs(ANNA)) == 1
+            act(Call(stranger, {watch.doomed: stranger.run, watch.picker: stranger.run}))
+    assert len(page.app.manager.runs(ANNA)) == 1
 
 
 def test_what_has_not_changed_is_not_sent_again(page: Page) -> None:
     who = visitor(ANNA, page)
-    updates, seen = page.tabs["watch"].live(who, {})
+    updates, seen = page.tabs["watch"].refresh(who, {})
     assert updates
-    assert page.tabs["watch"].live(who, seen) == ({}, seen)
+    assert page.tabs["watch"].refresh(who, seen) == ({}, seen)
 
 
 def test_values_are_escaped_and_numbers_are_not() -> None:

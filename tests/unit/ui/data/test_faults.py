@@ -30,10 +30,12 @@ from training.core.files import require_writable
 from training.core.home import Home, new_id
 from training.core.messages import UserError, t
 from training.intake.limits import Limits
-from training.jobs.datasets import Shelf
+from training.jobs.datasets import DatasetStore
 from training.jobs.manager import RunManager
 from ui.data.uploads import take_upload
 from ui.page import Page
+
+pytestmark = pytest.mark.slow
 
 BUG, NO_SUCH_RUN = t("error.bug.what"), t("error.page.no_such_run.what")
 
@@ -155,17 +157,17 @@ def test_a_disk_that_fills_up_in_mid_upload_is_said_and_leaves_nothing(
     place: str,
     number: int,
 ) -> None:
-    shelf = Shelf(Home(tmp_path / "home"))
+    datasets = DatasetStore(Home(tmp_path / "home"))
 
     def full(*_: object) -> None:
         raise OSError(number, "as the disk says it")
 
     monkeypatch.setattr(place, full)
     with pytest.raises(UserError) as caught:
-        take_upload(shelf, ANNA, sent(shelf, cats_and_dogs), Limits(), nothing, enough)
-    assert caught.value.key == "intake.disk_filled" and left(shelf) == []
+        take_upload(datasets, ANNA, sent(datasets, cats_and_dogs), Limits(), nothing, enough)
+    assert caught.value.key == "intake.disk_filled" and left(datasets) == []
     monkeypatch.undo()
-    take_upload(shelf, ANNA, sent(shelf, cats_and_dogs), Limits(), nothing, enough)
+    take_upload(datasets, ANNA, sent(datasets, cats_and_dogs), Limits(), nothing, enough)
 
 
 # ---- tabs
@@ -186,14 +188,14 @@ def page(tmp_path: Path) -> Iterator[Page]:
 def arrived(page: Page, run: str = "") -> Person:
     """Anna in a new tab, before one of her runs."""
     tab = Person(page, ANNA)
-    tab.values[page.frame.run] = run
+    tab.values[page.app.run] = run
     request: Any = SimpleNamespace(query_params={}, username=None)
     tab.take(page._arrive(tab.values, request))
     return tab
 
 
 def tick(tab: Person) -> None:
-    answer = tab.page._tick(tab.values)
+    answer = tab.page._refresh(tab.values)
     if answer != gr.skip():
         tab.take(answer)
 
@@ -217,7 +219,7 @@ BUTTONS = ("pause_btn", "resume_btn", "stop_btn", "delete_btn", "sure_btn", "kee
 
 def test_a_run_deleted_in_one_tab_is_missed_in_words_in_the_other(page: Page) -> None:
     """And no button of the other one touches any other run."""
-    manager = page.frame.manager
+    manager = page.app.manager
     for name in BUTTONS[:5]:
         run = manager.runs(ANNA)[0].id
         one, other = arrived(page, run), arrived(page, run)
@@ -234,12 +236,12 @@ def test_a_run_deleted_in_one_tab_is_missed_in_words_in_the_other(page: Page) ->
 def test_a_run_deleted_between_two_looks_harms_nobody(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manager = page.frame.manager
+    manager = page.app.manager
     looks: dict[str, Any] = {"runs": manager.runs, "owns": manager.owns}
     for name, look in (("tick", "runs"), *((each, "owns") for each in BUTTONS[:4])):
         run = manager.runs(ANNA)[0].id
         tab = arrived(page, run)
-        tab.values[page.seen] = {}
+        tab.values[page.drawn] = {}
 
         def then_deleted(*given: Any, look: str = look, run: str = run) -> Any:
             answer = looks[look](*given)
@@ -256,7 +258,7 @@ def test_a_run_deleted_between_two_looks_harms_nobody(
 
 
 def test_two_tabs_that_contradict_each_other_break_nothing(page: Page, make_set: MakeSet) -> None:
-    manager, chance = page.frame.manager, random.Random(0)
+    manager, chance = page.app.manager, random.Random(0)
     data = make_set({"red": 8, "green": 8}).folder
     runs = [manager.start(ANNA, LONG, data, name=name) for name in "ab"]
     tabs = [arrived(page, runs[0]) for _ in range(2)]
@@ -265,7 +267,7 @@ def test_two_tabs_that_contradict_each_other_break_nothing(page: Page, make_set:
         assert BUG not in message
     for run in manager.runs(ANNA):
         manager.stop(run.id)
-        assert wait(manager, run.id, is_("stopped", "failed")).about.error == ()
+        assert wait(manager, run.id, is_("stopped", "failed")).info.error == ()
     last = manager.start(ANNA, SHORT, data, name="the worker is alive")
     wait(manager, last, is_("finished"))
 
@@ -273,7 +275,7 @@ def test_two_tabs_that_contradict_each_other_break_nothing(page: Page, make_set:
 def test_a_run_goes_on_without_its_tab_and_is_seen_at_the_next_visit(
     page: Page, make_set: MakeSet
 ) -> None:
-    manager, data = page.frame.manager, make_set({"red": 8, "green": 8}).folder
+    manager, data = page.app.manager, make_set({"red": 8, "green": 8}).folder
     run = manager.start(ANNA, SHORT, data, name="left alone")
     tab = arrived(page, run)
     tick(tab)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from training.core.home import Home, new_id
 from training.core.messages import UserError
 from training.latent.recipe import Recipe
-from ui.latent.links import VALID_DAYS, Link, Passes
+from ui.latent.links import VALID_DAYS, Link, ShareTokens
 
 NOW = 1_800_000_000.0
 DAY = 24 * 3600
@@ -39,11 +39,11 @@ anything: st.SearchStrategy[Any] = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def passes(tmp_path_factory: pytest.TempPathFactory) -> Passes:
-    return Passes(Home(tmp_path_factory.mktemp("home")))
+def passes(tmp_path_factory: pytest.TempPathFactory) -> ShareTokens:
+    return ShareTokens(Home(tmp_path_factory.mktemp("home")))
 
 
-def test_a_link_leads_there_and_back(passes: Passes) -> None:
+def test_a_link_leads_there_and_back(passes: ShareTokens) -> None:
     link = Link(RUN, passes.make(RUN), RECIPE)
     text = link.to_text()
     assert Link.from_text(text) == link
@@ -51,7 +51,7 @@ def test_a_link_leads_there_and_back(passes: Passes) -> None:
     assert passes.allows(RUN, Link.from_text(text).token)
 
 
-def test_a_pass_opens_one_run(passes: Passes) -> None:
+def test_a_pass_opens_one_run(passes: ShareTokens) -> None:
     token = passes.make(RUN)
     assert passes.allows(RUN, token)
     assert not passes.allows(OTHER_RUN, token)
@@ -59,7 +59,7 @@ def test_a_pass_opens_one_run(passes: Passes) -> None:
         assert passes.allows(RUN, token + more) is False
 
 
-def test_a_pass_expires(passes: Passes) -> None:
+def test_a_pass_expires(passes: ShareTokens) -> None:
     token = passes.make(RUN, NOW)
     assert passes.allows(RUN, token, NOW + VALID_DAYS * DAY - 1)
     assert not passes.allows(RUN, token, NOW + VALID_DAYS * DAY + 1)
@@ -69,24 +69,24 @@ def test_a_pass_expires(passes: Passes) -> None:
 @given(place=st.integers(0, 40), letter=st.sampled_from("0123456789abcdef"))
 def test_an_altered_pass_opens_nothing(place: int, letter: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        passes = Passes(Home(Path(folder)))
+        passes = ShareTokens(Home(Path(folder)))
         token = passes.make(RUN, NOW)
         altered = token[:place] + letter + token[place + 1 :]
         assert passes.allows(RUN, altered, NOW) == (altered == token)
 
 
-def test_the_expiry_cannot_be_put_off(passes: Passes) -> None:
+def test_the_expiry_cannot_be_put_off(passes: ShareTokens) -> None:
     expires, signature = passes.make(RUN, NOW).split("-")
     later = f"{int(expires, 16) + DAY:x}-{signature}"
     assert not passes.allows(RUN, later, NOW)
 
 
-def test_another_home_gives_other_passes(passes: Passes, tmp_path: Path) -> None:
-    assert not passes.allows(RUN, Passes(Home(tmp_path)).make(RUN))
-    assert Passes(passes.home).allows(RUN, passes.make(RUN))  # after a restart
+def test_another_home_gives_other_passes(passes: ShareTokens, tmp_path: Path) -> None:
+    assert not passes.allows(RUN, ShareTokens(Home(tmp_path)).make(RUN))
+    assert ShareTokens(passes.home).allows(RUN, passes.make(RUN))  # after a restart
 
 
-def test_what_every_browser_knows_signs_nothing(passes: Passes) -> None:
+def test_what_every_browser_knows_signs_nothing(passes: ShareTokens) -> None:
     expires = f"{int(NOW + DAY):x}"
     said = f"steer {RUN} until {expires}".encode()
 
@@ -102,7 +102,7 @@ def test_what_every_browser_knows_signs_nothing(passes: Passes) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
-def test_the_key_is_kept_from_others_on_the_machine(passes: Passes) -> None:
+def test_the_key_is_kept_from_others_on_the_machine(passes: ShareTokens) -> None:
     passes.make(RUN)
     mode = (passes.home.path / "link-secret").stat().st_mode
     assert not mode & (stat.S_IRWXG | stat.S_IRWXO)
@@ -134,7 +134,7 @@ def test_a_damaged_link_is_refused_or_still_a_link(cut: int, put: str) -> None:
     assert re.fullmatch("[a-z0-9-]{1,32}", link.run) and isinstance(link.recipe, Recipe)
 
 
-def test_what_stands_around_a_link_does_not_belong_to_it(passes: Passes) -> None:
+def test_what_stands_around_a_link_does_not_belong_to_it(passes: ShareTokens) -> None:
     text = Link(RUN, passes.make(RUN), RECIPE).to_text()
     for around in (f" {text}", f"{text}\n", f"{text} ", f"?picture={text}", f"../{text}"):
         with pytest.raises(UserError):
@@ -147,7 +147,7 @@ def test_what_stands_around_a_link_does_not_belong_to_it(passes: Passes) -> None
 @example("٣" * 8 + "-" + "0" * 32)
 def test_no_other_claim_is_a_pass(token: object) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        passes = Passes(Home(Path(folder)))
+        passes = ShareTokens(Home(Path(folder)))
         assert passes.allows(RUN, token) is False
 
 
@@ -156,5 +156,5 @@ def test_no_other_claim_is_a_pass(token: object) -> None:
 @example("")
 def test_a_run_that_is_none_is_never_opened(run: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        passes = Passes(Home(Path(folder)))
+        passes = ShareTokens(Home(Path(folder)))
         assert passes.allows(run, passes.make(RUN)) is False

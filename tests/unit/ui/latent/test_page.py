@@ -13,7 +13,7 @@ from training.core.home import Home, new_id
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
 from training.latent.recipe import Recipe
-from ui.latent.picture import Stage
+from ui.latent.picture import PicturePanel
 from ui.page import Page
 
 ANNA, BEN = new_id(), new_id()
@@ -42,7 +42,7 @@ def anna(page: Page) -> Person:
 
 def remembered(person: Person) -> Recipe:
     """The picture that the browser keeps."""
-    return Recipe.from_text(person.values[person.page.frame.picture]["recipe"])
+    return Recipe.from_text(person.values[person.page.app.picture]["recipe"])
 
 
 def problem(person: Person) -> str:
@@ -57,20 +57,20 @@ def test_a_generator_opens_with_its_first_picture(
     anna: Person, runs: dict[str, str], kind: str
 ) -> None:
     answer = anna.open(runs[kind])
-    assert problem(anna) == "" and anna.values[anna.page.frame.run] == runs[kind]
+    assert problem(anna) == "" and anna.values[anna.page.app.run] == runs[kind]
     assert np.array_equal(anna.shown(), anna.painted())
-    controls = anna.tab.controls
-    assert prop_in(answer[controls.class_row], "visible") == (kind != "plain")
-    assert prop_in(answer[controls.style_body], "visible") == (kind == "style")
+    slider_panel = anna.tab.sliders
+    assert prop_in(answer[slider_panel.class_row], "visible") == (kind != "plain")
+    assert prop_in(answer[slider_panel.style_body], "visible") == (kind == "style")
     assert remembered(anna).seed == 0
 
 
 def test_a_page_that_loads_shows_a_generator_and_a_reload_the_same_picture(anna: Person) -> None:
     anna.arrive()
     assert np.array_equal(anna.shown(), anna.painted())
-    anna.set(anna.tab.stage.seed, 77, "input")
+    anna.set(anna.tab.picture_panel.seed, 77, "input")
     again = Person(anna.page, ANNA)
-    for state in (anna.page.frame.picture, anna.page.frame.run):
+    for state in (anna.page.app.picture, anna.page.app.run):
         again.values[state] = anna.values[state]
     again.arrive()
     assert np.array_equal(again.shown(), anna.shown()) and again.now().recipe.seed == 77
@@ -81,7 +81,7 @@ def test_a_recipe_that_no_longer_fits_the_model_is_forgotten(
     anna: Person, runs: dict[str, str], length: int
 ) -> None:
     old = Recipe(z=(1.0,) * length).to_text()
-    anna.values[anna.page.frame.picture] = {"run": runs["plain"], "recipe": old}
+    anna.values[anna.page.app.picture] = {"run": runs["plain"], "recipe": old}
     anna.open(runs["plain"])
     assert remembered(anna) == Recipe() and np.array_equal(anna.shown(), anna.painted())
 
@@ -89,9 +89,9 @@ def test_a_recipe_that_no_longer_fits_the_model_is_forgotten(
 def test_numbers_that_a_smaller_model_lacks_are_not_steered(
     anna: Person, runs: dict[str, str]
 ) -> None:
-    anna.values[anna.tab.controls.first] = 100  # of a model with many more
+    anna.values[anna.tab.sliders.first] = 100  # of a model with many more
     anna.open(runs["plain"])
-    assert anna.values[anna.tab.controls.first] <= LATENT
+    assert anna.values[anna.tab.sliders.first] <= LATENT
     assert anna.steer(anna.stage(), number_0=2.0)["source"]
 
 
@@ -101,8 +101,8 @@ def test_numbers_that_a_smaller_model_lacks_are_not_steered(
 def on_the_way(person: Person, run: str) -> None:
     """Somewhere between two pictures, so that every slider counts."""
     person.open(run)
-    person.do(person.tab.stage.keep_btn, "click")
-    person.do(person.tab.stage.on_btn, "click")
+    person.do(person.tab.picture_panel.keep_btn, "click")
+    person.do(person.tab.picture_panel.on_btn, "click")
     person.do(person.tab.tray.tiles, "select", {"place": 0, "action": "towards"})
     assert problem(person) == ""
 
@@ -116,7 +116,7 @@ def test_a_slider_makes_the_same_picture_by_the_short_way_and_the_long(
     before = anna.shown()
     value = {"psi": 0.45, "class-share": 0.75, "way": 0.2}.get(name, -2.35)
     sent = anna.steer(anna.stage(), **{name.replace("-", "_"): value})
-    anna.values[anna.tab.controls.steering[name]] = value
+    anna.values[anna.tab.sliders.steering[name]] = value
     assert Recipe.from_text(json.loads(sent["stage"])["recipe"]) == anna.now().recipe
     assert np.array_equal(pictures_in(sent["source"])[0], anna.painted())
     changes = name != "class-share" or kind == "style"  # an untrained dcgan heeds no class
@@ -128,16 +128,16 @@ def test_a_drag_of_several_sliders_adds_up(anna: Person, runs: dict[str, str]) -
     stage: object = anna.stage()
     for moves in ({"direction_1": 1.0, "psi": 0.9}, {"direction_1": -2.0}, {"way": 1.0}):
         stage = json.loads(anna.steer(stage, **moves)["stage"])
-    controls = anna.tab.controls
-    anna.values[controls.directions[1]] = -2.0
-    anna.values[controls.psi], anna.values[controls.way] = 0.9, 1.0
+    slider_panel = anna.tab.sliders
+    anna.values[slider_panel.directions[1]] = -2.0
+    anna.values[slider_panel.psi], anna.values[slider_panel.way] = 0.9, 1.0
     assert isinstance(stage, dict) and Recipe.from_text(stage["recipe"]) == anna.now().recipe
 
 
 def test_what_is_let_go_is_remembered(anna: Person, runs: dict[str, str]) -> None:
     on_the_way(anna, runs["classes"])
-    anna.values[anna.tab.controls.psi] = 0.5
-    anna.do(anna.tab.stage.picture, "apply")
+    anna.values[anna.tab.sliders.psi] = 0.5
+    anna.do(anna.tab.picture_panel.picture, "apply")
     assert remembered(anna) == anna.now().recipe and remembered(anna).psi == 0.5
 
 
@@ -160,7 +160,7 @@ def test_a_number_out_of_bounds_is_brought_back_by_both_ways(
     anna: Person, runs: dict[str, str], name: str, sent: Any, taken: float
 ) -> None:
     on_the_way(anna, runs["style"])
-    slider = anna.tab.controls.steering[name]
+    slider = anna.tab.sliders.steering[name]
     short = [anna.steer(anna.stage(), **{name.replace("-", "_"): x}) for x in (sent, taken)]
     assert short[0] == short[1] and short[0]["source"]
     anna.values[slider] = sent
@@ -217,7 +217,7 @@ def test_a_forged_stage_gets_no_picture(
 
 @pytest.mark.parametrize("data", [None, [], {}, {"stage": "{"}, {"stage": "[]", "moves": {}}])
 def test_what_is_no_stage_at_all_gets_no_picture(anna: Person, data: Any) -> None:
-    stage: Stage = anna.tab.stage
+    stage: PicturePanel = anna.tab.picture_panel
     assert stage.steer(data) == {}
 
 
@@ -226,7 +226,7 @@ def test_a_pass_steers_no_other_generator(anna: Person, runs: dict[str, str]) ->
     stage = anna.stage()
     other = {**stage, "run": runs["classes"]}
     assert anna.steer(other, psi=0.5) == {}
-    expired = anna.tab.desk.passes.make(runs["plain"], now=1e9)
+    expired = anna.tab.session.tokens.make(runs["plain"], now=1e9)
     assert anna.steer({**stage, "token": expired}, psi=0.5) == {}
     assert anna.steer(stage, psi=0.5)["source"]
 
@@ -235,7 +235,7 @@ def test_a_generator_that_was_deleted_is_steered_no_more(
     anna: Person, runs: dict[str, str]
 ) -> None:
     anna.open(runs["doomed"])
-    anna.page.frame.manager.delete(runs["doomed"])
+    anna.page.app.manager.delete(runs["doomed"])
     assert anna.steer(anna.stage(), psi=0.5) == {}
 
 
@@ -244,20 +244,20 @@ def test_a_generator_that_was_deleted_is_steered_no_more(
 
 def test_what_is_chosen_counts(anna: Person, runs: dict[str, str]) -> None:
     anna.open(runs["style"])
-    controls = anna.tab.controls
-    anna.set(controls.class_b, 2, "input")
-    anna.values[controls.class_share] = 0.5
-    anna.do(anna.tab.stage.picture, "apply")
+    slider_panel = anna.tab.sliders
+    anna.set(slider_panel.class_b, 2, "input")
+    anna.values[slider_panel.class_share] = 0.5
+    anna.do(anna.tab.picture_panel.picture, "apply")
     assert remembered(anna).classes == {0: 0.5, 2: 0.5}
-    anna.values[controls.directions[0]] = 3.0
+    anna.values[slider_panel.directions[0]] = 3.0
     pictures = [anna.painted()]
     for component, value in (
-        (controls.part, "coarse"),
-        (controls.mix_seed, 5),
-        (controls.mix_part, "fine"),
-        (controls.noise, "none"),
-        (controls.noise, "other"),
-        (controls.class_a, 1),
+        (slider_panel.part, "coarse"),
+        (slider_panel.mix_seed, 5),
+        (slider_panel.mix_part, "fine"),
+        (slider_panel.noise, "none"),
+        (slider_panel.noise, "other"),
+        (slider_panel.class_a, 1),
     ):
         anna.set(component, value, "input")
         assert problem(anna) == "" and np.array_equal(anna.shown(), anna.painted())
@@ -270,15 +270,15 @@ def test_what_is_chosen_counts(anna: Person, runs: dict[str, str]) -> None:
 
 def test_other_numbers_are_shown_and_those_before_stay(anna: Person, runs: dict[str, str]) -> None:
     anna.open(runs["plain"])
-    controls = anna.tab.controls
-    anna.values[controls.numbers[2]] = 3.5
-    anna.do(anna.tab.stage.picture, "apply")
+    slider_panel = anna.tab.sliders
+    anna.values[slider_panel.numbers[2]] = 3.5
+    anna.do(anna.tab.picture_panel.picture, "apply")
     before = anna.shown(), anna.painted()
-    anna.set(controls.first, 9, "input")
+    anna.set(slider_panel.first, 9, "input")
     assert anna.now().recipe.coordinates == {2: 3.5} and anna.stage()["first"] == 8
     assert np.array_equal(anna.shown(), before[1]) and not np.array_equal(*before)
     assert "source" in anna.steer(anna.stage(), number_0=1.5)
-    anna.values[controls.numbers[0]] = 1.5
+    anna.values[slider_panel.numbers[0]] = 1.5
     assert anna.now().recipe.coordinates == {2: 3.5, 8: 1.5}
 
 
@@ -286,9 +286,13 @@ def test_all_sliders_go_to_the_middle_and_the_class_stays(
     anna: Person, runs: dict[str, str]
 ) -> None:
     on_the_way(anna, runs["style"])
-    controls = anna.tab.controls
-    anna.values |= {controls.directions[3]: 1.0, controls.psi: 0.5, controls.class_share: 0.3}
+    slider_panel = anna.tab.sliders
+    anna.values |= {
+        slider_panel.directions[3]: 1.0,
+        slider_panel.psi: 0.5,
+        slider_panel.class_share: 0.3,
+    }
     seed = anna.now().recipe.seed
-    anna.do(anna.tab.stage.level_btn, "click")
+    anna.do(anna.tab.picture_panel.level_btn, "click")
     level = Recipe(seed=seed, classes={0: 0.7, 1: 0.3})
     assert anna.now().recipe == level and np.array_equal(anna.shown(), anna.painted())

@@ -52,15 +52,15 @@ def test_a_stranger_sees_what_is_everybodys(page: Page, anna: Person, runs: dict
     ben.arrive()
     assert ben.values[ben.tab.picker] == EVERYBODYS
     refusal = t("error.page.no_such_run.what")
-    picture = ben.values[ben.tab.stage.picture]
+    picture = ben.values[ben.tab.picture_panel.picture]
     for claim in (runs["plain"], "../../etc", ["x"], new_id()):
         answer = ben.open(claim)
         assert refusal in problem(ben) and set(answer) == {ben.tab.message}
     assert ben.open(None) == {ben.tab.message: ""}
-    for button in (ben.tab.stage.random_btn, ben.tab.names.name_btn, ben.tab.mine.real_btn):
+    for button in (ben.tab.picture_panel.random_btn, ben.tab.names.name_btn, ben.tab.mine.real_btn):
         ben.values |= {ben.tab.picker: runs["plain"], ben.tab.message: ""}
         assert set(ben.do(button, "click")) == {ben.tab.message} and refusal in problem(ben)
-    assert ben.values[ben.tab.stage.picture] == picture
+    assert ben.values[ben.tab.picture_panel.picture] == picture
 
 
 def test_nobody_is_nobody(page: Page, runs: dict[str, str]) -> None:
@@ -73,8 +73,8 @@ def test_nobody_is_nobody(page: Page, runs: dict[str, str]) -> None:
 def guest(page: Page, anna: Person, runs: dict[str, str]) -> Person:
     """Ben, after Anna has sent him a link."""
     anna.open(runs["classes"])
-    anna.set(anna.tab.stage.seed, 5, "input")
-    anna.values[anna.tab.controls.directions[1]] = 2.0
+    anna.set(anna.tab.picture_panel.seed, 5, "input")
+    anna.values[anna.tab.sliders.directions[1]] = 2.0
     anna.do(anna.tab.tray.link_btn, "click")
     ben = Person(page, BEN)
     ben.arrive(anna.values[anna.tab.tray.link])
@@ -85,10 +85,10 @@ def test_a_link_leads_to_the_picture_and_lets_steer(
     guest: Person, anna: Person, runs: dict[str, str]
 ) -> None:
     assert not guest.values[guest.tab.link_message] and problem(guest) == ""
-    assert guest.values[guest.tab.picker] == guest.values[guest.page.frame.run] == runs["classes"]
+    assert guest.values[guest.tab.picker] == guest.values[guest.page.app.run] == runs["classes"]
     assert np.array_equal(guest.shown(), anna.painted()) and not guest.now().mine
     assert guest.steer(guest.stage(), psi=0.5)["source"]
-    guest.do(guest.tab.stage.random_btn, "click")
+    guest.do(guest.tab.picture_panel.random_btn, "click")
     assert problem(guest) == "" and np.array_equal(guest.shown(), guest.painted())
 
 
@@ -104,7 +104,7 @@ def test_a_guest_names_nothing_and_sees_no_training_pictures(
     assert t("error.page.no_such_run.what") in problem(guest)
     assert set(guest.do(tab.mine.real_btn, "click")) == {tab.message}
     assert t("error.page.no_such_run.what") in problem(guest)
-    folder = guest.page.frame.manager.folder(runs["classes"]).path
+    folder = guest.page.app.manager.folder(runs["classes"]).path
     assert "mine now" not in (folder / "directions.json").read_text(encoding="utf-8")
     mine = anna.do(anna.tab.picker, "change")
     for part in (anna.tab.names.body, anna.tab.mine.real_btn):
@@ -114,28 +114,28 @@ def test_a_guest_names_nothing_and_sees_no_training_pictures(
 def test_a_guest_passes_on_no_more_than_they_have(guest: Person, runs: dict[str, str]) -> None:
     guest.do(guest.tab.tray.link_btn, "click")
     link = Link.from_text(guest.values[guest.tab.tray.link])
-    assert link.token == guest.values[guest.page.frame.shared][runs["classes"]]
+    assert link.token == guest.values[guest.page.app.shared][runs["classes"]]
 
 
 @pytest.mark.parametrize("why", ["expired", "forged", "deleted", "damaged"])
 def test_a_link_that_is_no_good_says_so(
     page: Page, anna: Person, runs: dict[str, str], why: str
 ) -> None:
-    passes, run = anna.tab.desk.passes, runs["doomed too" if why == "deleted" else "plain"]
+    passes, run = anna.tab.session.tokens, runs["doomed too" if why == "deleted" else "plain"]
     token = passes.make(run, now=1e9 if why == "expired" else None)
     link = Link(runs["style"] if why == "forged" else run, token, Recipe(seed=5)).to_text()
     if why == "deleted":
-        page.frame.manager.delete(run)
+        page.app.manager.delete(run)
     ben = Person(page, BEN)
     ben.arrive(link[:-9] if why == "damaged" else link)
     error = "latent.no_recipe" if why == "damaged" else "latent.no_link"
     assert t(f"error.{error}.what") in ben.values[ben.tab.link_message]
-    assert not ben.values[page.frame.shared] and ben.values[ben.tab.picker] == EVERYBODYS
+    assert not ben.values[page.app.shared] and ben.values[ben.tab.picker] == EVERYBODYS
     assert np.array_equal(ben.shown(), ben.painted())
 
 
 def test_ones_own_old_link_still_leads_there(anna: Person, runs: dict[str, str]) -> None:
-    token = anna.tab.desk.passes.make(runs["plain"], now=1e9)
+    token = anna.tab.session.tokens.make(runs["plain"], now=1e9)
     anna.arrive(Link(runs["plain"], token, Recipe(seed=9)).to_text())
     assert anna.now().recipe.seed == 9 and anna.now().mine
     assert anna.steer(anna.stage(), psi=0.5)["source"]

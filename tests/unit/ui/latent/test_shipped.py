@@ -23,18 +23,21 @@ from training.core.home import Home, new_id
 from training.core.messages import UserError, t
 from training.export.pretrained import half
 from training.gan.config import GanConfig
-from training.gan.transfer import choose_teacher, default_start, load_start
+from training.gan.transfer import choose_d_backbone, default_start, load_start
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
 from training.kinds import read_config
 from training.latent.recipe import Recipe
-from training.latent.sampler import Sampler
-from training.latent.steering import direction_names, keep_directions, load_sampler
+from training.latent.sampler import GanSampler
+from training.latent.steering import direction_names, keep_directions, load_gan_sampler
 from training.runs.checkpoint import pack
 from training.runs.folder import RunFolder
+from ui.common.context import Call
 from ui.latent.links import Link
 from ui.page import Page
 from ui.train.gan_form import FITTING
+
+pytestmark = pytest.mark.slow
 
 NAME, ANNA, FIRST = "garments-32", new_id(), 7
 SHAPE = GanShape("dcgan", 32, 3, 8, 16)
@@ -83,15 +86,15 @@ def test_its_name_stands_for_a_run(
 
 
 def test_it_paints_in_half_precision_what_it_painted_before(shipped: Path) -> None:
-    exact = Sampler(lively_generator("dcgan", 3, latent_size=16), CLASSES)
-    sampler = load_sampler(shipped)
+    exact = GanSampler(lively_generator("dcgan", 3, latent_size=16), CLASSES)
+    sampler = load_gan_sampler(shipped)
     assert sampler.class_names == tuple(CLASSES)
     assert int((sampler(range(8)).int() - exact(range(8)).int()).abs().max()) <= 2
 
 
 def test_a_damaged_file_is_said_to_be(shipped: Path) -> None:
     (shipped / WEIGHTS).write_bytes(b"nothing")
-    for load in (load_sampler, lambda folder: load_start(folder.name)):
+    for load in (load_gan_sampler, lambda folder: load_start(folder.name)):
         with pytest.raises(UserError) as caught:
             load(shipped)
         assert caught.value.key == "run.damaged"
@@ -122,8 +125,8 @@ def test_what_is_built_alike_starts_from_it(
     start: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("training.gan.monitor.LOOK_SAMPLES", 8)
-    monkeypatch.setattr("training.gan.evaluate.JUDGED", 8)
+    monkeypatch.setattr("training.gan.monitor.EVAL_SAMPLES", 8)
+    monkeypatch.setattr("training.gan.evaluate.FINAL_SAMPLES", 8)
     size = [] if "--textbook" in flags else ["--resolution", "32", "--batch-size", "8"]
     run = RunFolder(tmp_path / "run")
     command = ["gan", str(upload), *size, *flags, "--images", "16", "--out", str(run.path)]
@@ -157,24 +160,24 @@ def test_of_several_the_one_that_paints_alike_is_the_start(
     assert default_start(GanConfig()) == "blues-32"  # nothing to compare with: by name
 
 
-def taught_by(folder: Path, teacher: str) -> None:
-    """Let the card say that the model's discriminator looked through ``teacher``."""
+def taught_by(folder: Path, d_backbone: str) -> None:
+    """Let the card say that the model's discriminator looked through ``d_backbone``."""
     card = json.loads((folder / CARD).read_text("utf-8"))
-    write_json(folder / CARD, {**card, "recipe": {"teacher": teacher}})
+    write_json(folder / CARD, {**card, "recipe": {"teacher": d_backbone}})
 
 
-def test_who_starts_from_it_keeps_its_teacher(shipped: Path, tmp_path: Path) -> None:
-    def teacher(**given: Any) -> str | None:
-        return choose_teacher(GanConfig(**given)).teacher
+def test_who_starts_from_it_keeps_its_d_backbone(shipped: Path, tmp_path: Path) -> None:
+    def d_backbone(**given: Any) -> str | None:
+        return choose_d_backbone(GanConfig(**given)).d_backbone
 
-    assert teacher(start_from=NAME) == teacher() == ""
+    assert d_backbone(start_from=NAME) == d_backbone() == ""
     taught_by(shipped, "seedling-s")
-    assert teacher(start_from=NAME) == "seedling-s"
-    assert teacher(start_from=NAME, teacher="") == "" == teacher()
-    assert teacher(start_from=NAME, teacher="mobilenet_v2") == "mobilenet_v2"
+    assert d_backbone(start_from=NAME) == "seedling-s"
+    assert d_backbone(start_from=NAME, d_backbone="") == "" == d_backbone()
+    assert d_backbone(start_from=NAME, d_backbone="mobilenet_v2") == "mobilenet_v2"
     home, images = Home(tmp_path / "home"), tiny_set(tmp_path / "set", ["cats", "dogs"])
-    run = generator_run(home, images, "dcgan", ANNA, teacher="squeezenet1_1")
-    assert teacher(start_from=str(home.runs / run)) == "squeezenet1_1"
+    run = generator_run(home, images, "dcgan", ANNA, d_backbone="squeezenet1_1")
+    assert d_backbone(start_from=str(home.runs / run)) == "squeezenet1_1"
 
 
 # ---- the page
@@ -191,14 +194,14 @@ def test_who_has_trained_nothing_yet_can_slide(page: Page) -> None:
     opened = anna.arrive()
     tab = anna.tab
     assert anna.values[tab.picker] == NAME and anna.values[tab.message] == ""
-    assert anna.values[tab.stage.seed] == FIRST
+    assert anna.values[tab.picture_panel.seed] == FIRST
     assert np.array_equal(anna.shown(), anna.painted())
     assert anna.steer(anna.stage(), psi=0.5)["source"]
     for part in (tab.names.body, tab.mine.real_btn):
         assert prop_in(opened[part], "visible") is False
     assert t("latent.real_shipped") in anna.values[tab.mine.real_note]
-    anna.do(tab.stage.random_btn, "click")
-    anna.do(tab.stage.keep_btn, "click")
+    anna.do(tab.picture_panel.random_btn, "click")
+    anna.do(tab.picture_panel.keep_btn, "click")
     anna.do(tab.tray.makers["json"], "click")
     said = json.loads(Path(anna.values[tab.tray.file]).read_text("utf-8"))
     assert said["name"] == NAME and said["classes"] == CLASSES
@@ -207,7 +210,7 @@ def test_who_has_trained_nothing_yet_can_slide(page: Page) -> None:
 def test_a_link_to_it_needs_no_pass(page: Page) -> None:
     anna = Person(page, ANNA)
     anna.arrive()
-    anna.set(anna.tab.stage.seed, 5, "input")
+    anna.set(anna.tab.picture_panel.seed, 5, "input")
     anna.do(anna.tab.tray.link_btn, "click")
     link = Link.from_text(anna.values[anna.tab.tray.link])
     assert (link.run, link.token, link.recipe.seed) == (NAME, "", 5)
@@ -237,8 +240,8 @@ def test_ones_own_come_first_and_one_can_go_back(shipped: Path, tmp_path: Path) 
     own = anna.shown()
     assert anna.values[anna.tab.picker] == run
     anna.open(NAME)
-    assert anna.values[anna.page.frame.run] == NAME and not np.array_equal(anna.shown(), own)
-    updates, _ = anna.tab.live(anna.visitor, {})
+    assert anna.values[anna.page.app.run] == NAME and not np.array_equal(anna.shown(), own)
+    updates, _ = anna.tab.refresh(anna.visitor, {})
     assert prop_in(updates[anna.tab.picker], "value") == NAME
     anna.open(run)
     assert np.array_equal(anna.shown(), own)
@@ -252,7 +255,7 @@ def test_names_are_said_in_the_readers_language(shipped: Path) -> None:
     file.write_text(json.dumps(kept), encoding="utf-8")
     assert direction_names(shipped) == {1: "sleeves"}
     assert direction_names(shipped, "zh") == {1: "袖长"}
-    again = load_sampler(shipped).directions
+    again = load_gan_sampler(shipped).directions
     assert torch.equal(again.vectors, torch.tensor(kept["vectors"]))
 
 
@@ -266,7 +269,7 @@ def test_the_form_starts_from_what_fits(page: Page, shipped: Path) -> None:
 
     def start(**changes: object) -> str:
         changed = {form.fields[name]: value for name, value in changes.items()}
-        config = form.config(anna.visitor, {**values, **changed})
+        config = form.config(Call(anna.visitor, {**values, **changed}))
         assert isinstance(config, GanConfig)
         return config.start_from
 
@@ -276,9 +279,9 @@ def test_the_form_starts_from_what_fits(page: Page, shipped: Path) -> None:
     assert start(start_from="scratch") == ""
     assert start(start_from=NAME) == NAME
     taught_by(shipped, "seedling-s")
-    config = form.config(anna.visitor, values)
-    assert isinstance(config, GanConfig) and config.teacher == "seedling-s"
-    config = form.config(anna.visitor, {**values, form.fields["teacher"]: ""})
-    assert isinstance(config, GanConfig) and config.teacher == ""
-    built = form._fit_source(anna.visitor, {**values, form.fields["start_from"]: NAME})
+    config = form.config(Call(anna.visitor, values))
+    assert isinstance(config, GanConfig) and config.d_backbone == "seedling-s"
+    config = form.config(Call(anna.visitor, {**values, form.fields["d_backbone"]: ""}))
+    assert isinstance(config, GanConfig) and config.d_backbone == ""
+    built = form._fit_source(Call(anna.visitor, {**values, form.fields["start_from"]: NAME}))
     assert built == {form.fields["architecture"]: "dcgan", form.fields["resolution"]: 32}

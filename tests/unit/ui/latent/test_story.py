@@ -43,13 +43,13 @@ def style(page: Page) -> Person:
 
 
 def story(person: Person, part: str) -> int:
-    return len(dict(person.values[person.tab.desk.story] or {}).get(part, []))
+    return len(dict(person.values[person.tab.session.story] or {}).get(part, []))
 
 
 def drag(person: Person, number: int, value: float) -> Recipe:
     """Move a slider and let it go."""
-    person.values[person.tab.controls.directions[number]] = value
-    person.do(person.tab.stage.picture, "apply")
+    person.values[person.tab.sliders.directions[number]] = value
+    person.do(person.tab.picture_panel.picture, "apply")
     return person.now().recipe
 
 
@@ -61,7 +61,7 @@ def problem(person: Person) -> str:
 
 
 def test_steps_are_undone_and_redone_in_order(plain: Person) -> None:
-    stage = plain.tab.stage
+    stage = plain.tab.picture_panel
     steps = [plain.now().recipe]
     for button in (stage.random_btn, stage.on_btn):
         plain.do(button, "click")
@@ -79,7 +79,7 @@ def test_steps_are_undone_and_redone_in_order(plain: Person) -> None:
 
 
 def test_a_new_step_ends_what_was_undone(plain: Person) -> None:
-    stage = plain.tab.stage
+    stage = plain.tab.picture_panel
     drag(plain, 0, 1.0)
     plain.do(stage.undo_btn, "click")
     other = drag(plain, 1, 1.0)
@@ -89,7 +89,7 @@ def test_a_new_step_ends_what_was_undone(plain: Person) -> None:
 
 def test_letting_go_twice_is_one_step(plain: Person) -> None:
     drag(plain, 0, 1.0)
-    assert (story(plain, "past"), plain.do(plain.tab.stage.picture, "apply")) == (
+    assert (story(plain, "past"), plain.do(plain.tab.picture_panel.picture, "apply")) == (
         1,
         {plain.tab.message: ""},
     )
@@ -101,10 +101,10 @@ def test_letting_go_twice_is_one_step(plain: Person) -> None:
 
 def test_what_was_not_let_go_of_yet_can_be_undone_too(plain: Person) -> None:
     first = drag(plain, 0, 1.0)
-    plain.values[plain.tab.controls.psi] = 0.4
-    plain.do(plain.tab.stage.undo_btn, "click")
+    plain.values[plain.tab.sliders.psi] = 0.4
+    plain.do(plain.tab.picture_panel.undo_btn, "click")
     assert plain.now().recipe == first
-    plain.do(plain.tab.stage.redo_btn, "click")
+    plain.do(plain.tab.picture_panel.redo_btn, "click")
     assert plain.now().recipe.psi == 0.4
 
 
@@ -112,46 +112,46 @@ def test_every_undo_leads_to_another_picture(style: Person) -> None:
     """With classes, too, whose mix a generator's first picture does not name."""
     pictures = [style.shown()]
     for _ in range(2):
-        style.do(style.tab.stage.random_btn, "click")
+        style.do(style.tab.picture_panel.random_btn, "click")
         pictures.append(style.shown())
     for before in reversed(pictures[:-1]):
-        style.do(style.tab.stage.undo_btn, "click")
+        style.do(style.tab.picture_panel.undo_btn, "click")
         assert np.array_equal(style.shown(), before)
-    assert style.do(style.tab.stage.undo_btn, "click") == {style.tab.message: ""}
+    assert style.do(style.tab.picture_panel.undo_btn, "click") == {style.tab.message: ""}
 
 
 def test_a_picture_that_was_found_can_be_left_again(style: Person) -> None:
     """A search names the one class of what it found."""
     tab = style.tab
-    style.do(tab.stage.random_btn, "click")
+    style.do(tab.picture_panel.random_btn, "click")
     before = style.shown()
     w = half_exact(style.now().sampler.point(Recipe(seed=99))[0, 0])
     style.values[tab.mine.best] = Recipe(w=w, classes={2: 1.0}).to_text()
     style.do(tab.mine.use_btn, "click")
     assert problem(style) == "" and not np.array_equal(style.shown(), before)
-    style.do(tab.stage.undo_btn, "click")
+    style.do(tab.picture_panel.undo_btn, "click")
     assert np.array_equal(style.shown(), before)
 
 
 def test_numbers_set_in_any_order_can_be_undone(plain: Person) -> None:
-    controls, stage = plain.tab.controls, plain.tab.stage
-    plain.values[controls.numbers[0]] = 2.0
+    slider_panel, stage = plain.tab.sliders, plain.tab.picture_panel
+    plain.values[slider_panel.numbers[0]] = 2.0
     plain.do(stage.picture, "apply")
     one = plain.now().recipe
-    plain.set(controls.first, 9, "input")
-    plain.values[controls.numbers[0]] = 3.0
+    plain.set(slider_panel.first, 9, "input")
+    plain.values[slider_panel.numbers[0]] = 3.0
     plain.do(stage.picture, "apply")
-    plain.set(controls.first, 1, "input")
+    plain.set(slider_panel.first, 1, "input")
     plain.do(stage.undo_btn, "click")
     assert plain.now().recipe == one
 
 
 def test_the_story_of_one_generator_is_not_anothers(page: Page, plain: Person) -> None:
     drag(plain, 0, 1.0)
-    (run,) = [r for r in page.frame.manager.runs(ANNA) if r.about.name == "stylegan2"]
+    (run,) = [r for r in page.app.manager.runs(ANNA) if r.info.name == "stylegan2"]
     plain.open(run.id)
     before = plain.shown()
-    plain.do(plain.tab.stage.undo_btn, "click")
+    plain.do(plain.tab.picture_panel.undo_btn, "click")
     assert np.array_equal(plain.shown(), before) and plain.now().recipe.steps == {}
 
 
@@ -241,9 +241,9 @@ def test_a_panel_that_is_closed_is_not_drawn(plain: Person) -> None:
     opened = plain.set(plain.tab.panel, "tray", "change")
     visible = {name: prop_in(opened[body], "visible") for name, body in plain.tab.bodies.items()}
     assert visible == {name: name == "tray" for name in plain.tab.bodies}
-    plain.values[plain.tab.controls.psi] = 0.5
+    plain.values[plain.tab.sliders.psi] = 0.5
     assert not {plain.tab.near.children, plain.tab.near.pad} & set(
-        plain.do(plain.tab.stage.picture, "apply")
+        plain.do(plain.tab.picture_panel.picture, "apply")
     )
 
 
@@ -254,7 +254,7 @@ def test_a_name_stands_on_the_slider_and_on_the_map(style: Person) -> None:
     tab = style.tab
     style.values |= {tab.names.named: 4, tab.names.name: "sleeves"}
     answer = style.do(tab.names.name_btn, "click")
-    sliders = tab.controls.directions
+    sliders = tab.sliders.directions
     assert prop_in(answer[sliders[4]], "label") == "sleeves"
     assert prop_in(answer[sliders[3]], "label") == t("latent.direction", number=4)
     for axis in tab.near.axes:

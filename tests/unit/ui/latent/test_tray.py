@@ -29,7 +29,7 @@ from training.core.home import new_id
 from training.core.messages import t
 from training.latent.recipe import Recipe
 from ui.common.images import png_uri
-from ui.latent.tray import MOST_KEPT
+from ui.latent.tray import MAX_KEPT
 from ui.latent.view import Tile, pad_html, picture_html, tiles_html
 from ui.page import Page
 
@@ -57,8 +57,8 @@ def problem(person: Person) -> str:
 
 def drag(person: Person, number: int, value: float) -> Recipe:
     """Move a slider and let it go."""
-    person.values[person.tab.controls.directions[number]] = value
-    person.do(person.tab.stage.picture, "apply")
+    person.values[person.tab.sliders.directions[number]] = value
+    person.do(person.tab.picture_panel.picture, "apply")
     return person.now().recipe
 
 
@@ -68,14 +68,14 @@ def drag(person: Person, number: int, value: float) -> Recipe:
 def keep(person: Person, count: int) -> list[Recipe]:
     kept = []
     for _ in range(count):
-        person.do(person.tab.stage.keep_btn, "click")
+        person.do(person.tab.picture_panel.keep_btn, "click")
         kept.append(person.now().recipe)
-        person.do(person.tab.stage.on_btn, "click")
+        person.do(person.tab.picture_panel.on_btn, "click")
     return kept
 
 
 def tray(person: Person) -> list[Recipe]:
-    return person.tab.tray.recipes(person.values, person.now())
+    return person.tab.tray.recipes(person.call())
 
 
 def press(person: Person, place: int, action: str) -> None:
@@ -88,8 +88,8 @@ def test_pictures_are_kept_once_ordered_and_removed(plain: Person) -> None:
     shown = plain.values[plain.tab.tray.tiles]
     painted = plain.now().sampler.paint([a, b, c]).permute(0, 2, 3, 1).numpy()
     assert np.array_equal(np.stack(pictures_in(shown)), painted)
-    plain.do(plain.tab.stage.back_btn, "click")
-    plain.do(plain.tab.stage.keep_btn, "click")  # c again
+    plain.do(plain.tab.picture_panel.back_btn, "click")
+    plain.do(plain.tab.picture_panel.keep_btn, "click")  # c again
     assert tray(plain) == [a, b, c]
     press(plain, 2, "sooner")
     assert tray(plain) == [a, c, b]
@@ -111,7 +111,7 @@ def test_a_press_that_comes_too_late_changes_nothing(plain: Person, place: int) 
 
 def test_the_way_to_a_kept_picture_begins_here_and_ends_there(plain: Person) -> None:
     (there,) = keep(plain, 1)
-    here, way = plain.shown(), plain.tab.controls.way
+    here, way = plain.shown(), plain.tab.sliders.way
     press(plain, 0, "towards")
     recipe = plain.now().recipe
     assert recipe.other == there and recipe.share == plain.values[way] == 0.5
@@ -125,13 +125,13 @@ def test_the_way_to_a_kept_picture_begins_here_and_ends_there(plain: Person) -> 
 
 def test_a_full_tray_says_so(plain: Person) -> None:
     run = plain.values[plain.tab.picker]
-    texts = [Recipe(seed=seed).to_text() for seed in range(100, 100 + MOST_KEPT)]
+    texts = [Recipe(seed=seed).to_text() for seed in range(100, 100 + MAX_KEPT)]
     plain.values[plain.tab.tray.kept] = {run: texts}
-    plain.do(plain.tab.stage.keep_btn, "click")
-    assert t("error.latent.tray_full.what", most=MOST_KEPT) in problem(plain)
-    assert len(tray(plain)) == MOST_KEPT
+    plain.do(plain.tab.picture_panel.keep_btn, "click")
+    assert t("error.latent.tray_full.what", most=MAX_KEPT) in problem(plain)
+    assert len(tray(plain)) == MAX_KEPT
     press(plain, 0, "remove")
-    plain.do(plain.tab.stage.keep_btn, "click")
+    plain.do(plain.tab.picture_panel.keep_btn, "click")
     assert problem(plain) == "" and tray(plain)[-1].seed == 0
 
 
@@ -159,7 +159,7 @@ def test_a_tray_that_is_none_is_an_empty_one(plain: Person, forged: object) -> N
     for whole in (forged, {run: forged}):
         plain.values[plain.tab.tray.kept] = whole
         assert tray(plain) == []
-        plain.do(plain.tab.stage.keep_btn, "click")
+        plain.do(plain.tab.picture_panel.keep_btn, "click")
         assert problem(plain) == "" and len(tray(plain)) == 1
 
 

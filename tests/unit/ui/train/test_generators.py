@@ -21,24 +21,25 @@ from training.cli.parser import create_parser
 from training.core.home import Home, new_id
 from training.core.messages import LANGUAGES, UserError, t
 from training.data.imageset import ImageSet
-from training.gan.config import GAN_TEXTBOOK, RESOLUTIONS, GanConfig
-from training.gan.evaluate import model_checkpoint
-from training.gan.transfer import choose_teacher, default_start
+from training.gan.config import GAN_TEXTBOOK, GanConfig
+from training.gan.evaluate import gan_checkpoint
+from training.gan.transfer import choose_d_backbone, default_start
 from training.intake.limits import Limits
 from training.jobs.datasets import DataSet
 from training.jobs.manager import RunManager
-from training.metrics.evaluator import Meters, Suspect
+from training.metrics.evaluator import GanMetrics, Suspect
 from training.runs import checkpoint as checkpoints
-from training.runs.folder import About, RunFolder
+from training.runs.folder import RunFolder, RunInfo
+from training.runs.state import RunState
 from ui.common import generator_html as view
-from ui.common.context import Visitor
-from ui.page import LIVE, Page
+from ui.common.context import Call, Visitor
+from ui.page import REFRESHED, Page
 from ui.train.gan_form import FITTING, GanForm, start_choices
 from ui.watch.view import runs_html
 
 ANNA, BEN = new_id(), new_id()
 EVIL = '<img src=x onerror="alert(1)">'
-METERS = Meters(
+METERS = GanMetrics(
     progress=0.5,
     space="random-64",
     reference="held_out",
@@ -61,7 +62,7 @@ METERS = Meters(
 def make_run(home: Home, images: ImageSet, shots: int = 3, **changes: Any) -> str:
     """Anna's finished generator of tiny networks, with shots in different greys."""
     config = GanConfig(architecture="mlp", resolution=28, **changes)
-    about = About(
+    info = RunInfo(
         id=new_id(),
         owner=ANNA,
         kind="gan",
@@ -70,20 +71,20 @@ def make_run(home: Home, images: ImageSet, shots: int = 3, **changes: Any) -> st
         data=str(images.folder),
         edits={},
         config=config.to_json(),
-        status="finished",
+        status=RunState.FINISHED,
     )
-    folder = RunFolder.create(home.runs / about.id, about)
+    folder = RunFolder.create(home.runs / info.id, info)
     (folder.path / "previews").mkdir()
     for number in range(shots):
         seen = 100 * number
         shade = Image.new("RGB", (60, 60), (40 * number, 0, 0))
         shade.save(folder.path / "previews" / f"samples-{seen:09d}.png")
         folder.append({"event": "picture", "name": "samples", "images_seen": seen, "seconds": 1.0})
-    meters = {**METERS.to_json(), "images_seen": 200, "best": True, "collapsed": False}
-    folder.append({"event": "preview", "name": "meters", "data": meters})
+    metrics = {**METERS.to_json(), "images_seen": 200, "best": True, "collapsed": False}
+    folder.append({"event": "preview", "name": "meters", "data": metrics})
     shape = GanShape("mlp", 28, len(images.class_names), 4, 8)
     generator, discriminator = create_gan(shape)
-    model = model_checkpoint(images, shape, generator.state_dict(), discriminator.state_dict())
+    model = gan_checkpoint(images, shape, generator.state_dict(), discriminator.state_dict())
     checkpoints.save(folder.path / "model", model)
     result = {
         "kind": "gan",
@@ -101,7 +102,7 @@ def make_run(home: Home, images: ImageSet, shots: int = 3, **changes: Any) -> st
         },
     }
     (folder.path / "result.json").write_text(json.dumps(result), encoding="utf-8")
-    return about.id
+    return info.id
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def page(tmp_path: Path, images: ImageSet) -> Page:
 
 
 def run_of(page: Page) -> str:
-    return page.frame.manager.runs(ANNA)[-1].id
+    return page.app.manager.runs(ANNA)[-1].id
 
 
 def visitor(page: Page, owner: str = ANNA, dataset: object = "", language: str = "en") -> Visitor:
@@ -139,7 +140,7 @@ def values_of(page: Page, **changes: Any) -> dict[Any, Any]:
 
 
 def keep(page: Page, images: ImageSet) -> DataSet:
-    return page.frame.shelf.keep(ANNA, moved(page.frame.home, images), "pets.zip")
+    return page.app.datasets.keep(ANNA, moved(page.app.home, images), "pets.zip")
 
 
 def moved(home: Home, images: ImageSet) -> Path:
@@ -154,58 +155,63 @@ def moved(home: Home, images: ImageSet) -> Path:
 
 def test_the_form_as_it_is_first_shown_is_the_usual_config(page: Page) -> None:
     usual = GanConfig(start_from=default_start(GanConfig()))
-    assert form_of(page).config(visitor(page), values_of(page)) == choose_teacher(usual)
+    assert form_of(page).config(Call(visitor(page), values_of(page))) == choose_d_backbone(usual)
 
 
 def test_the_textbook_button_writes_the_textbook_in_the_persons_time(page: Page) -> None:
     form = form_of(page)
     values = {**values_of(page, minutes=7), **form.textbook()}
-    assert form.config(visitor(page), values) == replace(GAN_TEXTBOOK, minutes=7)
+    assert form.config(Call(visitor(page), values)) == replace(GAN_TEXTBOOK, minutes=7)
 
 
 def test_a_network_and_a_size_that_do_not_fit_are_made_to_fit(page: Page) -> None:
     form = form_of(page)
-    for architecture, side in itertools.product(ARCHITECTURES, RESOLUTIONS):
+    sides = form.settings["resolution"].choices
+    for architecture, side in itertools.product(ARCHITECTURES, sides):
         values = values_of(page, architecture=architecture, resolution=side)
-        sized = form.config(visitor(page), values | dict(form.fit_resolution(values)))
-        built = form.config(visitor(page), values | dict(form.fit_architecture(values)))
+        sized = form.config(
+            Call(visitor(page), values | dict(form.fit_resolution(Call(visitor(page), values))))
+        )
+        built = form.config(
+            Call(visitor(page), values | dict(form.fit_architecture(Call(visitor(page), values))))
+        )
         assert sized.architecture == architecture
         assert built.resolution == side
 
 
 def test_a_wrong_value_is_called_as_this_form_calls_it(page: Page) -> None:
     with pytest.raises(UserError) as caught:
-        form_of(page).config(visitor(page), values_of(page, lr=5.0))
+        form_of(page).config(Call(visitor(page), values_of(page, lr=5.0)))
     assert caught.value.what.values["field"] == "gan.field_lr"
 
 
 def test_only_ones_own_generators_can_be_started_from(page: Page) -> None:
     form, run_id = form_of(page), run_of(page)
     values = values_of(page, start_from=run_id)
-    config = form.config(visitor(page), values)
-    assert config.start_from == str(page.frame.manager.folder(run_id).path)
+    config = form.config(Call(visitor(page), values))
+    assert config.start_from == str(page.app.manager.folder(run_id).path)
     with pytest.raises(UserError):
-        form.config(visitor(page, BEN), values)
+        form.config(Call(visitor(page, BEN), values))
     with pytest.raises(UserError):
-        form.config(visitor(page), values_of(page, start_from="../../etc"))
+        form.config(Call(visitor(page), values_of(page, start_from="../../etc")))
 
 
 def test_a_source_that_is_deleted_is_no_longer_chosen(page: Page) -> None:
     tab, start = page.tabs["train"], form_of(page).fields["start_from"]
-    updates, seen = tab.live(visitor(page), {})
+    updates, seen = tab.refresh(visitor(page), {})
     everybodys = start_choices("en")
     assert [value for _, value in updates[start].choices[len(everybodys) :]] == [run_of(page)]
     assert "value" not in updates[start].constructor_args
     who = visitor(page)
-    page.frame.manager.delete(run_of(page))
-    updates, seen = tab.live(who, seen)
+    page.app.manager.delete(run_of(page))
+    updates, seen = tab.refresh(who, seen)
     assert updates[start].choices == everybodys
     assert updates[start].value == FITTING
-    assert tab.live(who, seen) == ({}, seen)
+    assert tab.refresh(who, seen) == ({}, seen)
 
 
 def test_a_run_that_was_cut_short_can_be_started_from(page: Page, images: ImageSet) -> None:
-    manager, form = page.frame.manager, form_of(page)
+    manager, form = page.app.manager, form_of(page)
     (run,) = manager.runs(ANNA)
     folder = manager.folder(run.id).path
     (folder / "result.json").unlink()
@@ -215,7 +221,7 @@ def test_a_run_that_was_cut_short_can_be_started_from(page: Page, images: ImageS
     shutil.rmtree(folder / "checkpoint")
     assert form.sources([run]) == []
     with pytest.raises(UserError):
-        form.config(visitor(page), values_of(page, start_from=run.id))
+        form.config(Call(visitor(page), values_of(page, start_from=run.id)))
 
 
 def parsed(command: str) -> Mapping[str, Any]:
@@ -231,10 +237,10 @@ def test_the_command_line_says_the_same(
     page: Page, images: ImageSet, changes: Mapping[str, Any]
 ) -> None:
     form, dataset = form_of(page), keep(page, images)
-    config = form.config(visitor(page), values_of(page, start_from=run_of(page), **changes))
+    config = form.config(Call(visitor(page), values_of(page, start_from=run_of(page), **changes)))
     options = parsed(form.command(config, dataset))
     given = {name: options[name] for name in config.to_json() if options[name] is not None}
-    assert choose_teacher(replace(GanConfig(), **given)) == config
+    assert choose_d_backbone(replace(GanConfig(), **given)) == config
     assert options["data"] == "pets.zip"
 
 
@@ -245,10 +251,10 @@ def test_pictures_without_classes_are_for_a_generator(page: Page, make_set: Make
     dataset = keep(page, make_set({"only": 60}))
     tab, who = page.tabs["train"], visitor(page, dataset=dataset.id)
     as_classifier = {**values_of(page), tab.kind: "classifier"}
-    refused = tab.show(who, as_classifier)
+    refused = tab.show(Call(who, as_classifier))
     assert refused[tab.start_btn].interactive is False
     assert t("train.or_generator") in refused[tab.plan]
-    arrived = tab._arrive(who, as_classifier)
+    arrived = tab._arrive(Call(who, as_classifier))
     assert arrived[tab.kind] == "gan"
     assert arrived[tab.start_btn].interactive is True
 
@@ -256,7 +262,7 @@ def test_pictures_without_classes_are_for_a_generator(page: Page, make_set: Make
 def test_two_classes_leave_the_choice_to_the_person(page: Page, images: ImageSet) -> None:
     dataset = keep(page, images)
     tab, who = page.tabs["train"], visitor(page, dataset=dataset.id)
-    assert tab.kind not in tab._arrive(who, {**values_of(page), tab.kind: "classifier"})
+    assert tab.kind not in tab._arrive(Call(who, {**values_of(page), tab.kind: "classifier"}))
 
 
 @pytest.mark.parametrize(
@@ -293,31 +299,31 @@ def test_large_pictures_are_advised_against_where_there_is_no_graphics_card(
 
 def test_the_way_back_begins_at_the_first_picture_and_ends_at_now(page: Page) -> None:
     watch, who = page.tabs["watch"].gan, visitor(page)
-    first = watch._look_back(who, {watch.time: 0})[watch.past]
-    middle = watch._look_back(who, {watch.time: 50})[watch.past]
+    first = watch._look_back(Call(who, {watch.time: 0}))[watch.past]
+    middle = watch._look_back(Call(who, {watch.time: 50}))[watch.past]
     assert t("gan.grid_caption", seen="0") in first
     assert t("gan.grid_caption", seen="100") in middle
-    assert watch._look_back(who, {watch.time: 100}) == {watch.past: ""}
-    newest = page.tabs["watch"].live(who, {})[0][watch.now]
+    assert watch._look_back(Call(who, {watch.time: 100})) == {watch.past: ""}
+    newest = page.tabs["watch"].refresh(who, {})[0][watch.now]
     assert t("gan.grid_caption", seen="200") in newest
 
 
 def test_a_tick_never_moves_the_slider_or_what_a_person_looks_back_at(page: Page) -> None:
     watch, who, run_id = page.tabs["watch"], visitor(page), run_of(page)
-    _, seen = watch.live(who, {})
-    live = page.frame.manager._runs[run_id]
+    _, seen = watch.refresh(who, {})
+    live = page.app.manager._runs[run_id]
     folder = live.folder
     shot = {"event": "picture", "name": "samples", "images_seen": 300, "seconds": 2.0}
     Image.new("RGB", (60, 60)).save(folder.path / "previews" / "samples-000000300.png")
     live.history = live.history.after(shot)
     live.changed()
-    updates, _ = watch.live(who, seen)
+    updates, _ = watch.refresh(who, seen)
     assert t("gan.grid_caption", seen="300") in updates[watch.gan.now]
     assert not {watch.gan.time, watch.gan.past} & set(updates)
 
 
 def test_rows_are_classes_only_where_they_are(page: Page, make_set: MakeSet) -> None:
-    home = page.frame.home
+    home = page.app.home
     many = make_set({f"class {number}": 3 for number in range(17)})
     two = make_set({"a": 3, "b": 3})
     names = {
@@ -346,19 +352,19 @@ def test_large_grids_travel_light(tmp_path: Path) -> None:
 
 def test_a_film_is_made_once_and_of_two_pictures_at_least(page: Page, images: ImageSet) -> None:
     films, who = page.tabs["watch"].gan.films, visitor(page)
-    films._make(who, {}, silent, "gif")
-    (made,) = (page.frame.home.temp / run_of(page)).glob("*.gif")
+    films._make("gif", Call(who, {}))
+    (made,) = (page.app.home.temp / run_of(page)).glob("*.gif")
     with Image.open(made) as film:
         assert getattr(film, "n_frames", 1) == 3
     stamp = made.stat().st_mtime_ns
-    films._make(who, {}, silent, "gif")
+    films._make("gif", Call(who, {}))
     assert made.stat().st_mtime_ns == stamp
 
-    home = Home(page.frame.home.path.with_name("other"))
+    home = Home(page.app.home.path.with_name("other"))
     make_run(home, images, shots=1)
     lonely = Page(home, RunManager(home, ("cpu",)), Limits())
     with pytest.raises(UserError):
-        lonely.tabs["watch"].gan.films._make(visitor(lonely), {}, silent, "gif")
+        lonely.tabs["watch"].gan.films._make("gif", Call(visitor(lonely), {}))
 
 
 def silent(*_: Any, **__: Any) -> None:
@@ -386,8 +392,8 @@ def silent(*_: Any, **__: Any) -> None:
 def test_meters_are_words(
     language: str, changes: dict[str, Any], quality: str, variety: str, copying: str
 ) -> None:
-    meters = replace(METERS, **changes)
-    said = view.meters_html(meters, GanConfig().to_json(), False, language)
+    metrics = replace(METERS, **changes)
+    said = view.metrics_html(metrics, GanConfig().to_json(), False, language)
     for name, level in (("quality", quality), ("variety", variety), ("copying", copying)):
         assert t(f"gan.{name}_{level}", language) in said
         assert t(f"gan.{name}_{level}_info", language) in said
@@ -396,13 +402,13 @@ def test_meters_are_words(
 
 def test_meters_come_back_from_a_file() -> None:
     data = json.loads(json.dumps({**METERS.to_json(), "images_seen": 1, "collapsed": True}))
-    assert view.read_meters(data) == METERS
-    assert view.read_meters(None) is None
+    assert view.read_metrics(data) == METERS
+    assert view.read_metrics(None) is None
 
 
 def test_an_alarm_names_what_has_not_been_tried() -> None:
     usual = GanConfig(conditional=False).to_json()
-    alarm = view.meters_html(METERS, usual, True, "en")
+    alarm = view.metrics_html(METERS, usual, True, "en")
     assert t("gan.cure_relativistic") in alarm
     assert t("gan.cure_classes") in alarm
     assert t("gan.cure_augment") not in alarm
@@ -429,15 +435,15 @@ def test_a_class_or_a_run_is_never_markup(page: Page, language: str) -> None:
 def test_nothing_is_sent_twice(page: Page) -> None:
     who = visitor(page)
     seen: Mapping[str, Hashable] = {}
-    for name in LIVE:
-        updates, seen = page.tabs[name].live(who, seen)
+    for name in REFRESHED:
+        updates, seen = page.tabs[name].refresh(who, seen)
         assert updates
-    for name in LIVE:
-        assert page.tabs[name].live(who, seen) == ({}, seen)
+    for name in REFRESHED:
+        assert page.tabs[name].refresh(who, seen) == ({}, seen)
 
 
 def test_the_table_of_runs_says_what_a_generator_is_measured_by(page: Page) -> None:
-    runs = page.frame.manager.runs(ANNA)
+    runs = page.app.manager.runs(ANNA)
     table = runs_html(runs, {run_of(page): "mine"}, "en")
     assert "FD 100" in table
     assert t("gan.loss_non_saturating") in table
@@ -447,12 +453,12 @@ def test_a_stranger_gets_no_picture(page: Page) -> None:
     who, tries = visitor(page, BEN), page.tabs["try"]
     watch = page.tabs["watch"].gan
     with pytest.raises(UserError):
-        watch._look_back(who, {watch.time: 0})
+        watch._look_back(Call(who, {watch.time: 0}))
     for films in (watch.films, page.tabs["result"].gan.films):
         with pytest.raises(UserError):
-            films._make(who, {}, silent, "gif")
+            films._make("gif", Call(who, {}))
     with pytest.raises(UserError):
-        tries.gan._make(who, new_pictures(page), silent)
+        tries.gan._make(Call(who, new_pictures(page)))
 
 
 def new_pictures(page: Page, **changes: Any) -> dict[Any, Any]:
@@ -464,18 +470,17 @@ def new_pictures(page: Page, **changes: Any) -> dict[Any, Any]:
 def test_the_same_seed_makes_the_same_pictures(page: Page) -> None:
     panel, who = page.tabs["try"].gan, visitor(page)
     first, again, other = (
-        panel._make(who, new_pictures(page, seed=seed), silent)[panel.pictures]
-        for seed in (5, 5, 6)
+        panel._make(Call(who, new_pictures(page, seed=seed)))[panel.pictures] for seed in (5, 5, 6)
     )
     assert first == again
     assert first != other
-    green = panel._make(who, new_pictures(page, class_name="green"), silent)[panel.save_btn]
+    green = panel._make(Call(who, new_pictures(page, class_name="green")))[panel.save_btn]
     with Image.open(green.value["path"]) as picture:
         assert picture.size == (2 * 112 + 8, 3 * 112 + 16)
 
 
 def test_the_next_pictures_are_new_ones(page: Page) -> None:
     panel = page.tabs["try"].gan
-    shown = panel._next(visitor(page), new_pictures(page), silent)
+    shown = panel._next(Call(visitor(page), new_pictures(page)))
     assert shown[panel.seed] == 11
     assert t("gan.made_alt", count=6, seed=11) in shown[panel.pictures]

@@ -1,9 +1,10 @@
-"""Stands in for the package ``spaces`` of ZeroGPU, and keeps to its rules where there is no GPU.
+"""A stand-in for ZeroGPU's ``spaces``.
 
-A generator that is decorated by ``GPU`` runs in a forked process, which is killed when its
-``duration`` is up; what it is given and what it yields are pickled; of its exceptions only the
-name comes back; closed, it stops at its next yield. Outside of such a call torch says that there
-is CUDA, as on ZeroGPU, and whoever takes it at its word gets an error.
+Keeps to that package's rules where there is no GPU. A generator that is decorated by ``GPU`` runs
+in a forked process, which is killed when its ``duration`` is up; what it is given and what it
+yields are pickled; of its exceptions only the name comes back; closed, it stops at its next yield.
+Outside of such a call torch says that there is CUDA, as on ZeroGPU, and whoever takes it at its
+word gets an error.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def pretend() -> None:
 
 
 def be_honest() -> None:
-    """The reverse of ``pretend``."""
+    """The reverse of ``pretend``, for inside a call."""
     torch.cuda.is_available = _real[0]
     if _real[1] is not None:
         torch._C._cuda_init = _real[1]  # type: ignore[attr-defined]
@@ -93,7 +94,7 @@ def GPU(task: Task | None = None, *, duration: float = 60) -> Any:
 
 
 def _listen(receiver: Connection, heard: queue.Queue[Any]) -> None:
-    """Take what comes whether anybody wants it yet or not."""
+    """Take what comes whether anybody wants it yet or not, so that the process never blocks."""
     try:
         while True:
             heard.put(pickle.loads(receiver.recv_bytes()))
@@ -102,7 +103,7 @@ def _listen(receiver: Connection, heard: queue.Queue[Any]) -> None:
 
 
 def _work(task: Task, sent: bytes, sender: Connection, stop: Event) -> None:
-    """The forked process."""
+    """Run ``task`` in the forked process, in a thread, and send what it yields."""
     be_honest()
 
     def iterate() -> None:

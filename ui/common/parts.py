@@ -1,0 +1,67 @@
+"""Parts that several tabs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from ui.common.context import AppContext, Updates
+from ui.common.html import empty_state
+
+
+class Opening:
+    """The top of a tab that shows a run: messages, and a hint while there is no run.
+
+    ``body`` holds all that makes sense only once there is one. Construct it where it should stand.
+    """
+
+    def __init__(self, app: AppContext) -> None:
+        self.empty = gr.HTML()
+        self.to_train_btn = app.i18n.make(
+            gr.Button,
+            {"value": "page.to_train_btn"},
+            variant="primary",
+            visible=False,
+            elem_classes="empty-next",
+        )
+        self.message = gr.HTML()
+        self.body = gr.Column(visible=False)
+        app.go(self.to_train_btn.click, "train")
+
+    @property
+    def outputs(self) -> list[Block]:
+        """All that ``show`` changes."""
+        return [self.empty, self.to_train_btn, self.body]
+
+    def show(self, there_is_one: bool, title: str, hint: str) -> Updates:
+        """The body, or ``title``, ``hint`` and the button to step 2 in its place."""
+        return {
+            self.empty: "" if there_is_one else empty_state(title, hint),
+            self.to_train_btn: gr.Button(visible=not there_is_one),
+            self.body: gr.Column(visible=there_is_one),
+        }
+
+
+def picture_input(app: AppContext, first: str, **props: Any) -> gr.Image:
+    """A place for one picture by file, webcam or clipboard; ``first`` is the way shown at first.
+
+    Handlers that read it are called with ``preprocess=False`` and take the file as it came by
+    ``picture_path``: ``training.intake`` reads more kinds of pictures than Gradio does, and says
+    in the person's language what is wrong with the others.
+    """
+    return app.i18n.make(
+        gr.Image,
+        {"label": "page.picture", "placeholder": "page.picture_hint"},
+        sources=sorted(("upload", "webcam", "clipboard"), key=lambda way: way != first),
+        type="filepath",
+        buttons=[],
+        **props,
+    )
+
+
+def picture_path(value: Any) -> Path | None:
+    """The uploaded file of a ``picture_input``; Gradio has checked that it is an upload."""
+    return Path(value["path"]) if value else None
