@@ -151,6 +151,16 @@ def test_an_example_in_chinese(open_page: OpenPage) -> None:
     expect(page.get_by_role("heading", name="420 pictures in 6 classes")).to_be_visible()
 
 
+def test_of_two_languages_in_quick_succession_the_second_counts(open_page: OpenPage) -> None:
+    page = open_page()
+    for first, second, step_two in (("中文", "English", "2 Train"), ("English", "中文", "2 训练")):
+        page.get_by_text(first, exact=True).click()
+        page.get_by_text(second, exact=True).click()
+        expect(page.get_by_role("tab", name=step_two)).to_be_visible()
+        expect(page.get_by_role("radio", name=second)).to_be_checked()
+    expect(page.locator("html")).to_have_attribute("data-spoken", "zh")
+
+
 def test_classes_are_renamed_merged_and_brought_back(open_page: OpenPage, shapes_zip: Path) -> None:
     page = open_page()
     upload(page, shapes_zip)

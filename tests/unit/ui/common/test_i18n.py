@@ -135,3 +135,9 @@ def test_an_unknown_language_is_the_usual_one(language: object) -> None:
 )
 def test_times_are_said_as_people_say_them(seconds: float, said: str) -> None:
     assert html.duration(seconds, "en") == said
+
+
+def test_no_call_makes_the_browser_walk_over_all_that_it_may_change(page: Page) -> None:
+    """Every target of progress costs the browser time at each call; see ``AppContext.on``."""
+    calls = [fn for fn in page.blocks.fns.values() if fn.fn is not None]
+    assert calls and all(len(fn.show_progress_on or fn.outputs) == 1 for fn in calls)
