@@ -85,8 +85,7 @@ class LatentTab:
         session.on(
             self.panel.change,
             self._open_panel,
-            reads=[session.kept],
-            writes=[*self.bodies.values(), *self.near.outputs, *self.tray.outputs],
+            writes=[*self.bodies.values(), *self.near.outputs],
         )
         session.on(
             self.picker.change,
@@ -158,11 +157,11 @@ class LatentTab:
         return {self.app.run: call.values[self.picker], self.link_message: ""}
 
     def _open_panel(self, call: LatentCall) -> Updates:
+        """Show one panel. The tray is not drawn here: just after *Keep* it would be the old one."""
         chosen = call.values[self.panel]
         return {
             **{body: gr.Column(visible=name == chosen) for name, body in self.bodies.items()},
             **self.near.redraw(call),
-            **(self.tray.show(call) if chosen == "tray" else {}),
         }
 
     def follow(self, visitor: Visitor, text: str) -> tuple[Visitor, Updates]:
