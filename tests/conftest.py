@@ -58,7 +58,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
 
 @cache
 def _has_lasting_fixtures(path: Path) -> bool:
-    return 'scope="module"' in path.read_text(encoding="utf-8")
+    """Whether this file of tests, or the conftest beside it, has fixtures of scope "module"."""
+    homes = [home for home in (path, path.with_name("conftest.py")) if home.exists()]
+    return any('scope="module"' in home.read_text(encoding="utf-8") for home in homes)
 
 
 def scene(seed: int, width: int = 48, height: int = 40) -> Image.Image:

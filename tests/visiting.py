@@ -33,6 +33,7 @@ from training.gan.config import GanConfig
 from training.gan.evaluate import gan_checkpoint
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
+from training.latent.recipe import Recipe
 from training.runs import checkpoint as checkpoints
 from training.runs.folder import RunFolder, RunInfo
 from training.runs.state import RunState
@@ -41,6 +42,7 @@ from ui.latent.session import LatentCall, LatentState
 from ui.latent.tab import LatentTab
 from ui.page import Page
 
+ANNA, BEN = new_id(), new_id()
 SIDE, LATENT = 32, 16
 EVIL = '"><img src=x onerror=alert(1)>'
 network = cache(lively_generator)
@@ -187,6 +189,16 @@ class Person:
             self.take(updates)
             whole |= updates
         return whole
+
+    def drag(self, number: int, value: float) -> Recipe:
+        """Move a slider along a direction and let it go."""
+        self.values[self.tab.sliders.directions[number]] = value
+        self.do(self.tab.picture_panel.picture, "apply")
+        return self.now().recipe
+
+    def problem(self) -> str:
+        """What the latent page complains of, as HTML."""
+        return str(self.values[self.tab.message])
 
     def take(self, updates: Mapping[Block, Any]) -> None:
         for component, change in updates.items():

@@ -17,9 +17,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# ---- classifiers
-
-
 # ---- GANs: what the two networks want, given scores (B,) of real and of generated pictures
 
 ScoreLoss = Callable[[Tensor, Tensor], Tensor]

@@ -11,6 +11,16 @@ from gradio.blocks import Block
 from ui.common.context import AppContext, Updates
 from ui.common.html import empty_state
 
+# Pages that are not served over https, as in a classroom, have no ``navigator.clipboard``.
+COPY_JS = """async (text) => {
+  if (navigator.clipboard) { await navigator.clipboard.writeText(text); return; }
+  const field = Object.assign(document.createElement("textarea"), { value: text });
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}"""
+
 
 class Opening:
     """The top of a tab that shows a run: messages, and a hint while there is no run.
@@ -42,6 +52,42 @@ class Opening:
             self.empty: "" if there_is_one else empty_state(title, hint),
             self.to_train_btn: gr.Button(visible=not there_is_one),
             self.body: gr.Column(visible=there_is_one),
+        }
+
+
+class CopyField:
+    """Text to take along: a field that can only be read, and a button that copies it.
+
+    Gradio's own copy button stands inside of the field's ``<label>``, which then names the button
+    and leaves the field without a name.
+    """
+
+    def __init__(
+        self, app: AppContext, texts: dict[str, Any], *, visible: bool = True, **props: Any
+    ) -> None:
+        """``texts`` and ``props`` are those of the ``gr.Textbox``."""
+        make = app.i18n.make
+        self.field = make(gr.Textbox, texts, interactive=False, visible=visible, **props)
+        self.button = make(gr.Button, {"value": "page.copy_btn"}, size="md", visible=visible)
+        self.button.click(None, self.field, js=COPY_JS)
+
+    @property
+    def outputs(self) -> list[Block]:
+        """All that ``show`` and ``hide`` change."""
+        return [self.field, self.button]
+
+    def show(self, text: str) -> Updates:
+        """``text``, ready to be copied."""
+        return {
+            self.field: gr.Textbox(value=text, visible=True),
+            self.button: gr.Button(visible=True),
+        }
+
+    def hide(self) -> Updates:
+        """Nothing to copy."""
+        return {
+            self.field: gr.Textbox(value="", visible=False),
+            self.button: gr.Button(visible=False),
         }
 
 

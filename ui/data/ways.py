@@ -72,10 +72,13 @@ class DataWays:
                 self.add_btn = make(gr.Button, {"value": "data.add_btn"}, size="md")
             with gr.Column(scale=2):
                 self.collected = gr.HTML()
+                # Both wait until the page knows that there is something to undo or to use: pressed
+                # before, nobody would answer.
+                waiting: dict[str, Any] = {"interactive": False, "size": "md"}
                 with gr.Row():
-                    self.undo_btn = make(gr.Button, {"value": "data.undo_shot_btn"}, size="md")
+                    self.undo_btn = make(gr.Button, {"value": "data.undo_shot_btn"}, **waiting)
                     self.use_btn = make(
-                        gr.Button, {"value": "data.use_shots_btn"}, variant="primary", size="md"
+                        gr.Button, {"value": "data.use_shots_btn"}, variant="primary", **waiting
                     )
 
     def _build_examples(self) -> None:

@@ -23,6 +23,7 @@ from ui.common.context import Updates
 from ui.common.films import SAVE
 from ui.common.html import say
 from ui.common.images import SIDE, grid_columns
+from ui.common.parts import CopyField
 from ui.latent.links import PARAMETER, VALID_DAYS, Link
 from ui.latent.session import LatentCall, LatentSession, LatentState
 from ui.latent.view import TILES_JS, Tile, script, tiles_html
@@ -97,16 +98,11 @@ class TrayPanel:
             self.file = self._file("latent-file")
         with gr.Row(elem_classes="actions"):
             self.link_btn = self._button("link")
-        self.link = make(
-            gr.Textbox,
-            {
-                "label": "latent.link",
-                "info": lambda lang: t("latent.link_info", lang, days=VALID_DAYS),
-            },
-            visible=False,
-            interactive=False,
-            buttons=["copy"],
-        )
+        texts = {
+            "label": "latent.link",
+            "info": lambda lang: t("latent.link_info", lang, days=VALID_DAYS),
+        }
+        self.link = CopyField(self.session.app, texts, visible=False)
 
     def _button(self, name: str) -> gr.Button:
         make = self.session.app.i18n.make
@@ -125,7 +121,7 @@ class TrayPanel:
     @property
     def outputs(self) -> list[Any]:
         """All that ``show`` may change."""
-        return [self.tiles, *self.players.values(), self.film_file, self.file, self.link]
+        return [self.tiles, *self.players.values(), self.film_file, self.file, *self.link.outputs]
 
     def wire(self, keep_btn: gr.Button) -> None:
         """``keep_btn`` stands beside the picture, in another part of the page."""
@@ -155,8 +151,9 @@ class TrayPanel:
                 writes=[self.file],
                 progress_on=self.file,
             ).success(None, js=SAVE % "latent-file")
-        on(self.link_btn.click, self._link, writes=[self.link]).success(
-            None, self.link, self.link, js=FULL_LINK
+        link = self.link.field
+        on(self.link_btn.click, self._link, writes=self.link.outputs).success(
+            None, link, link, js=FULL_LINK
         )
 
     # ---- keeping
@@ -187,7 +184,7 @@ class TrayPanel:
             **{player: _hidden(player) for player in self.players.values()},
             self.film_file: gr.DownloadButton(visible=False),
             self.file: gr.DownloadButton(visible=False),
-            self.link: gr.Textbox(visible=False),
+            **self.link.hide(),
         }
 
     def show_tiles(self, call: LatentCall) -> Updates:
@@ -315,7 +312,7 @@ class TrayPanel:
 
     def _link(self, call: LatentCall) -> Updates:
         code = Link(call.state.run, self.session.token(call), call.state.recipe).to_text()
-        return {self.link: gr.Textbox(value=code, visible=True)}
+        return self.link.show(code)
 
 
 def _walk_note(language: str) -> str:

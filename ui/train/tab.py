@@ -15,6 +15,7 @@ from training.gan.config import GanConfig
 from training.jobs.datasets import DataSet
 from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.html import box, data_title, empty_state, problem_html, say
+from ui.common.parts import CopyField
 from ui.train.classifier_form import ClassifierForm
 from ui.train.form import lined_choices
 from ui.train.gan_form import GanForm
@@ -52,12 +53,10 @@ class TrainTab:
                 gr.Button, {"value": "train.start_btn"}, variant="primary", elem_classes="start"
             )
             with make(gr.Accordion, {"label": "train.command"}, open=False):
-                self.command = make(
-                    gr.Textbox,
+                self.command = CopyField(
+                    self.app,
                     {"label": "train.command"},
                     show_label=False,
-                    interactive=False,
-                    buttons=["copy"],
                     max_lines=4,
                     elem_classes="command",
                     container=False,
@@ -80,7 +79,14 @@ class TrainTab:
     def outputs(self) -> list[Any]:
         """All that ``show`` and ``refresh`` may change."""
         return [
-            *(self.data, self.to_data_btn, self.body, self.plan, self.command, self.start_btn),
+            *(
+                self.data,
+                self.to_data_btn,
+                self.body,
+                self.plan,
+                self.command.field,
+                self.start_btn,
+            ),
             *(self.kind, *self.rooms.values(), self.forms[GanConfig.kind].fields["start_from"]),
         ]
 
@@ -102,7 +108,7 @@ class TrainTab:
             lambda call, **options: gr.on(changes, call, **options),
             self._preview,
             reads=self.reads,
-            writes=[self.plan, self.command, self.start_btn],
+            writes=[self.plan, self.command.field, self.start_btn],
             trigger_mode="always_last",
         )
         on(
@@ -197,12 +203,12 @@ class TrainTab:
             hint = box("plain", t("train.or_generator", language)) if problem.key in UNFIT else ""
             return {
                 self.plan: problem_html(problem, language) + hint,
-                self.command: "",
+                self.command.field: "",
                 self.start_btn: gr.Button(interactive=False),
             }
         return {
             self.plan: plan,
-            self.command: form.command(config, dataset),
+            self.command.field: form.command(config, dataset),
             self.start_btn: gr.Button(interactive=True),
         }
 

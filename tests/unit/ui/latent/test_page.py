@@ -8,45 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.visiting import LATENT, Person, named_runs, pictures_in, prop_in
-from training.core.home import Home, new_id
-from training.intake.limits import Limits
-from training.jobs.manager import RunManager
+from tests.visiting import ANNA, LATENT, Person, pictures_in, prop_in
 from training.latent.recipe import Recipe
 from ui.latent.picture import PicturePanel
-from ui.page import Page
 
-ANNA, BEN = new_id(), new_id()
 SLIDERS = ("direction-0", "direction-15", "psi", "class-share", "way", "number-0", "number-7")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return Home(tmp_path_factory.mktemp("latent") / "home")
-
-
-@pytest.fixture(scope="module")
-def runs(home: Home) -> dict[str, str]:
-    return named_runs(home, ANNA)
-
-
-@pytest.fixture(scope="module")
-def page(home: Home, runs: dict[str, str]) -> Page:
-    return Page(home, RunManager(home, ("cpu",)), Limits())
-
-
-@pytest.fixture
-def anna(page: Page) -> Person:
-    return Person(page, ANNA)
 
 
 def remembered(person: Person) -> Recipe:
     """The picture that the browser keeps."""
     return Recipe.from_text(person.values[person.page.app.picture]["recipe"])
-
-
-def problem(person: Person) -> str:
-    return str(person.values[person.tab.message])
 
 
 # ---- opening
@@ -57,7 +28,7 @@ def test_a_generator_opens_with_its_first_picture(
     anna: Person, runs: dict[str, str], kind: str
 ) -> None:
     answer = anna.open(runs[kind])
-    assert problem(anna) == "" and anna.values[anna.page.app.run] == runs[kind]
+    assert anna.problem() == "" and anna.values[anna.page.app.run] == runs[kind]
     assert np.array_equal(anna.shown(), anna.painted())
     slider_panel = anna.tab.sliders
     assert prop_in(answer[slider_panel.class_row], "visible") == (kind != "plain")
@@ -104,7 +75,7 @@ def on_the_way(person: Person, run: str) -> None:
     person.do(person.tab.picture_panel.keep_btn, "click")
     person.do(person.tab.picture_panel.on_btn, "click")
     person.do(person.tab.tray.tiles, "select", {"place": 0, "action": "towards"})
-    assert problem(person) == ""
+    assert person.problem() == ""
 
 
 @pytest.mark.parametrize("name", SLIDERS)
@@ -260,7 +231,7 @@ def test_what_is_chosen_counts(anna: Person, runs: dict[str, str]) -> None:
         (slider_panel.class_a, 1),
     ):
         anna.set(component, value, "input")
-        assert problem(anna) == "" and np.array_equal(anna.shown(), anna.painted())
+        assert anna.problem() == "" and np.array_equal(anna.shown(), anna.painted())
         assert not any(np.array_equal(anna.shown(), before) for before in pictures)
         pictures.append(anna.shown())
     found = remembered(anna)

@@ -6,41 +6,14 @@ import numpy as np
 import pytest
 
 from models.weights import shipped_names
-from tests.visiting import Person, named_runs, prop_in
-from training.core.home import Home, new_id
+from tests.visiting import BEN, Person, prop_in
+from training.core.home import new_id
 from training.core.messages import t
-from training.intake.limits import Limits
-from training.jobs.manager import RunManager
 from training.latent.recipe import Recipe
 from ui.latent.links import Link
 from ui.page import Page
 
-ANNA, BEN = new_id(), new_id()
 EVERYBODYS = shipped_names("gan")[0]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return Home(tmp_path_factory.mktemp("latent") / "home")
-
-
-@pytest.fixture(scope="module")
-def runs(home: Home) -> dict[str, str]:
-    return named_runs(home, ANNA)
-
-
-@pytest.fixture(scope="module")
-def page(home: Home, runs: dict[str, str]) -> Page:
-    return Page(home, RunManager(home, ("cpu",)), Limits())
-
-
-@pytest.fixture
-def anna(page: Page) -> Person:
-    return Person(page, ANNA)
-
-
-def problem(person: Person) -> str:
-    return str(person.values[person.tab.message])
 
 
 # ---- whose it is
@@ -55,18 +28,18 @@ def test_a_stranger_sees_what_is_everybodys(page: Page, anna: Person, runs: dict
     picture = ben.values[ben.tab.picture_panel.picture]
     for claim in (runs["plain"], "../../etc", ["x"], new_id()):
         answer = ben.open(claim)
-        assert refusal in problem(ben) and set(answer) == {ben.tab.message}
+        assert refusal in ben.problem() and set(answer) == {ben.tab.message}
     assert ben.open(None) == {ben.tab.message: ""}
     for button in (ben.tab.picture_panel.random_btn, ben.tab.names.name_btn, ben.tab.mine.real_btn):
         ben.values |= {ben.tab.picker: runs["plain"], ben.tab.message: ""}
-        assert set(ben.do(button, "click")) == {ben.tab.message} and refusal in problem(ben)
+        assert set(ben.do(button, "click")) == {ben.tab.message} and refusal in ben.problem()
     assert ben.values[ben.tab.picture_panel.picture] == picture
 
 
 def test_nobody_is_nobody(page: Page, runs: dict[str, str]) -> None:
     nobody = Person(page, "")
     assert set(nobody.open(runs["plain"])) == {nobody.tab.message}
-    assert t("error.page.not_ready.what") in problem(nobody)
+    assert t("error.page.not_ready.what") in nobody.problem()
 
 
 @pytest.fixture
@@ -77,19 +50,19 @@ def guest(page: Page, anna: Person, runs: dict[str, str]) -> Person:
     anna.values[anna.tab.sliders.directions[1]] = 2.0
     anna.do(anna.tab.tray.link_btn, "click")
     ben = Person(page, BEN)
-    ben.arrive(anna.values[anna.tab.tray.link])
+    ben.arrive(anna.values[anna.tab.tray.link.field])
     return ben
 
 
 def test_a_link_leads_to_the_picture_and_lets_steer(
     guest: Person, anna: Person, runs: dict[str, str]
 ) -> None:
-    assert not guest.values[guest.tab.link_message] and problem(guest) == ""
+    assert not guest.values[guest.tab.link_message] and guest.problem() == ""
     assert guest.values[guest.tab.picker] == guest.values[guest.page.app.run] == runs["classes"]
     assert np.array_equal(guest.shown(), anna.painted()) and not guest.now().mine
     assert guest.steer(guest.stage(), psi=0.5)["source"]
     guest.do(guest.tab.picture_panel.random_btn, "click")
-    assert problem(guest) == "" and np.array_equal(guest.shown(), guest.painted())
+    assert guest.problem() == "" and np.array_equal(guest.shown(), guest.painted())
 
 
 def test_a_guest_names_nothing_and_sees_no_training_pictures(
@@ -101,9 +74,9 @@ def test_a_guest_names_nothing_and_sees_no_training_pictures(
         assert prop_in(opened[part], "visible") is False
     guest.values |= {tab.names.named: 0, tab.names.name: "mine now"}
     assert set(guest.do(tab.names.name_btn, "click")) == {tab.message}
-    assert t("error.page.no_such_run.what") in problem(guest)
+    assert t("error.page.no_such_run.what") in guest.problem()
     assert set(guest.do(tab.mine.real_btn, "click")) == {tab.message}
-    assert t("error.page.no_such_run.what") in problem(guest)
+    assert t("error.page.no_such_run.what") in guest.problem()
     folder = guest.page.app.manager.folder(runs["classes"]).path
     assert "mine now" not in (folder / "directions.json").read_text(encoding="utf-8")
     mine = anna.do(anna.tab.picker, "change")
@@ -113,7 +86,7 @@ def test_a_guest_names_nothing_and_sees_no_training_pictures(
 
 def test_a_guest_passes_on_no_more_than_they_have(guest: Person, runs: dict[str, str]) -> None:
     guest.do(guest.tab.tray.link_btn, "click")
-    link = Link.from_text(guest.values[guest.tab.tray.link])
+    link = Link.from_text(guest.values[guest.tab.tray.link.field])
     assert link.token == guest.values[guest.page.app.shared][runs["classes"]]
 
 

@@ -212,7 +212,7 @@ def test_a_link_to_it_needs_no_pass(page: Page) -> None:
     anna.arrive()
     anna.set(anna.tab.picture_panel.seed, 5, "input")
     anna.do(anna.tab.tray.link_btn, "click")
-    link = Link.from_text(anna.values[anna.tab.tray.link])
+    link = Link.from_text(anna.values[anna.tab.tray.link.field])
     assert (link.run, link.token, link.recipe.seed) == (NAME, "", 5)
     ben = Person(page, new_id())
     ben.arrive(link.to_text())

@@ -8,53 +8,24 @@ import numpy as np
 import pytest
 
 from tests.visiting import (
+    ANNA,
     LATENT,
     SIDE,
     Person,
     attributes,
-    page_of_two,
     person_at,
     pictures_in,
     prop_in,
 )
-from training.core.home import new_id
 from training.core.messages import t
 from training.latent.recipe import Recipe, half_exact
 from ui.latent.explore import CHILDREN
 from ui.latent.view import PAD_COLUMNS
 from ui.page import Page
 
-ANNA = new_id()
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
-    return page_of_two(tmp_path_factory.mktemp("latent"), ANNA)
-
-
-@pytest.fixture
-def plain(page: Page) -> Person:
-    return person_at(page, ANNA, "dcgan")
-
-
-@pytest.fixture
-def style(page: Page) -> Person:
-    return person_at(page, ANNA, "stylegan2")
-
 
 def story(person: Person, part: str) -> int:
     return len(dict(person.values[person.tab.session.story] or {}).get(part, []))
-
-
-def drag(person: Person, number: int, value: float) -> Recipe:
-    """Move a slider and let it go."""
-    person.values[person.tab.sliders.directions[number]] = value
-    person.do(person.tab.picture_panel.picture, "apply")
-    return person.now().recipe
-
-
-def problem(person: Person) -> str:
-    return str(person.values[person.tab.message])
 
 
 # ---- back and forth
@@ -66,7 +37,7 @@ def test_steps_are_undone_and_redone_in_order(plain: Person) -> None:
     for button in (stage.random_btn, stage.on_btn):
         plain.do(button, "click")
         steps.append(plain.now().recipe)
-    steps += [drag(plain, 2, 1.5), drag(plain, 4, -1.0)]
+    steps += [plain.drag(2, 1.5), plain.drag(4, -1.0)]
     plain.do(stage.level_btn, "click")
     steps.append(plain.now().recipe)
     assert all(a != b for a, b in itertools.pairwise(steps))
@@ -80,27 +51,27 @@ def test_steps_are_undone_and_redone_in_order(plain: Person) -> None:
 
 def test_a_new_step_ends_what_was_undone(plain: Person) -> None:
     stage = plain.tab.picture_panel
-    drag(plain, 0, 1.0)
+    plain.drag(0, 1.0)
     plain.do(stage.undo_btn, "click")
-    other = drag(plain, 1, 1.0)
+    other = plain.drag(1, 1.0)
     plain.do(stage.redo_btn, "click")
     assert plain.now().recipe == other
 
 
 def test_letting_go_twice_is_one_step(plain: Person) -> None:
-    drag(plain, 0, 1.0)
+    plain.drag(0, 1.0)
     assert (story(plain, "past"), plain.do(plain.tab.picture_panel.picture, "apply")) == (
         1,
         {plain.tab.message: ""},
     )
-    drag(plain, 0, 1.0)
+    plain.drag(0, 1.0)
     assert story(plain, "past") == 1
-    drag(plain, 0, 2.0)
+    plain.drag(0, 2.0)
     assert story(plain, "past") == 2
 
 
 def test_what_was_not_let_go_of_yet_can_be_undone_too(plain: Person) -> None:
-    first = drag(plain, 0, 1.0)
+    first = plain.drag(0, 1.0)
     plain.values[plain.tab.sliders.psi] = 0.4
     plain.do(plain.tab.picture_panel.undo_btn, "click")
     assert plain.now().recipe == first
@@ -128,7 +99,7 @@ def test_a_picture_that_was_found_can_be_left_again(style: Person) -> None:
     w = half_exact(style.now().sampler.point(Recipe(seed=99))[0, 0])
     style.values[tab.mine.best] = Recipe(w=w, classes={2: 1.0}).to_text()
     style.do(tab.mine.use_btn, "click")
-    assert problem(style) == "" and not np.array_equal(style.shown(), before)
+    assert style.problem() == "" and not np.array_equal(style.shown(), before)
     style.do(tab.picture_panel.undo_btn, "click")
     assert np.array_equal(style.shown(), before)
 
@@ -146,9 +117,9 @@ def test_numbers_set_in_any_order_can_be_undone(plain: Person) -> None:
     assert plain.now().recipe == one
 
 
-def test_the_story_of_one_generator_is_not_anothers(page: Page, plain: Person) -> None:
-    drag(plain, 0, 1.0)
-    (run,) = [r for r in page.app.manager.runs(ANNA) if r.info.name == "stylegan2"]
+def test_the_story_of_one_generator_is_not_anothers(two: Page, plain: Person) -> None:
+    plain.drag(0, 1.0)
+    (run,) = [r for r in two.app.manager.runs(ANNA) if r.info.name == "stylegan2"]
     plain.open(run.id)
     before = plain.shown()
     plain.do(plain.tab.picture_panel.undo_btn, "click")
@@ -170,8 +141,8 @@ def vectors(person: Person) -> list[tuple[float, ...]]:
 
 
 @pytest.mark.parametrize("family", ["dcgan", "stylegan2"])
-def test_neighbours_stay_the_same_until_others_are_wanted(page: Page, family: str) -> None:
-    anna = person_at(page, ANNA, family)
+def test_neighbours_stay_the_same_until_others_are_wanted(two: Page, family: str) -> None:
+    anna = person_at(two, ANNA, family)
     first = vectors(anna)
     assert len(first) == CHILDREN
     near = anna.tab.near
@@ -187,17 +158,17 @@ def test_neighbours_stay_the_same_until_others_are_wanted(page: Page, family: st
 
 @pytest.mark.parametrize("family", ["dcgan", "stylegan2"])
 def test_a_neighbour_that_is_pressed_is_shown_and_has_children_of_its_own(
-    page: Page, family: str
+    two: Page, family: str
 ) -> None:
-    anna = person_at(page, ANNA, family)
+    anna = person_at(two, ANNA, family)
     if family == "stylegan2":  # as after a search
         w = half_exact(anna.now().sampler.point(Recipe(seed=99))[0, 0])
         anna.values[anna.tab.mine.best] = Recipe(w=w, classes={0: 1.0}).to_text()
         anna.do(anna.tab.mine.use_btn, "click")
-    drag(anna, 1, 2.0)
+    anna.drag(1, 2.0)
     first, tiles = children(anna), pictures_in(anna.values[anna.tab.near.children])
     anna.do(anna.tab.near.children, "select", {"recipe": first[3], "place": 3, "action": "open"})
-    assert problem(anna) == "" and anna.now().recipe.steps == {1: 2.0}
+    assert anna.problem() == "" and anna.now().recipe.steps == {1: 2.0}
     # Alone or among eight: the same but for rounding.
     assert np.abs(anna.shown().astype(int) - tiles[3]).max() <= 1
     assert not set(first) & set(children(anna))
@@ -207,18 +178,18 @@ def test_a_forged_neighbour_is_refused(plain: Person) -> None:
     before = plain.shown()
     for data in ({"recipe": "x"}, {}, {"recipe": Recipe(w=(1.0,) * LATENT).to_text()}):
         plain.do(plain.tab.near.children, "select", data)
-        assert t("error.latent.no_recipe.what") in problem(plain)
+        assert t("error.latent.no_recipe.what") in plain.problem()
     assert np.array_equal(plain.shown(), before)
 
 
 def test_a_neighbour_of_another_model_is_refused(plain: Person) -> None:
     plain.do(plain.tab.near.children, "select", {"recipe": Recipe(z=(1.0,)).to_text()})
-    assert t("error.latent.no_recipe.what") in problem(plain)
+    assert t("error.latent.no_recipe.what") in plain.problem()
 
 
 def test_the_map_shows_where_two_sliders_lead(style: Person) -> None:
     near = style.tab.near
-    drag(style, 5, 1.0)
+    style.drag(5, 1.0)
     style.set(style.tab.panel, "map", "change")
     style.set(near.across, 2, "input")
     pad = style.values[near.pad]
@@ -233,7 +204,7 @@ def test_the_map_shows_where_two_sliders_lead(style: Person) -> None:
         tile = sheet[row * SIDE * scale :, column * SIDE * scale :]
         shown = tile[: SIDE * scale : scale, : SIDE * scale : scale]
         assert np.abs(shown - wanted).max() <= 1, (row, column)
-    drag(style, 2, -1.5)
+    style.drag(2, -1.5)
     assert "left:25.00%;top:50.00%" in style.values[near.pad]
 
 

@@ -19,48 +19,16 @@ from tests.visiting import (
     SIDE,
     Person,
     attributes,
-    page_of_two,
-    person_at,
     pictures_in,
     prop_in,
     value_in,
 )
-from training.core.home import new_id
 from training.core.messages import t
 from training.latent.recipe import Recipe
 from ui.common.images import png_uri
 from ui.latent.tray import MAX_KEPT
 from ui.latent.view import Tile, pad_html, picture_html, tiles_html
 from ui.page import Page
-
-ANNA = new_id()
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
-    return page_of_two(tmp_path_factory.mktemp("latent"), ANNA)
-
-
-@pytest.fixture
-def plain(page: Page) -> Person:
-    return person_at(page, ANNA, "dcgan")
-
-
-@pytest.fixture
-def style(page: Page) -> Person:
-    return person_at(page, ANNA, "stylegan2")
-
-
-def problem(person: Person) -> str:
-    return str(person.values[person.tab.message])
-
-
-def drag(person: Person, number: int, value: float) -> Recipe:
-    """Move a slider and let it go."""
-    person.values[person.tab.sliders.directions[number]] = value
-    person.do(person.tab.picture_panel.picture, "apply")
-    return person.now().recipe
-
 
 # ---- the tray
 
@@ -101,11 +69,19 @@ def test_pictures_are_kept_once_ordered_and_removed(plain: Person) -> None:
     assert plain.now().recipe == a and np.array_equal(plain.shown(), plain.painted())
 
 
+def test_opening_the_tray_answers_nothing_about_what_it_holds(plain: Person) -> None:
+    """Such an answer, made before *Keep*'s and arriving after it, would bring the old tray back."""
+    panel = plain.tab.panel
+    answer = plain.set(panel, "tray", "change")
+    assert prop_in(answer[plain.tab.tray.body], "visible") is True
+    assert not {plain.tab.tray.kept, *plain.tab.tray.outputs} & set(answer)
+
+
 @pytest.mark.parametrize("place", [-1, 2, 99])
 def test_a_press_that_comes_too_late_changes_nothing(plain: Person, place: int) -> None:
     kept = keep(plain, 2)
     press(plain, place, "remove")
-    assert tray(plain) == kept and problem(plain) == ""
+    assert tray(plain) == kept and plain.problem() == ""
     assert len(pictures_in(plain.values[plain.tab.tray.tiles])) == 2
 
 
@@ -120,7 +96,7 @@ def test_the_way_to_a_kept_picture_begins_here_and_ends_there(plain: Person) -> 
         wanted = picture if isinstance(picture, np.ndarray) else picture.permute(1, 2, 0).numpy()
         assert np.abs(plain.painted().astype(int) - wanted).max() <= 1
     press(plain, 0, "towards")  # from on the way: there is no chain of others
-    assert problem(plain) == "" and plain.now().recipe.other == there
+    assert plain.problem() == "" and plain.now().recipe.other == there
 
 
 def test_a_full_tray_says_so(plain: Person) -> None:
@@ -128,11 +104,11 @@ def test_a_full_tray_says_so(plain: Person) -> None:
     texts = [Recipe(seed=seed).to_text() for seed in range(100, 100 + MAX_KEPT)]
     plain.values[plain.tab.tray.kept] = {run: texts}
     plain.do(plain.tab.picture_panel.keep_btn, "click")
-    assert t("error.latent.tray_full.what", most=MAX_KEPT) in problem(plain)
+    assert t("error.latent.tray_full.what", most=MAX_KEPT) in plain.problem()
     assert len(tray(plain)) == MAX_KEPT
     press(plain, 0, "remove")
     plain.do(plain.tab.picture_panel.keep_btn, "click")
-    assert problem(plain) == "" and tray(plain)[-1].seed == 0
+    assert plain.problem() == "" and tray(plain)[-1].seed == 0
 
 
 @pytest.mark.parametrize(
@@ -150,7 +126,7 @@ def test_what_was_forged_is_left_out_of_the_tray(style: Person, texts: list[obje
     style.values[style.tab.tray.kept] = {run: [*texts, good.to_text()]}
     assert tray(style) == [good]
     press(style, 0, "open")
-    assert problem(style) == "" and style.now().recipe.seed == 3
+    assert style.problem() == "" and style.now().recipe.seed == 3
 
 
 @pytest.mark.parametrize("forged", [None, "", 7, [], ["x"], {"run": 1}])
@@ -160,7 +136,7 @@ def test_a_tray_that_is_none_is_an_empty_one(plain: Person, forged: object) -> N
         plain.values[plain.tab.tray.kept] = whole
         assert tray(plain) == []
         plain.do(plain.tab.picture_panel.keep_btn, "click")
-        assert problem(plain) == "" and len(tray(plain)) == 1
+        assert plain.problem() == "" and len(tray(plain)) == 1
 
 
 @pytest.mark.parametrize("mix_seed", ["", [], {}, False])
@@ -176,11 +152,11 @@ def test_a_recipe_with_a_seed_that_is_none_is_no_picture(style: Person, mix_seed
 
 def test_files_are_what_they_say(style: Person) -> None:
     tab = style.tab
-    drag(style, 0, 2.5)
+    style.drag(0, 2.5)
     made = {}
     for kind, button in tab.tray.makers.items():
         made[kind] = Path(value_in(style.do(button, "click")[tab.tray.file]))
-        assert problem(style) == ""
+        assert style.problem() == ""
     with Image.open(made["png"]) as picture:
         assert picture.format == "PNG" and np.array_equal(np.asarray(picture), style.painted())
     said = json.loads(made["json"].read_text(encoding="utf-8"))
@@ -200,10 +176,10 @@ def test_a_walk_through_the_tray_is_a_film(plain: Person, kind: str) -> None:
     tray = plain.tab.tray
     plain.values |= {tray.seconds: 1, tray.fps: 4}
     plain.do(tray.films[kind], "click")
-    assert t("error.latent.stops.what", count=0, most=8) in problem(plain)
+    assert t("error.latent.stops.what", count=0, most=8) in plain.problem()
     keep(plain, 2)
     answer = plain.do(tray.films[kind], "click")
-    assert problem(plain) == ""
+    assert plain.problem() == ""
     path = Path(value_in(answer[tray.film_file]))
     assert path.suffix == f".{kind}" and value_in(answer[tray.players[kind]]) == str(path)
     with av.open(str(path)) as film:
@@ -215,17 +191,17 @@ def test_a_walk_through_the_tray_is_a_film(plain: Person, kind: str) -> None:
 # ---- markup
 
 
-def test_names_are_never_markup(page: Page, style: Person) -> None:
+def test_names_are_never_markup(two: Page, style: Person) -> None:
     tab = style.tab
     style.values |= {tab.names.named: 0, tab.names.name: EVIL, tab.panel: "map"}
     style.do(tab.names.name_btn, "click")
-    assert problem(style) == ""
+    assert style.problem() == ""
     style.do(tab.panel, "change")
     keep(style, 1)
     style.set(tab.panel, "tray", "change")
     style.do(tab.picker, "change")
     style.do(tab.mine.real_btn, "click")
-    assert problem(style) == ""
+    assert style.problem() == ""
     shown = [value for value in style.values.values() if isinstance(value, str) and "<" in value]
     assert any("&quot;&gt;&lt;img src=x" in value for value in shown)  # on the map
     assert not any("<img src=x" in value for value in shown if value != EVIL)
