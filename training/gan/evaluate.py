@@ -28,7 +28,7 @@ from training.gan.monitor import (
 )
 from training.gan.progress import GanProgress
 from training.latent.sampler import GRID_COLUMNS, generator_from, make_pictures
-from training.metrics.evaluator import REFERENCE, GanEvaluator, GanMetrics, looks_collapsed
+from training.metrics.evaluator import GanEvaluator, GanMetrics, looks_collapsed
 from training.runs.checkpoint import Checkpoint, pack
 from training.runs.events import Event, Finished, Log, Picture
 
@@ -43,7 +43,7 @@ def evaluate_gan(
     progress = GanProgress.from_json(last.state)
     shape, split, side = progress.shape, progress.split, progress.shape.resolution
     device, space = fabric.device, choose_feature_space(fabric.device)
-    rows = np.random.default_rng(config.seed).permutation(split.train)[:REFERENCE]
+    rows = np.random.default_rng(config.seed).permutation(split.train)[: progress.plan.pool]
     train = load_squares(images, rows, side, device)
     labels = torch.from_numpy(images.labels[rows]) if shape.class_count else None
 
@@ -66,7 +66,7 @@ def evaluate_gan(
 
     generator = generator_from(shape, weights).to(device)
     test = load_squares(images, split.test, side, device)
-    evaluator = GanEvaluator(space, train, test, labels, seed=config.seed)
+    evaluator = GanEvaluator(space, train, test, labels, pool=len(train), seed=config.seed)
     metrics, samples = yield from evaluate_samples(
         evaluator, generator, shape.latent_size, labels, count=FINAL_SAMPLES, progress=1.0
     )

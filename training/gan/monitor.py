@@ -31,6 +31,9 @@ MIN_REAL, REAL_PER_SECOND = 200, 5.0  # real pictures of each kind, of a second 
 FINAL_SAMPLES = 1000  # in the final evaluation
 RESERVE_MARGIN = 1.3  # seconds for it, and for the metrics beside features
 MAX_RESERVE = 0.25  # of the budget
+# The final evaluation looks for copies of this many training pictures, as far as this share of the
+# budget lasts: a copier of 10,000 pictures hardly shows among 1,000 of them.
+MAX_POOL, POOL_SHARE = 10_000, 0.08
 # Between two checkpoints: rarer the longer a run.
 SAVE_MIN_SECONDS, SAVE_MAX_SECONDS, SAVE_BUDGET_SHARE = 20.0, 30.0, 0.1
 
@@ -77,11 +80,15 @@ class GanMonitor:
         started = self.clock.seconds()
         for _ in self.evaluator.prepare():
             yield Tick()
-        each = (self.clock.seconds() - started) / self.evaluator.cost
-        test = min(REFERENCE, len(progress.split.test))
-        count = min(REFERENCE, len(progress.split.train)) + test + FINAL_SAMPLES
-        reserve = MIN_RESERVE + RESERVE_MARGIN * count * each
-        progress.plan.reserve = min(reserve, MAX_RESERVE * self.config.minutes * 60)
+        each = RESERVE_MARGIN * (self.clock.seconds() - started) / self.evaluator.cost
+        most, budget = MAX_POOL, self.config.minutes * 60
+        others = min(REFERENCE, len(progress.split.test)) + FINAL_SAMPLES
+        if self.config.images is None:  # a reproducible run does not look at the clock
+            affordable = (POOL_SHARE * budget - MIN_RESERVE) / each - others
+            most = max(REFERENCE, min(most, int(affordable)))
+        progress.plan.pool = min(most, len(progress.split.train))
+        reserve = MIN_RESERVE + (progress.plan.pool + others) * each
+        progress.plan.reserve = min(reserve, MAX_RESERVE * budget)
 
     def evaluate(self, progress: GanProgress) -> EventGenerator[Event, None, bool]:
         """Measure this moment's samples; gives whether they are the best so far."""

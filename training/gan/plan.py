@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from models.gans.registry import GanShape
 from training.core.messages import Message
 from training.gan.config import GanConfig
+from training.metrics.evaluator import REFERENCE
 
 REPORT_SECONDS, REPORT_SHARE, REPORTS = 1.0, 0.002, 200
 MAX_EVALS = 8  # evenly spaced; the last one is at the end
@@ -29,6 +30,7 @@ class GanPlan:
         most: a length beyond which more time would not help.
         reserve: seconds kept for the final evaluation.
         begun_share: share of the whole run that was over when training began.
+        pool: training pictures among which the final evaluation looks for copies.
     """
 
     total: int
@@ -39,6 +41,7 @@ class GanPlan:
     most: int
     reserve: float
     begun_share: float
+    pool: int = REFERENCE
 
     def message(self, train_count: int, shape: GanShape) -> Message:
         """The plan as a sentence."""

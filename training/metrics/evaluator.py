@@ -40,7 +40,8 @@ EVALS_IN_A_ROW = 2
 # Measured on Fashion-MNIST: one noisy picture again and again has a variety of 0.23 and is 0.26
 # distinct, ten noisy pictures 0.88 and 0.29, pure noise 0.40 and 0.42, other real ones 0.99 both.
 COLLAPSED_BELOW: Mapping[str, float] = {"variety": 0.3, "variety_within": 0.3, "distinct": 0.45}
-COPIED_ABOVE = 0.6
+COPIED_ABOVE = 0.6  # of the pairs, as where a fifth of the samples are copies
+SOME_COPIED_P = 0.001
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,13 @@ class GanMetrics:
     """One evaluation. Only numbers of the same ``space`` and counts can be compared.
 
     ``reference`` says whether ``fd``, ``kid``, ``density`` and ``coverage`` compare with
-    "held_out" or, for want of those, with "train" pictures; ``fd_floor`` is what as many real
-    training pictures as there are samples get, and so about what a perfect generator would, or
-    ``None`` where there are not as many. ``variety`` and its kin are in proportion to training
-    pictures, ``variety_within`` is ``None`` without classes, ``copied_*`` without held-out
-    pictures. ``faithful`` of the samples are nearest to their own class, and so are
+    "held_out" or, for want of those, with "train" pictures. ``fd`` is of ``fd_count`` samples, and
+    ``fd_floor`` what as many real training pictures get, so about what a perfect generator would;
+    ``None`` where the reference are training pictures. ``variety`` and its kin are in proportion
+    to training pictures, ``variety_within`` is ``None`` without classes, ``copied_*`` without
+    held-out pictures. ``faithful`` of the samples are nearest to their own class, and so are
     ``faithful_real`` of the real pictures; ``None`` without classes.
-    Copies are only sought among the evaluator's own training pictures: of N, ``REFERENCE`` at
-    most, so that a generator that copies all of them has a ``copied_share`` of
-    (1 + REFERENCE / N) / 2.
+    Copies are only sought among the evaluator's ``pool`` of training pictures.
     """
 
     progress: float  # of the run, 0 to 1
@@ -90,6 +89,8 @@ class GanMetrics:
     suspicious: tuple[Suspect, ...]
     faithful: float | None = None
     faithful_real: float | None = None
+    fd_count: int | None = None  # ``None`` in evaluations of earlier versions: all samples
+    copied_tail_p: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON takes them; suspects become dictionaries."""
@@ -113,7 +114,8 @@ class GanEvaluator:
     """Compares samples with training and held-out pictures, ``most`` of each, chosen by ``seed``.
 
     ``train`` (N, 3, R, R) and ``held_out`` (M, 3, R, R) are uint8, N at least 2;
-    ``train_labels`` (N,) is for generators with classes. Nothing is computed before ``prepare``.
+    ``train_labels`` (N,) is for generators with classes. Copies are sought among ``pool`` training
+    pictures, at least ``most``. Nothing is computed before ``prepare``.
     """
 
     def __init__(
@@ -124,16 +126,17 @@ class GanEvaluator:
         train_labels: Tensor | None = None,
         *,
         most: int = REFERENCE,
+        pool: int = 0,
         seed: int = 0,
     ) -> None:
         generator = torch.Generator().manual_seed(seed)
-        self.space = space
+        self.space, self._most = space, most
         self._train, self._held_out = train, held_out
         self._labels = train_labels
-        self._rows = torch.randperm(len(train), generator=generator)[:most]
+        self._rows = torch.randperm(len(train), generator=generator)[: max(most, pool)]
         count = 0 if held_out is None else len(held_out)
         self._held_rows = torch.randperm(count, generator=generator)[:most]
-        self._real: Tensor | None = None
+        self._pool: Tensor | None = None
         self._held: Tensor | None = None
         self._floors: dict[int, float] = {}
         self._usual: float | None = None
@@ -146,7 +149,7 @@ class GanEvaluator:
     @property
     def reference_count(self) -> int:
         """How many pictures distances are measured to, after ``most`` has been applied."""
-        return len(self._held_rows if self.reference == "held_out" else self._rows)
+        return len(self._held_rows if self.reference == "held_out" else self._rows[: self._most])
 
     @property
     def cost(self) -> int:
@@ -155,11 +158,11 @@ class GanEvaluator:
 
     def prepare(self) -> Generator[int, None, None]:
         """Compute the real pictures' features, once; yields how many of ``cost`` are done."""
-        if self._real is not None:
+        if self._pool is not None:
             return
         if self._held is None and self._held_out is not None and len(self._held_rows):
             self._held = yield from self._features(self._held_out, self._held_rows)
-        self._real = yield from self._features(self._train, self._rows, len(self._held_rows))
+        self._pool = yield from self._features(self._train, self._rows, len(self._held_rows))
 
     def evaluate(
         self, samples: Tensor, labels: Tensor | None = None, *, progress: float = 0.0
@@ -171,15 +174,15 @@ class GanEvaluator:
         ``prepare`` where that has not been done.
         """
         yield from self.prepare()
-        real, held, count = self._real, self._held, len(samples)
-        assert real is not None
+        pool, held, count = self._pool, self._held, len(samples)
+        assert pool is not None
+        real = pool[: self._most]
         reference = held if held is not None and self.reference == "held_out" else real
         fake = yield from self._features(samples, torch.arange(count))
-        fd = frechet_distance(fake, reference)
+        fd_count = min(count, len(real))  # distances of unequal counts tell nothing
+        fd = frechet_distance(fake[:fd_count], reference)
         yield count
-        floor = None
-        if reference is held and len(real) >= count:  # distances of unequal counts tell nothing
-            floor = self._floor(count, reference)
+        floor = self._floor(real[:fd_count], reference) if reference is held else None
         yield count
         kid = kernel_distance(fake, reference)
         yield count
@@ -188,14 +191,14 @@ class GanEvaluator:
         within: float | None = None
         faithful: tuple[float | None, float | None] = (None, None)
         if labels is not None and self._labels is not None:
-            real_labels = self._labels.cpu()[self._rows]
+            real_labels = self._labels.cpu()[self._rows[: self._most]]
             within = variety_within(real, real_labels, fake, labels.cpu())
             faithful = faithfulness(real, real_labels, fake, labels.cpu())
         distinct = distinctness(real, fake)
         yield count
         copied = None
-        if held is not None and min(len(held), len(real)) >= MIN_POOL:
-            copied = copying(fake, real, held)
+        if held is not None and min(len(held), len(pool)) >= MIN_POOL:
+            copied = copying(fake, pool, held)
         yield count
         return GanMetrics(
             progress=progress,
@@ -213,9 +216,11 @@ class GanEvaluator:
             distinct=distinct,
             copied_share=copied.share if copied else None,
             copied_range=(copied.low, copied.high) if copied else None,
-            suspicious=self._suspects(fake, real, held),
+            suspicious=self._suspects(fake, pool, held),
             faithful=faithful[0],
             faithful_real=faithful[1],
+            fd_count=fd_count,
+            copied_tail_p=copied.tail_p if copied else None,
         )
 
     def _features(
@@ -228,24 +233,23 @@ class GanEvaluator:
             yield done
         return torch.cat(parts)
 
-    def _floor(self, count: int, reference: Tensor) -> float:
+    def _floor(self, real: Tensor, reference: Tensor) -> float:
         """The distance that real pictures get; kept, since a run evaluates one count throughout."""
-        assert self._real is not None
-        if count not in self._floors:
-            self._floors[count] = frechet_distance(self._real[:count], reference)
-        return self._floors[count]
+        if len(real) not in self._floors:
+            self._floors[len(real)] = frechet_distance(real, reference)
+        return self._floors[len(real)]
 
-    def _suspects(self, fake: Tensor, real: Tensor, held: Tensor | None) -> tuple[Suspect, ...]:
+    def _suspects(self, fake: Tensor, pool: Tensor, held: Tensor | None) -> tuple[Suspect, ...]:
         if self._usual is None:
             if held is not None and len(held) >= MIN_POOL:
-                gaps = nearest(held, real)[0]
+                gaps = nearest(held, pool)[0]
             else:
-                gaps = neighbour_distances(real)
+                gaps = neighbour_distances(pool)
             self._usual = gaps.median().item()
         usual = self._usual
         if usual == 0:  # the data repeat themselves, and so may a generator
             return ()
-        distances, places = nearest(fake, real)
+        distances, places = nearest(fake, pool)
         return tuple(
             Suspect(sample, int(self._rows[places[sample]]), distances[sample].item() / usual)
             for sample in distances.argsort()[:SUSPECTS].tolist()
@@ -276,7 +280,12 @@ def looks_collapsed(metrics: GanMetrics) -> bool:
 
 
 def is_copying(metrics: GanMetrics) -> bool:
-    """Whether the samples are nearer to training than to held-out pictures beyond chance."""
+    """Whether samples are nearer to training pictures than held-out ones are, beyond chance."""
     if metrics.copied_share is None or metrics.copied_range is None:
         return False
     return metrics.copied_share > COPIED_ABOVE and metrics.copied_range[0] > 0.5
+
+
+def copies_some(metrics: GanMetrics) -> bool:
+    """Whether a few of the samples lie nearer to training pictures than honest ones would."""
+    return metrics.copied_tail_p is not None and metrics.copied_tail_p < SOME_COPIED_P

@@ -10,11 +10,13 @@ import math
 from dataclasses import dataclass
 
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from training.metrics.classification import wilson_range
 
 NEIGHBOURS = 5  # the k that arXiv 2002.09797 settles on
+TAIL = 0.1  # of the fake pictures: where a few copies among many would be
 KERNEL_ROWS = 1024  # of a kernel matrix at once: 10,000 pictures need 80 MB instead of 800
 
 
@@ -184,40 +186,88 @@ def faithfulness(
 
 @dataclass(frozen=True)
 class Copying:
-    """Whether fake pictures lie nearer to training than to held-out pictures.
+    """Whether fake pictures lie nearer to training pictures than fresh real ones do.
 
-    ``share`` is of those nearer to a training picture, ``low`` to ``high`` its 95 % range: 0.5 is
-    no copying.
+    Attributes:
+        share: how often the fake one lies nearer, of all pairs of a fake and a held-out picture;
+            0.5 is no copying, 1 copies alone, and x copies among others about ``(1 + x) / 2``.
+        low: of the 95 % range of ``share``.
+        high: of the same.
+        tail_p: how likely honest pictures are to fill the ranks nearest to training pictures as
+            these do; a few copies among many show there first.
     """
 
     share: float
     low: float
     high: float
+    tail_p: float
 
 
 def copying(fake: Tensor, train: Tensor, held_out: Tensor) -> Copying:
-    """Compare each of ``fake`` (M, D) with as many training as held-out pictures.
+    """Compare how near ``fake`` (M, D) and ``held_out`` (H, D) lie to ``train`` (N, D).
 
-    The idea is that of arXiv 2004.05675: a generator that has learnt the distribution can't
-    tell them apart. Of the larger set only the first rows count, so they should be in random
-    order. A few pictures are the nearest to very many others in high dimensions. Fake pictures
-    with the same neighbour tell about it only once, so the range is Wilson's for the effective
-    count of neighbours, ``M^2 / sum(m_i^2)`` where ``m_i`` of the fake ones are nearest to i.
+    The three-sample test of arXiv 2004.05675: given the training pictures, their distances to fake
+    and to held-out pictures come from one distribution if the generator has learned what the real
+    pictures come from, whatever N and H are. ``share`` is the statistic of Mann and Whitney over
+    the number of pairs.
+
+    Two distances are tried and the more suspicious one counts: as it is, and over that to the next
+    ``NEIGHBOURS`` training pictures. The second finds copies with noise in them (Fashion-MNIST with
+    a noise of 8 in 255, 1,000 pictures: 0.85 instead of 0.60), the first those of pictures that
+    are in the set many times.
+
+    Fake pictures with the same neighbour tell about it only once, or a collapsed generator would
+    be accused. So the range is Wilson's for the effective count of neighbours, ``M^2 / sum(m_i^2)``
+    where ``m_i`` of the fake ones are nearest to i, and no more than the held-out pictures; and
+    ``tail_p`` takes one picture for each neighbour.
 
     Raises:
         ValueError: fewer than two rows, unequal D, or something not finite.
     """
-    pool = min(len(train), len(held_out))
-    to_train, train_rows = nearest(fake, train[:pool])
-    to_held, held_rows = nearest(fake, held_out[:pool])
-    # A picture that is as near to both sides says nothing: half a win for each.
-    wins = torch.where(to_train == to_held, 0.5, (to_train < to_held).double())
-    rows = torch.where(wins > 0.5, train_rows, held_rows + pool)
-    counts = torch.bincount(rows).double()
-    share = wins.mean().item()
-    effective = max(1, round((counts.sum().square() / counts.square().sum()).item()))
-    low, high = wilson_range(round(share * effective), effective)
-    return Copying(share, min(low, share), max(high, share))
+    fakes, fake_rows = _nearness(fake, train)
+    reals, real_rows = _nearness(held_out, train)
+    is_fake = torch.cat([torch.ones(len(fake)), torch.zeros(len(held_out))])
+    share = max(
+        float(roc_auc_score(is_fake, -torch.cat(pair))) for pair in zip(fakes, reals, strict=True)
+    )
+    counts = torch.bincount(fake_rows).double()
+    effective = (counts.sum().square() / counts.square().sum()).item()
+    sure = max(1, round(min(effective, len(held_out))))
+    low, high = wilson_range(round(share * sure), sure)
+    fake_first, real_first = _first_of_each(fake_rows), _first_of_each(real_rows)
+    tails = [_tail_p(f[fake_first], r[real_first]) for f, r in zip(fakes, reals, strict=True)]
+    return Copying(share, min(low, share), max(high, share), min(1.0, len(tails) * min(tails)))
+
+
+def _nearness(x: Tensor, train: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """Distances (N,) of ``x`` to the nearest of ``train``, plain and relative, and its place."""
+    distances, places = nearest(x, train)
+    count = min(NEIGHBOURS + 1, len(train))
+    further = _distances(*_doubles(x, train)).topk(count, largest=False).values[:, -1]
+    return (distances, distances / further.clamp_min(1e-12)), places
+
+
+def _first_of_each(rows: Tensor) -> Tensor:
+    """The places of the first occurrence of each value in ``rows`` (N,)."""
+    found: dict[int, int] = {}
+    for place, row in enumerate(rows.tolist()):
+        found.setdefault(row, place)
+    return torch.tensor(list(found.values()))
+
+
+def _tail_p(fake: Tensor, real: Tensor) -> float:
+    """How likely so few of ``real`` (H,) are among the lowest ranks, if chance alone sorts them.
+
+    As many ranks count as a ``TAIL`` of ``fake`` (M,) would fill; the p of a hypergeometric test.
+    """
+    ranks = max(1, round(TAIL * len(fake)))
+    both = torch.cat([real, fake])  # real first, and a stable order: ties speak for the generator
+    there = int((both.argsort(stable=True)[:ranks] < len(real)).sum())
+    ways = sum(
+        math.comb(len(real), count) * math.comb(len(fake), ranks - count)
+        for count in range(there + 1)
+    )
+    return ways / math.comb(len(both), ranks)
 
 
 def nearest(x: Tensor, pool: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,7 @@ from training.gan.setup import class_count
 from training.jobs.live import RunStatus
 from training.kinds import read_config
 from training.latent.sampler import MAX_CLASS_ROWS
-from training.metrics.evaluator import COPIED_ABOVE, GanMetrics, is_copying
+from training.metrics.evaluator import COPIED_ABOVE, GanMetrics, copies_some, is_copying
 from training.runs.folder import RunFolder
 from ui.common.html import box, percent, say
 
@@ -167,11 +167,11 @@ def cures(config: Mapping[str, Any]) -> list[str]:
 
 
 def quality_level(metrics: GanMetrics) -> tuple[str, float | None]:
-    """How near, as a word and on a bar from 0 to 1; "unknown" and ``None`` without a floor.
+    """How near, as a word and on a bar from 0 to 1; "unknown" without held-out pictures.
 
-    Without one there were too few real pictures to say what a good distance is.
+    From training pictures a copier would have the best distance of all.
     """
-    if metrics.fd_floor is None:
+    if metrics.reference == "train":
         return "unknown", None
     share = 1 / (1 + max(0.0, metrics.kid))
     return _level(share, QUALITY_LEVELS), share
@@ -185,11 +185,13 @@ def variety_level(metrics: GanMetrics) -> tuple[str, float]:
 
 
 def copying_level(metrics: GanMetrics) -> tuple[str, float | None]:
-    """Whether it repeats training pictures, and the share nearer to those; half is by chance."""
+    """Whether it repeats training pictures, and how often it wins by that; half is by chance."""
     if metrics.copied_share is None:
         return "unknown", None
     if is_copying(metrics):
         return "bad", metrics.copied_share
+    if copies_some(metrics):
+        return "some", metrics.copied_share
     return ("poor" if metrics.copied_share > COPIED_ABOVE else "good"), metrics.copied_share
 
 
@@ -236,7 +238,8 @@ def _numbers(name: str, metrics: GanMetrics, language: str) -> str:
         return ""
     low, high = metrics.copied_range
     values = {"share": percent(metrics.copied_share), "low": percent(low), "high": percent(high)}
-    return t("gan.copying_numbers", language, **values)
+    is_old = metrics.copied_tail_p is None  # of a version that compared in another way
+    return t("gan.copying_numbers_old" if is_old else "gan.copying_numbers", language, **values)
 
 
 def _quality_numbers(metrics: GanMetrics, language: str) -> str:
@@ -248,7 +251,7 @@ def _quality_numbers(metrics: GanMetrics, language: str) -> str:
         fd=number(metrics.fd),
         kid=number(metrics.kid),
         space=space,
-        count=metrics.count,
+        count=metrics.fd_count or metrics.count,
         reference=reference,
     )
     if metrics.fd_floor is not None:

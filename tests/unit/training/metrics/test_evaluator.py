@@ -13,7 +13,14 @@ import torch
 from torch import Tensor
 
 from training.features.space import FeatureSpace, choose_feature_space
-from training.metrics.evaluator import GanEvaluator, GanMetrics, Suspect, collapse_sign, is_copying
+from training.metrics.evaluator import (
+    GanEvaluator,
+    GanMetrics,
+    Suspect,
+    collapse_sign,
+    copies_some,
+    is_copying,
+)
 from training.metrics.fidelity import frechet_distance, kernel_distance
 
 T = TypeVar("T")
@@ -168,14 +175,33 @@ def test_copies_are_found_and_shown() -> None:
     copier = looked(evaluator, train[:40])
     assert copier.copied_share == 1 and is_copying(copier)
     other_way = looked(evaluator, held[:40])
-    assert other_way.copied_share == 0 and not is_copying(other_way)
+    assert not is_copying(other_way)
+
+
+def test_a_copier_of_many_pictures_is_found_in_a_pool_of_all() -> None:
+    """Copies of 3,000 pictures hardly show among 100 of them."""
+    train, held = pictures(3000, 1), pictures(300, 2)
+    copies = train[torch.randperm(3000, generator=torch.Generator().manual_seed(3))[:200]]
+    found = looked(GanEvaluator(plain_space(), train, held, most=100, pool=3000), copies)
+    assert found.copied_share == 1 and is_copying(found) and copies_some(found)
+    assert found.reference_count == 100 and found.fd_count == 100  # of all else, ``most``
+    assert not is_copying(looked(GanEvaluator(plain_space(), train, held, most=100), copies))
+
+
+@pytest.mark.parametrize("count", [30, 80, 200])
+def test_there_is_a_floor_whatever_the_counts(count: int) -> None:
+    """Training pictures may be fewer than samples; both sides are cut to as many."""
+    evaluator = GanEvaluator(plain_space(), pictures(count, 1), pictures(60, 2))
+    found = looked(evaluator, pictures(100, 3))
+    assert found.fd_count == min(100, count)
+    assert found.fd_floor == pytest.approx(found.fd, rel=0.1)  # all three are alike
 
 
 def test_data_that_repeat_themselves_accuse_nobody() -> None:
     train = pictures(1, 1).repeat(30, 1, 1, 1)
     metrics = looked(GanEvaluator(plain_space(), train, train[:20]), train[:20])
     assert metrics.suspicious == ()
-    assert metrics.copied_share == 0.5
+    assert metrics.copied_share == 0.5 and metrics.copied_tail_p == 1
     assert metrics.fd == pytest.approx(0, abs=1e-9)
     assert (metrics.variety, metrics.distinct) == (1, 1)
 
@@ -307,3 +333,5 @@ def test_copying_needs_more_than_chance() -> None:
     assert not is_copying(metrics(copied_share=0.7, copied_range=(0.4, 0.9)))
     assert not is_copying(metrics(copied_share=0.55, copied_range=(0.52, 0.58)))
     assert not is_copying(metrics(copied_share=None, copied_range=None))
+    assert copies_some(metrics(copied_tail_p=1e-5)) and not copies_some(metrics(copied_tail_p=0.01))
+    assert not copies_some(metrics())  # of an earlier version

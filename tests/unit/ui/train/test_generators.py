@@ -385,6 +385,8 @@ def silent(*_: Any, **__: Any) -> None:
         ({"copied_share": None, "copied_range": None}, "fair", "good", "unknown"),
         ({"copied_share": 0.7, "copied_range": (0.4, 0.9)}, "fair", "good", "poor"),
         ({"copied_share": 0.9, "copied_range": (0.8, 0.97)}, "fair", "good", "bad"),
+        ({"copied_tail_p": 1e-6}, "fair", "good", "some"),
+        ({"fd_floor": None}, "fair", "good", "good"),  # as earlier versions left it
         ({"variety_within": None, "variety": 3.0}, "fair", "good", "good"),
     ],
 )
