@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 STAGES = 5  # into which a long list of blocks is divided, as ResNets are
+EXAMPLE_SIDE = 64  # px, of the picture that tells how many features there are
 
 
 class Classifier(nn.Module):
@@ -20,6 +21,10 @@ class Classifier(nn.Module):
 
     ``stages`` run from the picture upwards, then ``pool`` gives one vector of ``feature_count``
     features per picture, (B, D), and ``head`` the scores. ImageNet normalisation happens inside.
+
+    Attributes:
+        head_stages: how many of the last stages the head reads; 1 unless ``read_stages`` was
+            called.
     """
 
     mean: Tensor
@@ -31,17 +36,41 @@ class Classifier(nn.Module):
         super().__init__()
         self.stages = nn.ModuleList(stages)
         self.pool = pool
+        self.head_stages = 1
         self.head = create_head(feature_count, class_count)
         self.register_buffer("mean", _constant(IMAGENET_MEAN), persistent=False)
         self.register_buffer("std", _constant(IMAGENET_STD), persistent=False)
 
+    def read_stages(self, count: int) -> None:
+        """Let a new head read the last ``count`` stages, as signed square roots of their means.
+
+        Early stages know textures and colours that the last one has given up, and the root keeps
+        the few strong channels from drowning the others (as in bilinear pooling, arXiv
+        1504.07889).
+        """
+        self.head_stages = count
+        was_training, device = self.training, self.head.weight.device
+        with torch.no_grad():
+            example = torch.zeros(1, 3, EXAMPLE_SIDE, EXAMPLE_SIDE, device=device)
+            width = self.eval()._read(example).shape[1]
+        self.train(was_training)
+        self.head = create_head(width, self.head.out_features)
+
     def features(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] to (B, D)."""
-        x = (images - self.mean) / self.std
-        for stage in self.stages:
+        """(B, 3, H, W) in [0, 1] to (B, D): what the head reads."""
+        return self._read((images - self.mean) / self.std)
+
+    def _read(self, x: Tensor) -> Tensor:
+        means = []
+        for number, stage in enumerate(self.stages, 1):
             x = stage(x)
+            if len(self.stages) - self.head_stages < number < len(self.stages):
+                means.append(x.mean(dim=(2, 3)))
         pooled: Tensor = self.pool(x)
-        return pooled
+        if self.head_stages == 1:
+            return pooled
+        every = torch.cat([*means, pooled], dim=1)
+        return every.sign() * every.abs().sqrt()
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] to scores (B, classes)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import warnings
 from collections.abc import Callable
@@ -27,8 +28,12 @@ def frozen_batch(device: torch.device) -> int:
 
 
 @cache
-def frozen_backbone(name: str, device: torch.device) -> Callable[[Tensor], Tensor]:
+def frozen_backbone(
+    name: str, device: torch.device, head_stages: int = 1
+) -> Callable[[Tensor], Tensor]:
     """The features of a pretrained backbone: (B, 3, H, W) in [0, 1] on ``device`` to (B, D).
+
+    They are those of its last ``head_stages`` stages, as ``Classifier.read_stages`` has it.
 
     Kept for the life of the process, since TorchScript never gives the memory of a graph back;
     so only networks that stay as they are, one for each backbone, are worth freezing.
@@ -36,7 +41,18 @@ def frozen_backbone(name: str, device: torch.device) -> Callable[[Tensor], Tenso
     Raises:
         WeightsUnavailable: the pretrained weights could not be had.
     """
-    return freeze(Features(create_model(name, 1, pretrained=True)), device)
+    model = create_model(name, 1, pretrained=True, head_stages=head_stages)
+    return freeze(Features(model), device)
+
+
+def fingerprint(model: Classifier) -> str:
+    """Twelve hexadecimal digits that change with any weight below the head."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        if not name.startswith("head."):
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def eager_features(model: Classifier, device: torch.device) -> Callable[[Tensor], Tensor]:

@@ -16,6 +16,7 @@ from models.classifiers import Classifier
 from models.frozen import eager_features
 from models.registry import restore_model
 from training.classifier.config import ClassifierConfig
+from training.classifier.head import feature_store
 from training.classifier.plan import ClassifierProgress
 from training.data.imageset import ImageSet
 from training.data.splits import Split
@@ -39,14 +40,20 @@ def evaluate_classifier(
     progress = ClassifierProgress.from_json(last.state)
     split = progress.split
     side = config.side()
-    store = FeatureStore(images, f"{config.backbone}-{side}" if config.method == "quick" else None)
+    is_frozen = config.method == "quick"
+    store = feature_store(config, images, model) if is_frozen else FeatureStore(images, None)
     forward = eager_features(model, fabric.device)
     for _ in extract(forward, images, split.test, side, fabric.device, store):
         yield Tick()
     features = store.get(images, split.test)
     with torch.no_grad():
         probabilities = model.head.cpu()(features).softmax(dim=1).numpy()
-    result = describe_predictions(images.labels[split.test], probabilities, images.class_names)
+    result = describe_predictions(
+        images.labels[split.test],
+        probabilities,
+        images.class_names,
+        groups=images.groups[split.test],
+    )
     result |= {
         "evaluated_on": split.origin,
         "most_wrong": _most_wrong(images, split, probabilities),

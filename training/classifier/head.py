@@ -5,14 +5,17 @@ Features are computed once and kept; the head is the best of several strengths o
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator
+from dataclasses import replace
 
 import numpy as np
 import torch
+from sklearn.model_selection import StratifiedGroupKFold
 from torch import Tensor
 
 from models.classifiers import Classifier
-from models.frozen import frozen_backbone
+from models.frozen import fingerprint, frozen_backbone
 from training.classifier.config import ClassifierConfig
 from training.classifier.losses import inverse_frequency
 from training.classifier.plan import ClassifierProgress, early_share
@@ -29,6 +32,7 @@ FEATURE_SHARE = {"quick": 0.85, "lp_ft": 0.3}  # of the budget may go into featu
 MIN_PER_CLASS = 8  # pictures a class whose features are computed whatever the budget says
 FEW = 1000  # pictures to learn from; below, the strength is chosen by cross-validation
 FOLDS = 5
+FEW_STRENGTH = 40.0  # where there is nothing to choose by
 
 
 def fit_head(
@@ -46,11 +50,11 @@ def fit_head(
     """
     split = progress.split
     side = config.side()
-    store = FeatureStore(images, f"{config.backbone}-{side}")
+    store = feature_store(config, images, model)
     rows = stratified_order(images, split, config.seed)
     share = _shares(config)
     started = reported = glimpsed = clock.seconds()
-    forward = frozen_backbone(config.backbone, device)
+    forward = frozen_backbone(config.backbone, device, model.head_stages)
     for counted in extract(forward, images, rows, side, device, store):
         now = clock.seconds()
         progress.images_per_second = speed = counted.fresh / max(1e-6, now - started)
@@ -75,6 +79,12 @@ def fit_head(
         yield Notice(Message("notice.budget_subset", values))
         progress.split = split.without(missing)
     yield from _fit(config, images, model, progress.split, store, clock)
+
+
+def feature_store(config: ClassifierConfig, images: ImageSet, model: Classifier) -> FeatureStore:
+    """Where the features are kept that ``model``'s head reads, while all below it is frozen."""
+    network = f"{config.backbone}-{config.side()}-{model.head_stages}"
+    return FeatureStore(images, network, fingerprint(model))
 
 
 def _is_enough(images: ImageSet, split: Split) -> bool:
@@ -103,6 +113,7 @@ def _glimpse(
 def _create_probe(
     config: ClassifierConfig, images: ImageSet, split: Split, store: FeatureStore
 ) -> Probe:
+    """On the pictures of ``train`` and then ``val``."""
     rows = np.concatenate([split.train, split.val])
     x, y = store.get(images, rows), torch.from_numpy(images.labels[rows])
     class_count = len(images.class_names)
@@ -118,10 +129,14 @@ def _fit(
     store: FeatureStore,
     clock: Clock,
 ) -> Generator[Event, None, None]:
+    if config.method != "quick":
+        # All of "quick" happens here, so it may learn from every picture that is not for the test.
+        # Others validate later on, and must not know those pictures.
+        split = replace(split, val=split.val[:0])
     probe = _create_probe(config, images, split, store)
     share = _shares(config)
-    best, best_loss = STRENGTHS[0], float("inf")
-    for number, trial in enumerate(probe.try_strengths(_folds(split)), 1):
+    best, best_loss = FEW_STRENGTH, float("inf")
+    for number, trial in enumerate(probe.try_strengths(folds(images, split)), 1):
         if trial.val_loss < best_loss:
             best, best_loss = trial.strength, trial.val_loss
         now = clock.seconds()
@@ -147,16 +162,29 @@ def _shares(config: ClassifierConfig) -> Callable[[float, float], float]:
     return lambda seconds, part: early_share(config, seconds)
 
 
-def _folds(split: Split) -> Tensor:
+def folds(images: ImageSet, split: Split) -> Tensor:
     """Which pictures are fitted to choose a strength: the split's own, or five ways where few.
 
-    (N, K) bool for the N pictures of ``train`` and then ``val``.
+    (N, K) bool for the N pictures of ``train`` and then ``val``. Look-alikes are fitted together or
+    not at all. K is 0 where the pictures can't be divided.
     """
-    count, total = len(split.train), len(split.train) + len(split.val)
-    if count >= FEW:
-        return (torch.arange(total) < count)[:, None]
-    # Strides instead of blocks, because ``train`` and ``val`` are sorted by class.
-    return torch.arange(total)[:, None] % FOLDS != torch.arange(FOLDS)
+    rows = np.concatenate([split.train, split.val])
+    if len(split.train) >= FEW and split.val.size:
+        return (torch.arange(len(rows)) < len(split.train))[:, None]
+    labels, groups = images.labels[rows], images.groups[rows]
+    ways = min(FOLDS, len(np.unique(groups)), int(np.bincount(labels).max()))
+    if ways < 2:
+        return torch.zeros(len(rows), 0, dtype=torch.bool)
+    divide = StratifiedGroupKFold(ways)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class with fewer pictures than ways
+        unseen = [part for _, part in divide.split(rows, labels, groups)]
+    unseen = [part for part in unseen if 0 < len(part) < len(rows)]
+    fitted = torch.ones(len(rows), len(unseen), dtype=torch.bool)
+    for way, part in enumerate(unseen):
+        fitted[part, way] = False
+    # Above that many pictures one way will do: each costs as much as all of them.
+    return fitted[:, :1] if len(rows) >= FEW else fitted
 
 
 def stratified_order(images: ImageSet, split: Split, seed: int) -> Indices:

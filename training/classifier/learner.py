@@ -15,7 +15,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from models.classifiers import Classifier
 from training.classifier.augment import MARGIN, vary
 from training.classifier.config import ClassifierConfig
-from training.classifier.losses import inverse_frequency, l2_sp
+from training.classifier.losses import inverse_frequency, l2_sp, weighted_cross_entropy
 from training.classifier.schedule import grown_side, learning_rate_factor, trained_stages
 from training.data.batches import SEED_STEP, batch_rows, load_squares, to_unit
 from training.data.imageset import ImageSet
@@ -124,9 +124,7 @@ class Learner:
         elif self.side != self.full_side:
             x = F.interpolate(x, (self.side, self.side), mode="bilinear", antialias=True)
         scores = self.network(x)
-        loss = F.cross_entropy(
-            scores, y, weight=self.class_weights, label_smoothing=config.label_smoothing
-        )
+        loss = weighted_cross_entropy(scores, y, self.class_weights, config.label_smoothing)
         objective = loss
         if self.start:
             objective = loss + l2_sp(dict(self.model.named_parameters()), self.start, config.l2_sp)

@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from models.classifiers import Classifier
-from models.registry import BACKBONES, create_model, restore_model
+from models.registry import BACKBONES, HEAD_STAGES, create_model, restore_model
 from models.weights import WeightsUnavailable
 from training.classifier.config import ClassifierConfig
 from training.classifier.evaluate import evaluate_classifier
@@ -165,7 +165,13 @@ def _create(config: ClassifierConfig, images: ImageSet) -> Classifier:
     if pretrained and BACKBONES[config.backbone].card is None:
         raise UserError("train.no_pretrained", backbone=config.backbone)
     try:
-        return create_model(config.backbone, len(images.class_names), pretrained=pretrained)
+        return create_model(
+            config.backbone,
+            len(images.class_names),
+            pretrained=pretrained,
+            # Deeper heads are for frozen features; where all layers learn, the last one will do.
+            head_stages=HEAD_STAGES if config.method == "quick" else 1,
+        )
     except WeightsUnavailable as problem:
         raise weights_missing(config.backbone, problem) from problem
 

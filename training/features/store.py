@@ -24,6 +24,8 @@ from training.data.splits import Indices
 
 log = logging.getLogger(__name__)
 
+PREPROCESSING = 2  # one more whenever pictures reach networks in another way, such as resized
+
 
 @dataclass(frozen=True)
 class Counted:
@@ -37,13 +39,17 @@ class FeatureStore:
     """The (D,) features of one network for pictures of one set, by their place in the set.
 
     A place is a picture's offset in ``pixels.bin``: it stays the same however the set is
-    edited, merged or subset. ``network`` names weights and input size, such as
-    "mobilenet_v2-224"; ``None`` is for weights that are not frozen for good, so that nothing is
-    read or written.
+    edited, merged or subset. ``network`` names the network and its input size, such as
+    "mobilenet_v2-224", and ``weights`` its weights, such as a hash of them: features of other
+    weights or of another ``PREPROCESSING`` are not read, and give way when new ones are written.
+    ``network`` is ``None`` for weights that are not frozen for good, so that nothing is read or
+    written.
     """
 
-    def __init__(self, images: ImageSet, network: str | None) -> None:
-        self.path = images.folder / "features" / f"{network}.safetensors" if network else None
+    def __init__(self, images: ImageSet, network: str | None, weights: str = "") -> None:
+        name = f"{network}.{PREPROCESSING}-{weights}.safetensors"
+        self.path = images.folder / "features" / name if network else None
+        self._network = network
         self._known: dict[int, Tensor] = {}
         if self.path and self.path.exists():
             self._read(self.path)
@@ -85,6 +91,9 @@ class FeatureStore:
         offsets = torch.from_numpy(np.fromiter(self._known, dtype=np.int64))
         save_file({"offsets": offsets, "features": torch.stack(list(self._known.values()))}, fresh)
         fresh.replace(self.path)
+        for other in self.path.parent.glob(f"{self._network}.*safetensors"):
+            if other != self.path:
+                other.unlink(missing_ok=True)
 
 
 def extract(

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.classifiers import Classifier
 from models.frozen import freeze
-from models.registry import BACKBONES, create_model, list_models
+from models.registry import BACKBONES, create_model, list_models, restore_model
 from models.weights import WeightsUnavailable
 
 
@@ -28,13 +29,35 @@ def test_shapes_and_gradients(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list_models())
-def test_the_frozen_network_is_the_same_function(name: str) -> None:
-    model = create_model(name, 3).eval()
+@pytest.mark.parametrize("head_stages", [1, 3])
+def test_the_frozen_network_is_the_same_function(name: str, head_stages: int) -> None:
+    model = create_model(name, 3, head_stages=head_stages).eval()
     frozen = freeze(model, torch.device("cpu"))
     x = torch.rand(2, 3, 128, 128)  # more and larger ones than it was traced with
     with torch.no_grad():
         expected = model(x)
     torch.testing.assert_close(frozen(x).clone(), expected, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_a_head_may_read_several_stages(name: str) -> None:
+    model, plain = create_model(name, 3, head_stages=3).eval(), create_model(name, 3).eval()
+    assert model.head.in_features > plain.head.in_features and not model.training
+    plain.load_state_dict({**model.state_dict(), **_head_of(plain)})
+    with torch.no_grad():
+        x = torch.rand(2, 3, 64, 64)
+        every, last = model.features(x), plain.features(x)
+    assert every.shape == (2, model.head.in_features)
+    signed_root = last.sign() * last.abs().sqrt()
+    torch.testing.assert_close(every[:, -last.shape[1] :], signed_root)
+    again = restore_model(name, 3, model.state_dict())
+    assert again.head_stages == 3
+    with torch.no_grad():
+        torch.testing.assert_close(again.eval()(x), model(x))
+
+
+def _head_of(model: Classifier) -> dict[str, torch.Tensor]:
+    return {f"head.{name}": weight for name, weight in model.head.state_dict().items()}
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -10,13 +10,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.frozen import eager_features
+from models.frozen import eager_features, fingerprint
 from models.registry import create_model
 from tests.conftest import MakeSet
 from training.classifier.augment import vary
 from training.classifier.config import ClassifierConfig
-from training.classifier.losses import inverse_frequency, l2_sp
-from training.classifier.plan import EVAL_SHARE, REPLAN, make_plan
+from training.classifier.head import FOLDS, fit_head, folds
+from training.classifier.losses import inverse_frequency, l2_sp, weighted_cross_entropy
+from training.classifier.plan import EVAL_SHARE, REPLAN, ClassifierProgress, make_plan
 from training.classifier.probe import Probe
 from training.classifier.schedule import (
     choose_rate,
@@ -27,8 +28,10 @@ from training.classifier.schedule import (
     trained_stages,
 )
 from training.data.batches import batch_rows, stream_squares, to_unit
+from training.data.splits import Split, split_images
 from training.features.store import FeatureStore, extract
-from training.metrics.classification import describe_predictions, wilson_range
+from training.metrics.classification import describe_predictions, effective_count, wilson_range
+from training.runs.clock import Clock
 
 
 def test_one_cycle_rises_to_the_peak_and_falls_to_nearly_nothing() -> None:
@@ -62,10 +65,36 @@ def test_wilson_range_is_the_published_one() -> None:
     assert wilson_range(0, 0) == (0.0, 1.0)
 
 
+def test_the_range_holds_what_it_says_where_pictures_look_alike() -> None:
+    """Twenty groups of five, each right or wrong as a whole: 95 % of ranges hold the truth."""
+    rng, groups, truth = np.random.default_rng(0), np.arange(100) // 5, np.zeros(100, np.int64)
+    assert effective_count(groups) == 20 and effective_count(np.arange(100)) == 100
+    held = naive = 0
+    for _ in range(1000):
+        right = (rng.random(20) < 0.8)[groups]
+        probabilities = np.stack([right, ~right], axis=1).astype(np.float32)
+        found = describe_predictions(truth, probabilities, ("a", "b"), groups)
+        low, high = found["accuracy_range"]
+        held += low <= 0.8 <= high
+        low, high = wilson_range(found["right"], found["count"])
+        naive += low <= 0.8 <= high
+    assert held >= 920 and naive < 700
+
+
+def test_ranges_of_all_right_and_all_wrong_reach_the_end() -> None:
+    groups = np.array([0, 0, 0, 1, 1, 2, 3])  # an effective count that is not whole
+    for right, end in ((1, 1), (0, 0)):
+        wrong = np.full(7, 1 - right)
+        found = describe_predictions(
+            np.zeros(7, np.int64), np.eye(2, dtype=np.float32)[wrong], ("a", "b"), groups
+        )
+        assert found["accuracy_range"][right] == end
+
+
 def test_a_class_without_test_pictures_does_not_count_in_the_means() -> None:
     truth = np.array([0, 0, 0, 1])
     probabilities = np.eye(3, dtype=np.float32)[[0, 0, 1, 1]]
-    described = describe_predictions(truth, probabilities, ("a", "b", "c"))
+    described = describe_predictions(truth, probabilities, ("a", "b", "c"), np.arange(4))
     assert described["accuracy"] == 0.75 and described["baseline"] == 0.75
     assert described["macro_recall"] == pytest.approx((2 / 3 + 1) / 2)
     assert described["confusion"] == [[2, 1, 0], [0, 1, 0], [0, 0, 0]]
@@ -84,6 +113,38 @@ def test_class_weights_give_every_class_the_same_say() -> None:
     assert weights[0] * 30 == pytest.approx(float(weights[1] * 10))
     assert weights[labels].mean().item() == pytest.approx(1.0)
     assert weights[2] == 0
+
+
+def test_smoothing_and_class_weights_teach_the_majority_its_own_class() -> None:
+    """The best scores for 400 pictures of one class and 10 of another, all told apart."""
+    labels = torch.tensor([0] * 400 + [1] * 10)
+    weights = inverse_frequency(labels, 2)
+    offsets = torch.zeros(2, 2, requires_grad=True)  # of each class's pictures
+    solver = torch.optim.LBFGS([offsets], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        solver.zero_grad()
+        loss = weighted_cross_entropy(offsets[labels], labels, weights, smoothing=0.05)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    solver.step(closure)  # type: ignore[arg-type]
+    own = offsets.detach().softmax(dim=1).diagonal()
+    torch.testing.assert_close(own, torch.full((2,), 1 - 0.05 / 2), atol=1e-3, rtol=0)
+
+
+def test_without_smoothing_the_weighted_loss_is_torchs() -> None:
+    scores, labels = torch.randn(12, 3), torch.arange(12) % 3
+    weights = torch.tensor([0.5, 1.0, 3.0])
+    for given in (weights, None):
+        torch.testing.assert_close(
+            weighted_cross_entropy(scores, labels, given, 0.0),
+            F.cross_entropy(scores, labels, weight=given),
+        )
+    torch.testing.assert_close(
+        weighted_cross_entropy(scores, labels, None, 0.2),
+        F.cross_entropy(scores, labels, label_smoothing=0.2),
+    )
 
 
 def test_batches_run_through_every_picture_once_per_epoch() -> None:
@@ -155,6 +216,65 @@ def test_a_damaged_feature_file_is_computed_again(make_set: MakeSet) -> None:
     assert store.path is not None
     store.path.write_bytes(store.path.read_bytes()[:100])
     assert FeatureStore(images, "net-32").missing(images, rows).size == 8
+
+
+def test_features_of_other_weights_are_not_taken_for_these(make_set: MakeSet) -> None:
+    images = make_set({"a": 4, "b": 4}, side=32)
+    rows, cpu = np.arange(8), torch.device("cpu")
+    models = [create_model("seedling_net", 2) for _ in range(2)]
+    prints = [fingerprint(model) for model in models]
+    assert prints[0] != prints[1] and fingerprint(models[0]) == prints[0]
+    models[0].head.reset_parameters()
+    assert fingerprint(models[0]) == prints[0]  # features know nothing of the head
+    for model, name in zip(models, prints, strict=True):
+        store = FeatureStore(images, "net-32", name)
+        assert store.missing(images, rows).size == 8
+        list(extract(eager_features(model, cpu), images, rows, 32, cpu, store))
+    kept = list((images.folder / "features").iterdir())
+    assert kept == [FeatureStore(images, "net-32", prints[1]).path]  # the others are of no use
+
+
+def test_a_validation_picture_is_news_to_the_head_of_lp_ft(
+    make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On noise nobody can be right about pictures that the head was not fitted on."""
+    images = make_set({"a": 60, "b": 60, "c": 60}, side=32)
+    labels = np.random.default_rng(1).permutation(images.labels)
+    images = dataclasses.replace(images, labels=labels)
+    right = {}
+    for method in ("lp_ft", "quick"):
+        config = ClassifierConfig(
+            backbone="seedling-s", method=method, images=64, class_weights=False
+        )
+        model = create_model("seedling-s", 3, pretrained=True, head_stages=3).eval()
+        split = split_images(images, 0)
+        progress, clock = ClassifierProgress(split), Clock(0.0, math.inf)
+        list(fit_head(config, images, model, progress, torch.device("cpu"), clock))
+        (pixels,) = stream_squares(images, split.val, 64, len(split.val))
+        with torch.no_grad():
+            guesses = model(to_unit(pixels, torch.device("cpu"))).argmax(dim=1).numpy()
+        right[method] = (guesses == images.labels[split.val]).mean()
+    assert right["lp_ft"] < 0.6 and right["quick"] > right["lp_ft"] + 0.2
+
+
+def test_look_alikes_are_fitted_together_or_not_at_all(make_set: MakeSet) -> None:
+    """Five equal pictures in one fold each would make any strength look good."""
+    groups = [number // 5 for number in range(60)]
+    images = make_set({"a": 30, "b": 30}, groups=groups, side=32)
+    rows = np.arange(60, dtype=np.int64)
+    split = Split(rows[:50], rows[50:], rows[:0], "held_out")
+    for fitted in (folds(images, split), folds(images, dataclasses.replace(split, val=rows[:0]))):
+        count, ways = fitted.shape
+        assert ways == FOLDS
+        for way in fitted.T.tolist():
+            seen = {groups[row] for row in range(count) if way[row]}
+            assert seen and not seen & {groups[row] for row in range(count) if not way[row]}
+
+
+def test_pictures_that_are_all_alike_can_not_be_divided(make_set: MakeSet) -> None:
+    images = make_set({"a": 4, "b": 4}, groups=[0] * 8, side=32)
+    rows = np.arange(8, dtype=np.int64)
+    assert folds(images, Split(rows, rows[:0], rows[:0], "held_out")).shape == (8, 0)
 
 
 def test_the_probe_finds_what_logistic_regression_finds() -> None:

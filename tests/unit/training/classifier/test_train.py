@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from models.frozen import frozen_backbone
-from models.registry import create_model
+from models.registry import HEAD_STAGES, restore_model
 from tests.conftest import MakeSet
 from training.classifier.config import METHODS, ClassifierConfig
 from training.classifier.evaluate import evaluate_classifier
@@ -73,8 +73,8 @@ def test_every_method_ends_with_a_model(make_set: MakeSet, method: str, optimize
     )
     events = run(config, images)
     end = finished(events)
-    model = create_model("mobilenet_v3_small", 2)
-    model.load_state_dict(end.model.part("model"))
+    model = restore_model("mobilenet_v3_small", 2, end.model.part("model"))
+    assert model.head_stages == (HEAD_STAGES if method == "quick" else 1)
     assert end.model.state["class_names"] == ["red", "green"]
     steps = [event for event in events if isinstance(event, Log)]
     assert [step.progress for step in steps][-1] == 1.0
