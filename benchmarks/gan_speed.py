@@ -45,7 +45,7 @@ def bare_speed(learner: GanLearner, seconds: float) -> float:
     """Images per second of the passes that any GAN step consists of, without optimizers."""
     config, size = learner.config, learner.batch_size
     g, d = learner.generator.train(), learner.discriminator.train()
-    objective, gamma = OBJECTIVES[config.loss], penalty_weight(config)
+    objective, gamma = OBJECTIVES[config.objective], penalty_weight(config)
     real = torch.rand(size, 3, config.resolution, config.resolution, device=learner.fabric.device)
     real = (real * 2 - 1).contiguous(memory_format=torch.channels_last)
     classes = learner.shape.class_count

@@ -51,7 +51,7 @@ from training.data.imageset import ImageSet  # noqa: E402
 from training.data.splits import split_for_generator  # noqa: E402
 from training.features.space import FeatureSpace, choose_feature_space  # noqa: E402
 from training.gan.config import GanConfig  # noqa: E402
-from training.gan.transfer import choose_d_backbone, default_start  # noqa: E402
+from training.gan.transfer import decide, default_start  # noqa: E402
 from training.intake.datasets import open_data  # noqa: E402
 from training.metrics.fidelity import density_coverage, frechet_distance, kernel_distance  # noqa: E402
 
@@ -112,9 +112,9 @@ def main() -> None:
         images, _ = open_data(options.data, Path(folder) / "data")
         part = a_few(images, options.files, options.classes, options.count)
         start = default_start(base, part.take(part.given("train")))
-        started = choose_d_backbone(dataclasses.replace(base, start_from=start))
+        started = decide(dataclasses.replace(base, start_from=start))
         contestants = {
-            "scratch": choose_d_backbone(base),
+            "scratch": decide(base),
             "scratch, its eyes": dataclasses.replace(base, d_backbone=started.d_backbone),
             "started": started,
         }

@@ -60,7 +60,7 @@ def accuracy(features: Tensor, images: ImageSet, learned: Indices, test: Indices
     best = min(trials, key=lambda trial: trial.val_loss).strength if trials else FEW_STRENGTH
     with torch.no_grad():
         guesses = probe.fit(best)(features[test]).argmax(dim=1)
-    return 100 * (guesses == labels[test]).float().mean().item()
+    return 100 * float((guesses == labels[test]).float().mean())
 
 
 def main() -> None:

@@ -108,11 +108,13 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """(B, 3, R, R) in [-1, 1], with ``labels`` (B,) where there are classes, to (B,) scores.
 
+        Scores have full precision under autocast, too: losses compare them.
+
         Raises:
             ValueError: there are classes, but no ``labels``.
         """
         scores: Tensor = self.head(self.features(x), labels)
-        return scores
+        return scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores
 
 
 def class_vectors(embedding: nn.Embedding, labels: Tensor | None) -> Tensor:

@@ -6,7 +6,7 @@ Mapping, style mixing, truncation, noise, discriminator.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -60,17 +60,21 @@ class LayerNoise(nn.Module):
     """Adds noise of a learned strength to a layer: detail that no style decides.
 
     The strength starts at zero; there is one for all channels or, with ``channels``, one for each.
+    ``number`` tells the layers of one side apart: each has a fixed pattern of its own.
     """
 
     fixed: Tensor
 
-    def __init__(self, side: int, channels: int = 1) -> None:
+    def __init__(self, side: int, channels: int = 1, number: int = 0) -> None:
         super().__init__()
         self.strength = nn.Parameter(torch.zeros(channels, 1, 1))
-        # The same picture in every network, and torch's global random numbers stay untouched.
-        source = torch.Generator().manual_seed(NOISE_SEED)
-        pattern = torch.randn(1, 1, side, side, generator=source, device="cpu")
-        self.register_buffer("fixed", pattern, persistent=False)
+        # The same in every network, and torch's global random numbers stay untouched.
+        self.register_buffer("fixed", _pattern(side, NOISE_SEED + 2 * side + number))
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Weights of before patterns were kept had the same one in both layers of a side."""
+        state.setdefault(f"{prefix}fixed", _pattern(self.fixed.shape[-1], NOISE_SEED))
+        super()._load_from_state_dict(state, prefix, *rest)
 
     def forward(self, x: Tensor, noise: Noise) -> Tensor:
         """(B, C, side, side) to the same."""
@@ -82,6 +86,12 @@ class LayerNoise(nn.Module):
         elif noise == "random":
             pattern = torch.randn(len(x), *pattern.shape[1:], device=x.device, dtype=x.dtype)
         return x + self.strength * pattern
+
+
+def _pattern(side: int, seed: int) -> Tensor:
+    """(1, 1, side, side) standard normal, on the CPU even where a model is put together on meta."""
+    source = torch.Generator().manual_seed(seed)
+    return torch.randn(1, 1, side, side, generator=source, device="cpu")
 
 
 class StyleGenerator(Generator):
@@ -178,8 +188,9 @@ class StyleGenerator(Generator):
     def _update_ema(self, w: Tensor, labels: Tensor | None) -> None:
         """Move the running mean: the plain mean of the first batches, later an exponential one."""
         rows = self._rows(w, labels)
-        counts = torch.zeros_like(self.w_batches).index_add_(0, rows, torch.ones_like(w[:, 0]))
-        sums = torch.zeros_like(self.w_mean).index_add_(0, rows, w)
+        ones = torch.ones_like(rows, dtype=self.w_mean.dtype)
+        counts = torch.zeros_like(self.w_batches).index_add_(0, rows, ones)
+        sums = torch.zeros_like(self.w_mean).index_add_(0, rows, w.to(self.w_mean.dtype))
         seen = counts > 0
         self.w_batches += seen
         step = seen / self.w_batches.clamp(1, SLOWEST_MEAN)

@@ -39,6 +39,7 @@ def adaptive_instance_norm(x: Tensor, style: Tensor) -> Tensor:
     Returns:
         (B, C, H, W)
     """
+    x = x.float()  # a difference of squares is nothing for half precision
     mean = x.mean((2, 3))  # (B, C)
     # torch.var takes ten times as long where the channels are last in memory.
     variance = (x.square().mean((2, 3)) - mean.square()).clamp(min=0)
@@ -50,13 +51,13 @@ def adaptive_instance_norm(x: Tensor, style: Tensor) -> Tensor:
 class StyledLayer(nn.Module):
     """Noise, LeakyReLU and the style, behind a convolution or the learned constant.
 
-    ``conv`` gives (B, ``channels``, ``side``, ``side``).
+    ``conv`` gives (B, ``channels``, ``side``, ``side``); ``number`` counts the layers of a side.
     """
 
-    def __init__(self, conv: nn.Module, channels: int, side: int, w_size: int) -> None:
+    def __init__(self, conv: nn.Module, channels: int, side: int, w_size: int, number: int) -> None:
         super().__init__()
         self.conv = conv
-        self.noise = LayerNoise(side, channels)
+        self.noise = LayerNoise(side, channels, number)
         self.affine = EqualLinear(w_size, 2 * channels)
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise) -> Tensor:
@@ -72,8 +73,8 @@ class SynthesisBlock(nn.Module):
         super().__init__()
         below, channels = channels_at(side // 2, width), channels_at(side, width)
         enlarge = UpConv(below, channels) if side > LOWEST else nn.Identity()
-        self.first = StyledLayer(enlarge, channels, side, w_size)
-        self.second = StyledLayer(EqualConv(channels, channels), channels, side, w_size)
+        self.first = StyledLayer(enlarge, channels, side, w_size, 0)
+        self.second = StyledLayer(EqualConv(channels, channels), channels, side, w_size, 1)
 
     def forward(self, x: Tensor, ws: Iterator[Tensor], noise: Noise) -> Tensor:
         """Features of half the side to those of this side; takes its share of ``ws``."""

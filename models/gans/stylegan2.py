@@ -65,7 +65,7 @@ class StyledConv(nn.Module):
         self.affine = EqualLinear(w_size, inner, bias=1)
         self.weight = nn.Parameter(torch.randn(outer, inner, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outer, 1, 1))
-        self.noise = LayerNoise(side)
+        self.noise = LayerNoise(side, number=int(not enlarge))
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise) -> Tensor:
         """(B, inner, H, W), (B, w_size) to (B, outer, side, side)."""

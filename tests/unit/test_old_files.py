@@ -25,7 +25,7 @@ from training.core.home import Home
 from training.gan.config import GanConfig
 from training.gan.progress import GanProgress
 from training.gan.setup import resume_training
-from training.gan.transfer import choose_d_backbone
+from training.gan.transfer import decide
 from training.jobs.runner import follow, open_run
 from training.kinds import read_config
 from training.latent.steering import load_gan_sampler
@@ -83,7 +83,7 @@ def test_an_old_config_has_todays_names(old: Path) -> None:
     through = read_config(RunFolder(old / "gan-teacher"))
     assert isinstance(through, GanConfig) and through.d_backbone == "seedling-s"
     start = GanConfig(start_from=str(old / "gan-teacher"))
-    assert choose_d_backbone(start).d_backbone == "seedling-s"
+    assert decide(start).d_backbone == "seedling-s"
 
 
 def test_an_old_classifier_predicts_what_it_did(old: Path, expected: Any) -> None:

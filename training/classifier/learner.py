@@ -17,7 +17,7 @@ from training.classifier.augment import MARGIN, vary
 from training.classifier.config import ClassifierConfig
 from training.classifier.losses import inverse_frequency, l2_sp, weighted_cross_entropy
 from training.classifier.schedule import grown_side, learning_rate_factor, trained_stages
-from training.data.batches import SEED_STEP, batch_rows, load_squares, to_unit
+from training.data.batches import SEED_STEP, batch_rows, load_squares, to_device, to_unit
 from training.data.imageset import ImageSet
 from training.data.splits import Split
 from training.runs.checkpoint import pack, pack_optimizer, unpack_optimizer
@@ -115,8 +115,8 @@ class Learner:
         rows = batch_rows(len(self.pixels), images_seen, config.batch_size, config.seed)
         rows = rows[self.fabric.global_rank :: self.fabric.world_size]
         x, y = (
-            to_unit(self.pixels[rows.to(self.pixels.device)], device),
-            self.labels[rows.to(device)],
+            to_unit(self.pixels[to_device(rows, self.pixels.device)], device),
+            self.labels[to_device(rows, device)],
         )
         if config.augment == "light":
             generator = torch.Generator().manual_seed(seed)

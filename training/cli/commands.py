@@ -28,7 +28,7 @@ from training.core.settings import settings_of
 from training.data.imageset import ImageSet
 from training.data.splits import check_trainable, split_for_generator
 from training.gan.config import GAN_TEXTBOOK, GanConfig
-from training.gan.transfer import SCRATCH, choose_d_backbone, default_start
+from training.gan.transfer import SCRATCH, decide, default_start
 from training.intake.limits import Limits
 from training.intake.report import Report
 from training.kinds import Config
@@ -84,7 +84,7 @@ def gan_data(options: argparse.Namespace) -> dict[str, Any]:
     def fit(images: ImageSet) -> GanConfig:
         split_for_generator(images, given.seed)
         usual = default_start(given, images) if wanted is None and not options.textbook else ""
-        return choose_d_backbone(dataclasses.replace(given, start_from=start or usual))
+        return decide(dataclasses.replace(given, start_from=start or usual))
 
     return _train_new(fit, options)
 

@@ -74,15 +74,22 @@ def to_batch(squares: np.ndarray) -> Tensor:
     return torch.from_numpy(squares).permute(0, 3, 1, 2)
 
 
+def to_device(x: Tensor, device: torch.device) -> Tensor:
+    """``x`` on ``device``; to a graphics card without waiting for it, from pinned memory."""
+    if device.type == "cuda" and x.device.type == "cpu":
+        x = x.pin_memory()
+    return x.to(device, non_blocking=True)
+
+
 def to_unit(pixels: Tensor, device: torch.device) -> Tensor:
     """(B, 3, H, W) uint8 to float32 in [0, 1] on ``device``, channels_last."""
-    moved = pixels.to(device, non_blocking=True)
+    moved = to_device(pixels, device)
     return moved.to(torch.float32, memory_format=torch.channels_last) / 255
 
 
 def to_symmetric(pixels: Tensor, device: torch.device) -> Tensor:
     """(B, 3, H, W) uint8 to float32 in [-1, 1] on ``device``, channels_last: as GANs take them."""
-    moved = pixels.to(device, non_blocking=True)
+    moved = to_device(pixels, device)
     return moved.to(torch.float32, memory_format=torch.channels_last) / 127.5 - 1
 
 

@@ -104,7 +104,7 @@ def _result(
     return {
         "kind": "gan",
         "architecture": shape.architecture,
-        "loss": config.loss,
+        "loss": config.objective,
         "resolution": shape.resolution,
         "width": shape.width,
         "conditional": shape.class_count > 0,

@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from models.gans.registry import GanShape
-from training.data.batches import batch_rows, load_squares, to_symmetric
+from training.data.batches import batch_rows, load_squares, to_device, to_symmetric
 from training.data.imageset import ImageSet
 from training.data.splits import Split
 
@@ -58,5 +58,5 @@ class Pictures:
         return self._take(pixels, labels, torch.randint(len(pixels), (size,), generator=draws))
 
     def _take(self, pixels: Tensor, labels: Tensor | None, rows: Tensor) -> Batch:
-        x = to_symmetric(pixels[rows.to(pixels.device)], self.fabric.device)
-        return x, labels[rows.to(labels.device)] if labels is not None else None
+        x = to_symmetric(pixels[to_device(rows, pixels.device)], self.fabric.device)
+        return x, labels[to_device(rows, labels.device)] if labels is not None else None

@@ -28,12 +28,14 @@ class Objective:
 
     ``penalty`` names the gradient penalty that belongs to it: ``none``, ``r1`` (on real
     pictures), ``r1_r2`` (on both) or ``wgan_gp`` (between them); ``gamma`` is its usual weight.
+    The generator learns in every ``d_steps``-th step of the discriminator.
     """
 
     discriminator: ScoreLoss
     generator: ScoreLoss
     penalty: str = "none"
     gamma: float = 0.0
+    d_steps: int = 1
 
 
 def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
@@ -49,8 +51,10 @@ OBJECTIVES: Mapping[str, Objective] = {
     "non_saturating": Objective(_cross_entropy, lambda _, fake: F.softplus(-fake), "r1", 0.5),
     # arXiv 1705.02894
     "hinge": Objective(lambda real, fake: F.relu(1 - real) + F.relu(1 + fake), lambda _, f: -f),
-    # arXiv 1704.00028
-    "wgan_gp": Objective(lambda real, fake: fake - real, lambda _, fake: -fake, "wgan_gp", 10.0),
+    # arXiv 1704.00028, algorithm 1
+    "wgan_gp": Objective(
+        lambda real, fake: fake - real, lambda _, fake: -fake, "wgan_gp", 10.0, d_steps=5
+    ),
     # arXiv 2501.05441, equation 2: each fake is compared with a real picture.
     "relativistic": Objective(
         lambda real, fake: F.softplus(fake - real),
@@ -60,7 +64,10 @@ OBJECTIVES: Mapping[str, Objective] = {
     ),
 }
 
-ESTIMATE_STEP = 0.05  # pixels reach from -1 to 1
+# Pixels reach from -1 to 1. Real pictures have flat areas, where even small noise is nothing that a
+# critic has seen: after 80 steps of stylegan2 on Fashion-MNIST the estimate was 281 times the exact
+# value with 0.05, 2.7 times with 0.0005, and 1.1 times with this.
+ESTIMATE_STEP = 1e-4
 Critic = Callable[[Tensor], Tensor]  # pictures (B, 3, H, W) to scores (B,)
 
 
@@ -75,14 +82,17 @@ def grad_norm_sq(critic: Critic, x: Tensor) -> Tensor:
     return slope.square().sum(dim=(1, 2, 3))
 
 
-def grad_norm_sq_estimate(critic: Critic, x: Tensor, scores: Tensor, noise: Tensor) -> Tensor:
+def grad_norm_sq_estimate(
+    critic: Critic, x: Tensor, scores: Tensor | None, noise: Tensor
+) -> Tensor:
     """(B,) an estimate of ``grad_norm_sq`` from one more forward pass and no double backward.
 
-    ``scores`` are ``critic(x)``; ``noise`` is standard normal, given by the caller. For a small
-    s, (D(x + s n) - D(x)) / s is the gradient's projection on n, whose square has the squared norm
-    as its mean: unbiased for a locally linear critic, and noisy. The approximated R1 of arXiv
-    2501.08316, with the mean taken over directions.
+    ``scores`` are ``critic(x)`` where they are known; ``noise`` is standard normal, given by the
+    caller. For a small s, (D(x + s n) - D(x)) / s is the gradient's projection on n, whose square
+    has the squared norm as its mean: unbiased for a locally linear critic, and noisy. The
+    approximated R1 of arXiv 2501.08316, with the mean taken over directions.
     """
+    scores = critic(x) if scores is None else scores
     change: Tensor = (critic(x + ESTIMATE_STEP * noise) - scores) / ESTIMATE_STEP
     return change.square()
 
@@ -101,7 +111,7 @@ def penalise(
     form: str,
     critic: Critic,
     pictures: tuple[Tensor, Tensor],
-    scores: tuple[Tensor, Tensor],
+    scores: tuple[Tensor, Tensor] | None,
 ) -> Tensor:
     """(B,) the penalty of an ``Objective`` for a weight of 1; random numbers are torch's own.
 
@@ -110,14 +120,15 @@ def penalise(
         form: of R1 and R2: ``exact`` or ``estimate``.
         critic: the discriminator, with the labels of both batches.
         pictures: real and generated ones, (B, 3, H, W) each.
-        scores: what ``critic`` says of them, (B,) each.
+        scores: what ``critic`` says of them, (B,) each, where that is known in full precision.
     """
     real, fake = pictures
     if kind == "wgan_gp":
         mix = torch.rand(len(real), 1, 1, 1, device=real.device)
         return gradient_penalty(critic, real, fake, mix)
-    total = torch.zeros_like(scores[0])
-    for x, score in list(zip(pictures, scores, strict=True))[: 2 if kind == "r1_r2" else 1]:
+    total = torch.zeros(len(real), device=real.device)
+    known: tuple[Tensor | None, ...] = scores or (None, None)
+    for x, score in list(zip(pictures, known, strict=True))[: 2 if kind == "r1_r2" else 1]:
         if form == "exact":
             total = total + grad_norm_sq(critic, x)
         else:
@@ -130,10 +141,10 @@ def path_length(
 ) -> tuple[Tensor, Tensor]:
     """How far a picture moves when its style moves: (B,) lengths and the pictures themselves.
 
-    ``w`` (B, w_size) styles; ``noise`` like the pictures, normal, divided by the root of the
-    pixel count as in arXiv 1912.04958, section 3.2.
+    ``w`` (B, w_size) styles with gradients, so that what made them is regularised, too; ``noise``
+    like the pictures, normal, divided by the root of the pixel count as in arXiv 1912.04958,
+    section 3.2.
     """
-    w = w.detach().requires_grad_()
     pictures = synthesis(w)
     scaled = noise / (pictures.shape[2] * pictures.shape[3]) ** 0.5
     (slope,) = torch.autograd.grad((pictures * scaled).sum(), w, create_graph=True)

@@ -1,19 +1,33 @@
-"""Running means of a step's figures."""
+"""A step's figures, and their running means."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from training.gan.learner import StepMeans
 from training.gan.progress import GanProgress
 from training.runs.clock import Clock
 
 SPEED_MEMORY = 0.8  # weight of the past in the speed that plans the rest
+
+
+@dataclass(frozen=True)
+class StepMeans:
+    """One step's means over the batch, on the device and not waited for.
+
+    ``d_rank_accuracy`` is the share of pairs whose real picture scored above the generated one.
+    """
+
+    d_loss: Tensor
+    g_loss: Tensor
+    real: Tensor
+    fake: Tensor
+    d_rank_accuracy: Tensor
 
 
 class GanRunningMean:

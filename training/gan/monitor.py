@@ -68,7 +68,9 @@ class GanMonitor:
     def draw(self, progress: GanProgress) -> Iterator[Event]:
         """The grid of this moment."""
         started = self.clock.seconds()
-        grid = picture_grid(make_pictures(self.learner.ema, self.z, self.labels), GRID_COLUMNS)
+        grid = picture_grid(
+            make_pictures(self.learner.average(), self.z, self.labels), GRID_COLUMNS
+        )
         self._grid_at = self.clock.seconds()
         yield Picture("samples", progress.images_seen, self._grid_at, grid)
         self._grid_cost = self.clock.seconds() - started  # with whatever is done with it
@@ -99,7 +101,7 @@ class GanMonitor:
             return False
         metrics, samples = yield from evaluate_samples(
             self.evaluator,
-            self.learner.ema,
+            self.learner.average(),
             self.learner.shape.latent_size,
             self.learner.pictures.labels,
             count=self.eval_samples,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +33,6 @@ SHOWN_NAMES = 6
 # The images that a network of medium width should see at least; with less time, a narrower one
 # that sees more of them makes better pictures. With plenty, a wider one has time to learn.
 ENOUGH_IMAGES, PLENTY_IMAGES = 25_000, 2_000_000
-MIN_IMAGES = 5_000  # with fewer the samples are blots, whatever the network
 
 
 def start_training(
@@ -245,7 +246,7 @@ def _start_from(learner: GanLearner, start: Checkpoint) -> Generator[Event, None
     """
     left = carry_over(learner.generator, start.part("generator"))
     d_left = carry_over(learner.discriminator, start.part("discriminator"))
-    learner.ema.load_state_dict(learner.generator.state_dict())
+    learner.average.load(learner.generator.state_dict())
     names = [f"generator.{name}" for name in left] + [f"discriminator.{name}" for name in d_left]
     if names:
         values = {"count": len(names), "names": ", ".join(_short(names))}
@@ -265,6 +266,17 @@ def _start_from(learner: GanLearner, start: Checkpoint) -> Generator[Event, None
     return frozen
 
 
+def _too_short(config: GanConfig, progress: GanProgress, fewest: int) -> Message:
+    """That the time is too short for this network, and how much it takes where that is known."""
+    total, speed = progress.plan.total, progress.images_per_second
+    values: dict[str, Any] = {"total": total}
+    if not speed:
+        return Message("notice.gan_short", values)
+    values["minutes"] = math.ceil(fewest / speed / 60)
+    is_slow = fewest > USUAL["dcgan"].fewest_images
+    return Message("notice.gan_short_slow" if is_slow else "notice.gan_short_minutes", values)
+
+
 def _short(names: list[str]) -> list[str]:
     """The layers of these weights, no more than a person reads."""
     layers = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
@@ -275,8 +287,9 @@ def _advice(config: GanConfig, images: ImageSet, progress: GanProgress) -> Itera
     """The plan, and what a set like this one can and can't give."""
     count = len(progress.split.train)
     yield Notice(progress.plan.message(count, progress.shape))
-    if progress.plan.total < MIN_IMAGES and not config.start_from:
-        yield Notice(Message("notice.gan_short", {"total": progress.plan.total}))
+    fewest, total = USUAL[config.architecture].fewest_images, progress.plan.total
+    if total < fewest and not config.start_from:
+        yield Notice(_too_short(config, progress, fewest))
     if not len(progress.split.val):
         yield Notice(Message("notice.gan_tiny", {"count": count, "least": GAN_MIN}))
     if config.d_backbone:

@@ -107,7 +107,7 @@ def _train(
             means = learner.mean_over_processes(running_mean.read(progress))
             healthy = not diverged(means) and learner.is_sound()
             if not healthy:
-                yield Notice(balance.halve_rates(config.loss))
+                yield Notice(balance.halve_rates(config.objective))
                 learner.load_state_dict(good)
             else:
                 yield report(config, learner, progress, means, clock)

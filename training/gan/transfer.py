@@ -65,8 +65,8 @@ def _mean_features(pixels: Tensor) -> Tensor:
     return torch.cat([space(part) for part in pixels.split(space.batch_size)]).mean(dim=0)
 
 
-def choose_d_backbone(config: GanConfig) -> GanConfig:
-    """``config`` with its ``d_backbone`` decided, where it leaves that open.
+def decide(config: GanConfig) -> GanConfig:
+    """``config`` with its ``loss`` and ``d_backbone`` decided, where it leaves them open.
 
     Who starts from a generator goes on with the one that it learned through, so that its
     discriminator can be carried over, too.
@@ -74,10 +74,10 @@ def choose_d_backbone(config: GanConfig) -> GanConfig:
     Raises:
         UserError: there is no run to start from.
     """
-    if config.d_backbone is not None:
-        return config
-    d_backbone = _d_backbone_of(config.start_from) if config.start_from else ""
-    return dataclasses.replace(config, d_backbone=d_backbone)
+    d_backbone = config.d_backbone
+    if d_backbone is None:
+        d_backbone = _d_backbone_of(config.start_from) if config.start_from else ""
+    return dataclasses.replace(config, loss=config.objective, d_backbone=d_backbone)
 
 
 def _d_backbone_of(start_from: str) -> str:
@@ -140,6 +140,8 @@ def carry_over(network: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
         given = weights.get(name)
         if given is not None and given.shape == tensor.shape:
             tensor.copy_(given)
+        elif name.endswith(".noise.fixed"):
+            pass  # nothing that is learned; weights of earlier versions do not have it
         elif (average := _over_classes(name, weights, name in per_class)) is not None and (
             average.shape[-1] == tensor.shape[-1]
         ):

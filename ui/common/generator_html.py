@@ -157,7 +157,7 @@ def metrics_html(
 def cures(config: Mapping[str, Any]) -> list[str]:
     """What helps against collapse, as parts of sentence keys, without what is in ``config``."""
     done = {
-        "relativistic": config["loss"] == "relativistic",
+        "relativistic": GanConfig.from_json(config).objective == "relativistic",
         "augment": config["augment"] != "none",
         "d_lr": config["d_lr_factor"] < 1,
         "classes": config["conditional"],

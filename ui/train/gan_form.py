@@ -14,7 +14,7 @@ from training.core.messages import UserError, t
 from training.core.settings import settings_of
 from training.data.splits import split_for_generator
 from training.gan.config import GAN_TEXTBOOK, GanConfig, d_backbones
-from training.gan.transfer import SCRATCH, choose_d_backbone, default_start
+from training.gan.transfer import SCRATCH, decide, default_start
 from training.jobs.datasets import DataSet
 from training.jobs.live import RunStatus
 from ui.common.access import require_run, run_labels
@@ -56,7 +56,7 @@ class GanForm(Form):
                 self.field("architecture", gr.Radio, entries, elem_classes="methods")
             with gr.Column(scale=2):
                 self.field("resolution", gr.Radio, self._sizes, elem_classes="pills")
-                self.field("loss")
+                self.field("loss", choices=loss_choices)
                 self.field("start_from", choices=start_choices, value=FITTING)
                 self.field("conditional")
                 self.build_textbook("gan.textbook_note")
@@ -178,7 +178,7 @@ class GanForm(Form):
                 dataset = self.app.datasets.find(call.visitor.owner, call.visitor.dataset)
                 images = dataset.images() if dataset else None
                 config = dataclasses.replace(config, start_from=default_start(config, images))
-            return choose_d_backbone(config)
+            return decide(config)
         except UserError as problem:  # called as this form calls it, not as the other one does
             named = dict(problem.what.values)
             if setting := self.settings.get(named.get("field", "")):
@@ -201,6 +201,13 @@ class GanForm(Form):
     def usual_name(self, config: GanConfig, dataset: DataSet, language: str) -> str:
         """What to call a run that its owner did not name."""
         return run_name(dataset, t(f"gan.arch_{config.architecture}", language), language)
+
+
+def loss_choices(language: str) -> list[tuple[str, str]]:
+    """The losses, and what leaves the choice to the network."""
+    setting = settings_of(GanConfig)["loss"]
+    names = (setting.empty, *setting.choices)
+    return [(t(f"gan.loss_{name}", language), name) for name in names]
 
 
 def d_backbone_choices(language: str) -> list[tuple[str, Any]]:

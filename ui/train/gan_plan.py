@@ -12,9 +12,9 @@ from training.core.messages import t
 from training.core.settings import settings_of
 from training.data.imageset import ImageSet
 from training.data.splits import GAN_MIN, GAN_PLENTY, Split
-from training.gan.config import GanConfig, penalty_weight
+from training.gan.config import GanConfig, penalty_weight, seconds_needed
 from training.gan.setup import class_count
-from training.gan.transfer import SCRATCH, choose_d_backbone, default_start
+from training.gan.transfer import SCRATCH, decide, default_start
 from training.jobs.datasets import DataSet
 from ui.common.html import box, duration, millions, say
 from ui.train.classifier_plan import command, config_changes
@@ -95,14 +95,29 @@ def _advice(config: GanConfig, split: Split, language: str) -> list[str]:
         advice.append(t("gan.advice_augment", language))
     if count < GAN_PLENTY and not config.start_from:
         advice.append(t("gan.advice_transfer", language))
-    if config.resolution >= LARGE and list_devices()[0] == "cpu" and not on_zerogpu():
-        advice.append(t("gan.advice_large", language, side=config.resolution))
+    if list_devices()[0] == "cpu" and not on_zerogpu():
+        advice += _patience(config, language)
     return advice
+
+
+def _patience(config: GanConfig, language: str) -> list[str]:
+    """What takes long without a graphics card."""
+    if config.resolution >= LARGE:
+        return [t("gan.advice_large", language, side=config.resolution)]
+    needed, usual = (
+        seconds_needed(name, config.resolution)
+        for name in (config.architecture, GanConfig.architecture)
+    )
+    if config.start_from or needed <= max(usual, config.minutes * 60):
+        return []
+    times = {"minutes": duration(needed, language), "usual": duration(usual, language)}
+    name = t(f"gan.arch_{config.architecture}", language)
+    return [t("gan.advice_slow", language, name=name, **times)]
 
 
 def command_line(config: GanConfig, dataset: DataSet) -> str:
     """The same training from a terminal."""
-    usual = choose_d_backbone(GanConfig(start_from=config.start_from))
+    usual = decide(GanConfig(start_from=config.start_from))
     usual = dataclasses.replace(usual, start_from=default_start(config, dataset.images()))
     changed = config_changes(config.to_json(), usual.to_json())
     if "start_from" in changed and not config.start_from:

@@ -550,13 +550,38 @@ def test_noise_is_random_fixed_or_none(name: str) -> None:
         assert torch.equal(net.eval().synthesis(w), fixed)
 
 
-def test_fixed_noise_depends_on_nothing_but_the_side() -> None:
+def test_fixed_noise_depends_on_nothing_but_the_layer() -> None:
     torch.manual_seed(1)
     first, state = LayerNoise(8), torch.get_rng_state()
-    second = LayerNoise(8, channels=5)
+    second, other = LayerNoise(8, channels=5), LayerNoise(8, number=1)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(first.fixed, second.fixed)
     assert 0.7 < first.fixed.std() < 1.3
+    assert not torch.allclose(first.fixed, other.fixed, atol=0.1)
+
+
+@styled
+def test_no_two_layers_have_the_same_fixed_noise(name: str) -> None:
+    patterns = [
+        x.fixed.flatten() for x in style_generator(name).modules() if isinstance(x, LayerNoise)
+    ]
+    starts = {tuple(pattern[:16].tolist()) for pattern in patterns}
+    assert len(starts) == len(patterns) > 5
+
+
+@styled
+def test_weights_without_noise_patterns_keep_those_of_their_time(name: str) -> None:
+    """Else the pictures of an older run would change."""
+    net = style_generator(name)
+    old = {key: x for key, x in net.state_dict().items() if not key.endswith("noise.fixed")}
+    assert len(old) < len(net.state_dict())
+    net.load_state_dict(old)
+    layers = [layer for layer in net.modules() if isinstance(layer, LayerNoise)]
+    sides = {layer.fixed.shape[-1] for layer in layers}
+    for side in sides:
+        drawn = torch.randn(1, 1, side, side, generator=torch.Generator().manual_seed(1812))
+        same = [layer.fixed for layer in layers if layer.fixed.shape[-1] == side]
+        assert all(torch.equal(pattern, drawn) for pattern in same)
 
 
 @styled

@@ -13,8 +13,16 @@ from models.gans.registry import ARCHITECTURES, GanShape, list_architectures
 from models.registry import BACKBONES
 from training.core.messages import UserError
 from training.core.settings import settings_of
-from training.gan.config import GAN_TEXTBOOK, USUAL, GanConfig, d_backbones, penalty_weight
+from training.gan.config import (
+    GAN_TEXTBOOK,
+    USUAL,
+    GanConfig,
+    adam_betas,
+    d_backbones,
+    penalty_weight,
+)
 from training.gan.losses import OBJECTIVES
+from training.gan.transfer import decide
 
 SETTINGS = settings_of(GanConfig)
 BOUNDS = {name: one.bounds for name, one in SETTINGS.items() if one.bounds is not None}
@@ -47,9 +55,9 @@ def test_every_field_is_checked() -> None:
     assert fields == BOUNDS.keys() | CHOICES.keys() | OTHERS
     assert not BOUNDS.keys() & CHOICES.keys()
     assert CHOICES["architecture"] == list_architectures()
-    assert CHOICES["loss"] == tuple(OBJECTIVES)
+    assert CHOICES["loss"] == (None, *OBJECTIVES)
     assert CHOICES["d_backbone"] == (None, "", *d_backbones())
-    assert set(OPTIONAL) == {"images", "width", "batch_size", "lr", "gamma", "d_backbone"}
+    assert set(OPTIONAL) == {"images", "width", "batch_size", "lr", "gamma", "loss", "d_backbone"}
     assert set(WHOLE) == {"images", "width", "batch_size", "ema_half_life", "freeze_d", "seed"}
 
 
@@ -209,3 +217,30 @@ def test_a_d_backbone_is_pretrained_and_takes_the_place_of_the_penalty(d_backbon
 
 def test_nobody_untaught_is_a_d_backbone() -> None:
     assert refused(d_backbone="seedling_net").key == "config.choice"
+
+
+@pytest.mark.parametrize("name", list_architectures())
+def test_a_loss_that_is_left_open_is_the_networks_own(name: str) -> None:
+    expected = "relativistic" if name == "r3gan" else "non_saturating"
+    assert GanConfig(architecture=name).objective == expected
+    assert GanConfig(architecture=name, loss="hinge").objective == "hinge"
+    assert decide(GanConfig(architecture=name)).loss == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "first"),
+    [
+        ({}, 0.5),
+        ({"loss": "hinge"}, 0.5),
+        ({"loss": "relativistic"}, 0.0),
+        ({"loss": "wgan_gp"}, 0.0),
+        ({"gamma": 1.0}, 0.0),
+        ({"loss": "relativistic", "gamma": 0.0}, 0.5),
+        ({"loss": "relativistic", "d_backbone": "seedling-s"}, 0.5),
+        ({"architecture": "stylegan2"}, 0.0),
+    ],
+)
+def test_no_momentum_under_a_gradient_penalty(changes: dict[str, Any], first: float) -> None:
+    config = GanConfig(**changes)
+    betas = adam_betas(config)
+    assert betas == (first, USUAL[config.architecture].betas[1])

@@ -16,7 +16,8 @@ from tests.conftest import MakeSet
 from tests.waiting import has_saved, is_, wait
 from training.core.device import create_fabric
 from training.gan.config import GanConfig
-from training.gan.learner import GanLearner, StepMeans
+from training.gan.learner import GanLearner
+from training.gan.means import StepMeans
 from training.gan.train import train_gan
 from training.jobs.manager import RunManager
 from training.kinds import read_config
@@ -193,7 +194,7 @@ def breaks_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         if images_seen in places:
             places.remove(images_seen)
             with torch.no_grad():
-                for network in (self.generator, self.ema):
+                for network in (self.generator, self.average.network):
                     for weight in network.parameters():
                         weight.fill_(math.nan)
         return means

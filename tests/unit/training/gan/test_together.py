@@ -140,7 +140,7 @@ def learners(monkeypatch: pytest.MonkeyPatch) -> dict[int, GanLearner]:
 
 def weights(learner: GanLearner) -> Tensor:
     """All that is taught, and the average."""
-    networks = (learner.generator, learner.discriminator, learner.ema)
+    networks = (learner.generator, learner.discriminator, learner.average.network)
     return torch.cat([weight.detach().flatten() for n in networks for weight in n.parameters()])
 
 

@@ -23,7 +23,7 @@ from training.core.home import Home, new_id
 from training.core.messages import UserError, t
 from training.export.pretrained import half
 from training.gan.config import GanConfig
-from training.gan.transfer import choose_d_backbone, default_start, load_start
+from training.gan.transfer import decide, default_start, load_start
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
 from training.kinds import read_config
@@ -168,7 +168,7 @@ def taught_by(folder: Path, d_backbone: str) -> None:
 
 def test_who_starts_from_it_keeps_its_d_backbone(shipped: Path, tmp_path: Path) -> None:
     def d_backbone(**given: Any) -> str | None:
-        return choose_d_backbone(GanConfig(**given)).d_backbone
+        return decide(GanConfig(**given)).d_backbone
 
     assert d_backbone(start_from=NAME) == d_backbone() == ""
     taught_by(shipped, "seedling-s")

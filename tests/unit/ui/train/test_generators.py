@@ -23,7 +23,7 @@ from training.core.messages import LANGUAGES, UserError, t
 from training.data.imageset import ImageSet
 from training.gan.config import GAN_TEXTBOOK, GanConfig
 from training.gan.evaluate import gan_checkpoint
-from training.gan.transfer import choose_d_backbone, default_start
+from training.gan.transfer import decide, default_start
 from training.intake.limits import Limits
 from training.jobs.datasets import DataSet
 from training.jobs.manager import RunManager
@@ -90,7 +90,8 @@ def make_run(home: Home, images: ImageSet, shots: int = 3, **changes: Any) -> st
         "kind": "gan",
         "class_names": list(images.class_names),
         "parameters": {"generator": 700_000, "discriminator": 200_000},
-        **{name: getattr(config, name) for name in ("architecture", "loss", "resolution")},
+        "loss": config.objective,
+        **{name: getattr(config, name) for name in ("architecture", "resolution")},
         **{"width": 4, "train_images": 40, "evaluated_on": "held_out", "batch_size": 8},
         **{"images_seen": 200, "best_seen": 200, "seconds": 9.0, "images_per_second": 20.0},
         **{
@@ -155,7 +156,7 @@ def moved(home: Home, images: ImageSet) -> Path:
 
 def test_the_form_as_it_is_first_shown_is_the_usual_config(page: Page) -> None:
     usual = GanConfig(start_from=default_start(GanConfig()))
-    assert form_of(page).config(Call(visitor(page), values_of(page))) == choose_d_backbone(usual)
+    assert form_of(page).config(Call(visitor(page), values_of(page))) == decide(usual)
 
 
 def test_the_textbook_button_writes_the_textbook_in_the_persons_time(page: Page) -> None:
@@ -240,7 +241,7 @@ def test_the_command_line_says_the_same(
     config = form.config(Call(visitor(page), values_of(page, start_from=run_of(page), **changes)))
     options = parsed(form.command(config, dataset))
     given = {name: options[name] for name in config.to_json() if options[name] is not None}
-    assert choose_d_backbone(replace(GanConfig(), **given)) == config
+    assert decide(replace(GanConfig(), **given)) == config
     assert options["data"] == "pets.zip"
 
 
