@@ -98,6 +98,20 @@ def test_every_architecture_trains_with_and_without_classes(
     assert len(grids) >= 2 and not (grids[0].pixels == grids[-1].pixels).all()
 
 
+@pytest.mark.parametrize(
+    ("architecture", "key"),
+    [("dcgan", "notice.gan_short_minutes"), ("stylegan2", "notice.gan_short_slow")],
+)
+def test_who_gives_too_little_time_is_told_how_much_it_takes(
+    make_set: MakeSet, architecture: str, key: str
+) -> None:
+    config = dataclasses.replace(TINY, architecture=architecture, images=None, minutes=0.06)
+    loop = train_gan(config, make_set({"red": 60}), fabric=create_fabric("cpu"))
+    said = next(e.message for e in loop if isinstance(e, Notice) and e.message.key == key)
+    loop.close()  # type: ignore[attr-defined]
+    assert said.values["minutes"] >= 1 and str(said.values["minutes"]) in said.text()
+
+
 @pytest.mark.parametrize("loss", OBJECTIVES)
 @pytest.mark.parametrize("form", ["exact", "estimate"])
 def test_every_loss_trains_both_networks(make_set: MakeSet, loss: str, form: str) -> None:

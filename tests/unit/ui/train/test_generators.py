@@ -33,6 +33,7 @@ from training.runs.folder import RunFolder, RunInfo
 from training.runs.state import RunState
 from ui.common import generator_html as view
 from ui.common.context import Call, Visitor
+from ui.common.html import duration
 from ui.page import REFRESHED, Page
 from ui.train.gan_form import FITTING, GanForm, start_choices
 from ui.watch.view import runs_html
@@ -293,6 +294,40 @@ def test_large_pictures_are_advised_against_where_there_is_no_graphics_card(
         config = GanConfig(architecture="stylegan2", resolution=side)
         plan = form_of(page).plan(config, dataset, "en")
         assert (t("gan.advice_large", "en", side=side) in plan) == (warned and side == 256)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("changes", "device", "warned"),
+    [
+        ({"architecture": "stylegan2"}, "cpu", True),
+        ({"architecture": "r3gan", "resolution": 64}, "cpu", True),
+        ({"architecture": "stylegan2"}, "cuda:0", False),
+        ({"architecture": "stylegan2", "minutes": 30.0}, "cpu", False),
+        ({"architecture": "stylegan2", "start_from": "a/run"}, "cpu", False),
+        ({}, "cpu", False),
+        ({"architecture": "mlp", "resolution": 64, "minutes": 0.1}, "cpu", False),
+    ],
+)
+def test_a_network_that_needs_long_says_how_long(
+    page: Page,
+    images: ImageSet,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    device: str,
+    warned: bool,
+    language: str,
+) -> None:
+    monkeypatch.setattr("ui.train.gan_plan.list_devices", lambda: (device,))
+    config = GanConfig(**changes)
+    plan = form_of(page).plan(config, keep(page, images), language)
+    side = config.resolution
+    values = {
+        "name": t(f"gan.arch_{config.architecture}", language),
+        "minutes": duration(seconds_needed(config.architecture, side), language),
+        "usual": duration(seconds_needed("dcgan", side), language),
+    }
+    assert (t("gan.advice_slow", language, **values) in plan) == warned
 
 
 # ---- pictures over time
