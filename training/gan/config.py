@@ -6,6 +6,7 @@ Frozen, checked, and plain JSON both ways.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -177,7 +178,7 @@ def seconds_needed(architecture: str, resolution: int) -> float:
     long as at 32.
     """
     usual = USUAL[architecture]
-    return usual.fewest_images / usual.cpu_speed * (resolution / 32) ** 0.7
+    return usual.fewest_images / usual.cpu_speed * math.pow(resolution / 32, 0.7)
 
 
 def penalty_weight(config: GanConfig) -> float:

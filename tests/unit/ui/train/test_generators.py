@@ -21,7 +21,7 @@ from training.cli.parser import create_parser
 from training.core.home import Home, new_id
 from training.core.messages import LANGUAGES, UserError, t
 from training.data.imageset import ImageSet
-from training.gan.config import GAN_TEXTBOOK, GanConfig
+from training.gan.config import GAN_TEXTBOOK, GanConfig, seconds_needed
 from training.gan.evaluate import gan_checkpoint
 from training.gan.transfer import decide, default_start
 from training.intake.limits import Limits
