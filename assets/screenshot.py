@@ -7,6 +7,7 @@ photographs the running curves. Needs a browser, as the browser journeys do.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -56,6 +57,7 @@ def photograph(page: Page, url: str) -> None:
     page.get_by_role("tab", name="Examples").click()
     page.get_by_role("button", name="In the garden").click()
     page.get_by_role("button", name="Next: train").click(timeout=20_000)
+    page.get_by_role("radio", name=re.compile("^From scratch")).check()
     page.get_by_text("1 minute", exact=True).click()
     expect(page.get_by_text("At most 1 minute")).to_be_visible(timeout=20_000)
     page.get_by_role("button", name="Start training").click()
