@@ -68,7 +68,8 @@ class CopyField:
         """``texts`` and ``props`` are those of the ``gr.Textbox``."""
         make = app.i18n.make
         self.field = make(gr.Textbox, texts, interactive=False, visible=visible, **props)
-        self.button = make(gr.Button, {"value": "page.copy_btn"}, size="md", visible=visible)
+        with gr.Row(elem_classes="actions"):
+            self.button = make(gr.Button, {"value": "page.copy_btn"}, size="md", visible=visible)
         self.button.click(None, self.field, js=COPY_JS)
 
     @property

@@ -104,15 +104,12 @@ def _patience(config: GanConfig, language: str) -> list[str]:
     """What takes long without a graphics card."""
     if config.resolution >= LARGE:
         return [t("gan.advice_large", language, side=config.resolution)]
-    needed, usual = (
-        seconds_needed(name, config.resolution)
-        for name in (config.architecture, GanConfig.architecture)
-    )
-    if config.start_from or needed <= max(usual, config.minutes * 60):
+    needed = seconds_needed(config.architecture, config.resolution)
+    is_quick = needed <= seconds_needed(GanConfig.architecture, config.resolution)
+    if is_quick or config.start_from or needed <= config.minutes * 60:
         return []
-    times = {"minutes": duration(needed, language), "usual": duration(usual, language)}
     name = t(f"gan.arch_{config.architecture}", language)
-    return [t("gan.advice_slow", language, name=name, **times)]
+    return [t("gan.advice_slow", language, name=name, minutes=duration(needed, language))]
 
 
 def command_line(config: GanConfig, dataset: DataSet) -> str:

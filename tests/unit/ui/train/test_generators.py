@@ -325,7 +325,6 @@ def test_a_network_that_needs_long_says_how_long(
     values = {
         "name": t(f"gan.arch_{config.architecture}", language),
         "minutes": duration(seconds_needed(config.architecture, side), language),
-        "usual": duration(seconds_needed("dcgan", side), language),
     }
     assert (t("gan.advice_slow", language, **values) in plan) == warned
 
