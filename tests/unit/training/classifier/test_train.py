@@ -223,11 +223,11 @@ def test_runs_give_their_memory_back(make_set: MakeSet) -> None:
         SCRATCH, backbone="mobilenet_v3_small", method="lp_ft", images=16, image_size=64
     )
     grown = []
-    for _ in range(8):
+    for _ in range(6):
         run(config, images)
         gc.collect()
         grown.append(psutil.Process().memory_info().rss / 2**20)
-    assert grown[-1] - grown[2] < 25  # MB in five runs; a frozen graph for each took 10 MB a run
+    assert grown[-1] - grown[2] < 15  # MB in three runs; a frozen graph for each took 10 MB a run
 
 
 def test_pretrained_methods_need_pretrained_weights(make_set: MakeSet) -> None:
