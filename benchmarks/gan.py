@@ -46,7 +46,7 @@ from training.core.media import picture_grid, write_png  # noqa: E402
 from training.data.batches import load_squares, to_symmetric  # noqa: E402
 from training.data.imageset import ImageSet  # noqa: E402
 from training.data.splits import split_for_generator  # noqa: E402
-from training.features.space import choose_feature_space  # noqa: E402
+from training.features.judge import choose_judge  # noqa: E402
 from training.gan.config import GanConfig  # noqa: E402
 from training.gan.train import train_gan  # noqa: E402
 from training.gan.transfer import load_start  # noqa: E402
@@ -209,7 +209,7 @@ def _round(
     }
     if len(images.class_names) > 1:
         contestants["seedling, classes"] = lambda: train_seedling(images, config, device)
-    space = choose_feature_space(device)
+    space = choose_judge(device)
 
     def features(pixels: Tensor) -> Tensor:
         return torch.cat([space(part) for part in pixels.split(space.batch_size)])

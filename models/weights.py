@@ -7,6 +7,7 @@ cache, or are downloaded into it through torchvision's own API.
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class WeightsCard(ABC):
     """The origin of one set of pretrained weights of a classifier.
 
     ``size_mb`` is the size of the file; ``accuracy`` the top-1 on validation pictures of ``data``
-    in percent.
+    in percent, NaN where nobody here has measured it.
     """
 
     name: str
@@ -161,7 +162,7 @@ def shipped_card(name: str) -> ShippedCard | None:
         data=card["data"]["name"],
         licence=card["data"]["licence"],
         size_mb=card["bytes"] / 1e6,
-        accuracy=100 * card["quality"]["accuracy"],
+        accuracy=100 * card["quality"].get("accuracy", math.nan),
         folder=folder,
     )
 

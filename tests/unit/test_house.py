@@ -141,9 +141,9 @@ def test_only_the_page_knows_gradio() -> None:
     assert offences((*CORE, "assets", "benchmarks"), "gradio", "gradio_client") == []
 
 
-def test_models_know_torch_and_torchvision_only() -> None:
+def test_models_know_torch_and_its_collections_of_networks_only() -> None:
     """And how weights lie in a file."""
-    known = {"torch", "torchvision", "safetensors"}
+    known = {"torch", "torchvision", "timm", "safetensors"}
     assert {name for path in python_files("models") for name in third_party(path)} <= known
 
 

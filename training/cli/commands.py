@@ -224,13 +224,22 @@ def _generator_summary(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         f"KID {result['kid']:.3f}; density {result['density']:.2f}, "
         f"coverage {result['coverage']:.2f}."
     )
+    if metrics["recognised"] is not None:
+        of_real = metrics["recognised_real"]
+        real = "" if of_real is None else f"; of real ones, {100 * of_real:.0f}"
+        made = f"{100 * metrics['recognised']:.0f}"
+        says = f"Another network recognises {made} of 100 pictures as what they should be{real}. "
+        sentence = says + sentence
     if result["kept_collapsed"]:
         sentence += " The generator has collapsed: its pictures are nearly all alike."
     elif result["collapsed"]:
         sentence += " The training collapsed; the generator from before is kept."
     left_out = ("kind", "meters")
     figures = {key: value for key, value in result.items() if key not in left_out}
-    more = ("space", "reference", "variety", "variety_within", "copied_share", "copied_range")
+    more = (
+        *("space", "reference", "variety", "variety_within", "copied_share", "copied_range"),
+        *("precision", "recall", "repeated", "recognised", "recognised_real"),
+    )
     return sentence, {**figures, **{key: metrics[key] for key in more}}
 
 

@@ -35,7 +35,7 @@ def models_table() -> str:
 
 
 def _row(card: Mapping[str, Any]) -> str:
-    what = "classifier" if card["kind"] == "classifier" else "generator"
+    what = "generator" if card["kind"] == GanConfig.kind else card["kind"]
     cells = (
         f"`{card['name']}`",
         what,
@@ -53,6 +53,8 @@ def measured(card: Mapping[str, Any]) -> str:
     Top-1 accuracy of a classifier with its range; distances, density and coverage of a generator.
     """
     quality = card["quality"]
+    if card["kind"] == "judge":
+        return "see docs/measured.md"
     if card["kind"] == "classifier":
         low, high = quality["accuracy_range"]
         return (
@@ -66,6 +68,9 @@ def measured(card: Mapping[str, Any]) -> str:
 
 
 def _paragraphs(card: Mapping[str, Any]) -> list[str]:
+    if card["kind"] == "judge":  # not made here
+        licence = f"Data: {card['data']['name']}; {card['data']['licence']}."
+        return [f"{card['use']} {card['limits']}", "", licence, f"From: {card['origin']}."]
     minutes, d_backbone = card["seconds"] / 60, _d_backbone(card)
     bias = (
         f" Its discriminator looked through {d_backbone}: distances in that network's features "

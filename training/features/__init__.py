@@ -3,4 +3,4 @@
 Computed, kept on disk, and compared.
 """
 
-__all__ = ["backbones", "perceptual", "space", "store"]
+__all__ = ["backbones", "judge", "perceptual", "space", "store"]

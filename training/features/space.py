@@ -30,16 +30,24 @@ class FeatureSpace:
     """Pictures to features, under a name that distances are called after: "FD, <name>".
 
     Numbers from two spaces can't be compared, so ``name`` belongs beside every one of them.
-    ``forward`` takes (B, 3, side, side) in [0, 1] on ``device`` to (B, D).
+    ``forward`` takes (B, 3, side, side) in [0, 1] on ``device`` to (B, D). The last ``content`` of
+    the features say what a picture shows, whatever its layout; all of them do where it is 0.
     """
 
     def __init__(
-        self, name: str, side: int, forward: Callable[[Tensor], Tensor], device: torch.device
+        self,
+        name: str,
+        side: int,
+        forward: Callable[[Tensor], Tensor],
+        device: torch.device,
+        cpu_batch: int = CPU_BATCH,
+        content: int = 0,
     ) -> None:
         self.name = name
         self.side = side
         self.device = device
-        self.batch_size = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+        self.batch_size = cpu_batch if device.type == "cpu" else GPU_BATCH
+        self.content = content
         self._forward = forward
 
     def __call__(self, pixels: Tensor) -> Tensor:
@@ -66,6 +74,11 @@ def choose_feature_space(device: torch.device) -> FeatureSpace:
             return FeatureSpace(f"{BACKBONE}-{SIDE}", SIDE, forward, device)
         except WeightsUnavailable as problem:
             log.warning("Random features are used instead of damaged weights: %s", problem)
+    return random_space(device)
+
+
+def random_space(device: torch.device) -> FeatureSpace:
+    """Features of a network that has learned nothing, but is always the same."""
     return FeatureSpace(f"random-{RANDOM_SIDE}", RANDOM_SIDE, _random_forward(device), device)
 
 

@@ -17,7 +17,7 @@ from models.gans.registry import GanShape
 from training.core.media import picture_grid
 from training.data.batches import load_squares
 from training.data.imageset import ImageSet
-from training.features.space import choose_feature_space
+from training.features.judge import choose_judge
 from training.gan.config import GanConfig
 from training.gan.monitor import (
     EVAL_SAMPLES,
@@ -42,10 +42,13 @@ def evaluate_gan(
     """
     progress = GanProgress.from_json(last.state)
     shape, split, side = progress.shape, progress.split, progress.shape.resolution
-    device, space = fabric.device, choose_feature_space(fabric.device)
+    device, space = fabric.device, choose_judge(fabric.device)
     rows = np.random.default_rng(config.seed).permutation(split.train)[: progress.plan.pool]
     train = load_squares(images, rows, side, device)
-    labels = torch.from_numpy(images.labels[rows]) if shape.class_count else None
+    labels, val_labels, test_labels = (
+        torch.from_numpy(images.labels[part]) if shape.class_count else None
+        for part in (rows, split.val, split.test)
+    )
 
     # A run that was stopped may have learned more since its last evaluation.
     evaluations = progress.evaluations
@@ -55,7 +58,7 @@ def evaluate_gan(
         evaluations.keep(progress.images_seen)
     elif newest and evaluations.last_seen != progress.images_seen:
         val = load_squares(images, split.val, side, device)
-        evaluator = GanEvaluator(space, train, val, labels, seed=config.seed)
+        evaluator = GanEvaluator(space, train, val, labels, val_labels, seed=config.seed)
         generator = generator_from(shape, newest).to(device)
         metrics, _ = yield from evaluate_samples(
             evaluator, generator, shape.latent_size, labels, count=EVAL_SAMPLES, progress=1.0
@@ -66,7 +69,9 @@ def evaluate_gan(
 
     generator = generator_from(shape, weights).to(device)
     test = load_squares(images, split.test, side, device)
-    evaluator = GanEvaluator(space, train, test, labels, pool=len(train), seed=config.seed)
+    evaluator = GanEvaluator(
+        space, train, test, labels, test_labels, pool=len(train), seed=config.seed
+    )
     metrics, samples = yield from evaluate_samples(
         evaluator, generator, shape.latent_size, labels, count=FINAL_SAMPLES, progress=1.0
     )

@@ -14,7 +14,7 @@ from models.gans.layers import Generator
 from models.gans.registry import GanShape
 from training.core.media import picture_grid
 from training.core.messages import Message
-from training.features.space import choose_feature_space
+from training.features.judge import choose_judge
 from training.gan.config import GanConfig
 from training.gan.learner import GanLearner
 from training.gan.plan import MIN_RESERVE, lr_factor
@@ -45,13 +45,19 @@ class GanMonitor:
         self.config, self.learner, self.clock = config, learner, clock
         shape, pictures = learner.shape, learner.pictures
         self.z, self.labels = grid_latents(shape)
-        space = choose_feature_space(learner.fabric.device)
+        space = choose_judge(learner.fabric.device)
         most, self.eval_samples = REFERENCE, EVAL_SAMPLES
         if config.images is None:  # short runs can't afford as many pictures
             most = max(MIN_REAL, min(most, int(config.minutes * 60 * REAL_PER_SECOND)))
             self.eval_samples = min(EVAL_SAMPLES, most)
         self.evaluator = GanEvaluator(
-            space, pictures.train, pictures.val, pictures.labels, most=most, seed=config.seed
+            space,
+            pictures.train,
+            pictures.val,
+            pictures.labels,
+            pictures.val_labels,
+            most=most,
+            seed=config.seed,
         )
         self._grid_cost, self._grid_at = 0.0, 0.0
 

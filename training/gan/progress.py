@@ -111,6 +111,7 @@ class Evaluations:
         last_seen: images seen at the newest one; -1 before the first.
         best_kid: the lowest kernel distance, of the generator that is kept.
         best_seen: images that generator had seen.
+        best_space: the features that ``best_kid`` was measured in.
         collapsed: whether the newest one shows mode collapse.
     """
 
@@ -119,6 +120,12 @@ class Evaluations:
     best_kid: float | None = None
     best_seen: int = 0
     collapsed: bool = False
+    best_space: str = ""
+
+    def __post_init__(self) -> None:
+        """In checkpoints of earlier versions all evaluations were in one space."""
+        if not self.best_space and self.history:
+            self.best_space = self.history[-1].get("space", "")
 
     def add(self, metrics: GanMetrics, images_seen: int) -> str | None:
         """Take one more; gives the sign of collapse, if it shows any."""
@@ -128,11 +135,16 @@ class Evaluations:
         self.last_seen = images_seen
         if self.is_best(metrics):
             self.best_kid, self.best_seen = metrics.kid, images_seen
+            self.best_space = metrics.space
         return sign
 
     def is_best(self, metrics: GanMetrics) -> bool:
-        """Whether no earlier generator was nearer to the real pictures."""
-        return self.best_kid is None or metrics.kid < self.best_kid
+        """Whether no earlier generator was nearer to the real pictures.
+
+        Numbers of another space can't be compared, so the first in a new one is the best.
+        """
+        is_new = self.best_kid is None or metrics.space != self.best_space
+        return is_new or metrics.kid < (self.best_kid or 0.0)
 
     def keep(self, images_seen: int) -> None:
         """Note that the generator of ``images_seen`` is kept, without comparable numbers of it."""

@@ -1,3 +1,3 @@
 """Metrics of classifiers and generators."""
 
-__all__ = ["classification", "evaluator", "fidelity"]
+__all__ = ["classification", "evaluator", "fidelity", "recognition"]

@@ -21,14 +21,16 @@ from training.metrics.fidelity import (
     copying,
     density_coverage,
     distinctness,
-    faithfulness,
     frechet_distance,
     kernel_distance,
     nearest,
     neighbour_distances,
+    precision_recall,
+    repeated,
     variety,
     variety_within,
 )
+from training.metrics.recognition import Recogniser
 
 REFERENCE = 1000  # pictures at most of each kind: about 2 s of features on one CPU core
 MIN_HELD_OUT = 50  # with fewer held-out pictures, training pictures are a better yardstick
@@ -66,8 +68,12 @@ class GanMetrics:
     ``fd_floor`` what as many real training pictures get, so about what a perfect generator would;
     ``None`` where the reference are training pictures. ``variety`` and its kin are in proportion
     to training pictures, ``variety_within`` is ``None`` without classes, ``copied_*`` without
-    held-out pictures. ``faithful`` of the samples are nearest to their own class, and so are
-    ``faithful_real`` of the real pictures; ``None`` without classes.
+    held-out pictures. ``faithful`` and ``faithful_real`` are of earlier versions: who is nearest to
+    the mean of the own class.
+    ``repeated`` of the samples have a twin. ``recognised`` of them are taken for what they should
+    be by a classifier on the real training pictures' features, and so are ``recognised_real`` of
+    the held-out pictures; ``None`` without classes. What earlier versions did not measure is
+    ``None``, too.
     Copies are only sought among the evaluator's ``pool`` of training pictures.
     """
 
@@ -91,6 +97,11 @@ class GanMetrics:
     faithful_real: float | None = None
     fd_count: int | None = None  # ``None`` in evaluations of earlier versions: all samples
     copied_tail_p: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    repeated: float | None = None
+    recognised: float | None = None
+    recognised_real: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON takes them; suspects become dictionaries."""
@@ -114,8 +125,9 @@ class GanEvaluator:
     """Compares samples with training and held-out pictures, ``most`` of each, chosen by ``seed``.
 
     ``train`` (N, 3, R, R) and ``held_out`` (M, 3, R, R) are uint8, N at least 2;
-    ``train_labels`` (N,) is for generators with classes. Copies are sought among ``pool`` training
-    pictures, at least ``most``. Nothing is computed before ``prepare``.
+    ``train_labels`` (N,) and ``held_labels`` (M,) are for generators with classes. Copies are
+    sought among ``pool`` training pictures, at least ``most``. Nothing is computed before
+    ``prepare``.
     """
 
     def __init__(
@@ -124,6 +136,7 @@ class GanEvaluator:
         train: Tensor,
         held_out: Tensor | None = None,
         train_labels: Tensor | None = None,
+        held_labels: Tensor | None = None,
         *,
         most: int = REFERENCE,
         pool: int = 0,
@@ -132,7 +145,8 @@ class GanEvaluator:
         generator = torch.Generator().manual_seed(seed)
         self.space, self._most = space, most
         self._train, self._held_out = train, held_out
-        self._labels = train_labels
+        self._labels, self._held_labels = train_labels, held_labels
+        self._recogniser: Recogniser | None = None
         self._rows = torch.randperm(len(train), generator=generator)[: max(most, pool)]
         count = 0 if held_out is None else len(held_out)
         self._held_rows = torch.randperm(count, generator=generator)[:most]
@@ -174,53 +188,28 @@ class GanEvaluator:
         ``prepare`` where that has not been done.
         """
         yield from self.prepare()
-        pool, held, count = self._pool, self._held, len(samples)
-        assert pool is not None
-        real = pool[: self._most]
-        reference = held if held is not None and self.reference == "held_out" else real
+        assert self._pool is not None
+        count, real = len(samples), self._pool[: self._most]
         fake = yield from self._features(samples, torch.arange(count))
-        fd_count = min(count, len(real))  # distances of unequal counts tell nothing
-        fd = frechet_distance(fake[:fd_count], reference)
-        yield count
-        floor = self._floor(real[:fd_count], reference) if reference is held else None
-        yield count
-        kid = kernel_distance(fake, reference)
-        yield count
-        density, coverage = density_coverage(reference, fake)
-        yield count
-        within: float | None = None
-        faithful: tuple[float | None, float | None] = (None, None)
-        if labels is not None and self._labels is not None:
-            real_labels = self._labels.cpu()[self._rows[: self._most]]
-            within = variety_within(real, real_labels, fake, labels.cpu())
-            faithful = faithfulness(real, real_labels, fake, labels.cpu())
-        distinct = distinctness(real, fake)
-        yield count
-        copied = None
-        if held is not None and min(len(held), len(pool)) >= MIN_POOL:
-            copied = copying(fake, pool, held)
-        yield count
+        held = self._held if self._held is not None and self.reference == "held_out" else None
+        found: dict[str, Any] = {}
+        for measure in (
+            lambda: self._distance(fake, real, held),
+            lambda: {"kid": kernel_distance(fake, real if held is None else held)},
+            lambda: self._reach(fake, real if held is None else held),
+            lambda: self._variety(fake, real),
+            lambda: self._by_class(fake, real, labels),
+            lambda: self._copies(fake),
+        ):
+            found |= measure()
+            yield count
         return GanMetrics(
             progress=progress,
             space=self.space.name,
             reference=self.reference,
-            reference_count=len(reference),
+            reference_count=self.reference_count,
             count=count,
-            fd=fd,
-            fd_floor=floor,
-            kid=kid,
-            density=density,
-            coverage=coverage,
-            variety=variety(real, fake),
-            variety_within=within,
-            distinct=distinct,
-            copied_share=copied.share if copied else None,
-            copied_range=(copied.low, copied.high) if copied else None,
-            suspicious=self._suspects(fake, pool, held),
-            faithful=faithful[0],
-            faithful_real=faithful[1],
-            fd_count=fd_count,
-            copied_tail_p=copied.tail_p if copied else None,
+            **found,
         )
 
     def _features(
@@ -233,11 +222,55 @@ class GanEvaluator:
             yield done
         return torch.cat(parts)
 
-    def _floor(self, real: Tensor, reference: Tensor) -> float:
-        """The distance that real pictures get; kept, since a run evaluates one count throughout."""
-        if len(real) not in self._floors:
-            self._floors[len(real)] = frechet_distance(real, reference)
-        return self._floors[len(real)]
+    def _distance(self, fake: Tensor, real: Tensor, held: Tensor | None) -> dict[str, Any]:
+        count = min(len(fake), len(real))  # distances of unequal counts tell nothing
+        fd = frechet_distance(fake[:count], real if held is None else held)
+        if held is not None and count not in self._floors:  # a run has one count throughout
+            self._floors[count] = frechet_distance(real[:count], held)
+        return {"fd": fd, "fd_count": count, "fd_floor": self._floors.get(count)}
+
+    def _reach(self, fake: Tensor, reference: Tensor) -> dict[str, Any]:
+        density, coverage = density_coverage(reference, fake)
+        precision, recall = precision_recall(reference, fake)
+        found = {"density": density, "coverage": coverage}
+        return {**found, "precision": precision, "recall": recall}
+
+    def _variety(self, fake: Tensor, real: Tensor) -> dict[str, Any]:
+        return {
+            "variety": variety(real, fake),
+            "distinct": distinctness(real, fake),
+            "repeated": repeated(real, fake),
+        }
+
+    def _by_class(self, fake: Tensor, real: Tensor, labels: Tensor | None) -> dict[str, Any]:
+        """Variety within classes, and who is recognised, as far as there is something to tell."""
+        if labels is None or self._labels is None:
+            return {"variety_within": None}
+        real_labels, labels = self._labels.cpu()[self._rows[: self._most]], labels.cpu()
+        found = {"variety_within": variety_within(real, real_labels, fake, labels)}
+        if len(real_labels.unique()) < 2:
+            return found
+        content = slice(-self.space.content, None) if self.space.content else slice(None)
+        if self._recogniser is None:
+            self._recogniser = Recogniser(real[:, content], real_labels)
+        found["recognised"] = self._recogniser.share(fake[:, content], labels)
+        if self._held is not None and self._held_labels is not None:
+            held_labels = self._held_labels.cpu()[self._held_rows]
+            share = self._recogniser.share(self._held[:, content], held_labels)
+            found["recognised_real"] = share
+        return found
+
+    def _copies(self, fake: Tensor) -> dict[str, Any]:
+        pool, held = self._pool, self._held
+        assert pool is not None
+        enough = held is not None and min(len(held), len(pool)) >= MIN_POOL
+        copied = copying(fake, pool, held) if held is not None and enough else None
+        return {
+            "copied_share": copied.share if copied else None,
+            "copied_range": (copied.low, copied.high) if copied else None,
+            "copied_tail_p": copied.tail_p if copied else None,
+            "suspicious": self._suspects(fake, pool, held),
+        }
 
     def _suspects(self, fake: Tensor, pool: Tensor, held: Tensor | None) -> tuple[Suspect, ...]:
         if self._usual is None:

@@ -84,12 +84,15 @@ def generator_headline(result: Mapping[str, Any], language: str) -> str:
     metrics = view.read_metrics(result["meters"])
     assert metrics is not None
     quality, share = view.quality_level(metrics)
-    big = t(f"gan.says_{quality}", language)
+    verdict = t(f"gan.says_{quality}", language)
     if result["kept_collapsed"]:
-        big = t("gan.says_collapsed", language)
+        verdict = t("gan.says_collapsed", language)
+    plain = view.plain_words(metrics, language)
+    big = plain or verdict
     levels = {"variety": view.variety_level(metrics)[0], "copying": view.copying_level(metrics)[0]}
     words = {name: t(f"gan.{name}_{level}", language) for name, level in levels.items()}
     lines = [
+        *([verdict] if plain else []),
         t(f"gan.on_{result['evaluated_on']}", language, count=metrics.reference_count),
         t("gan.says_more", language, variety=words["variety"], copying=words["copying"]),
         t(
@@ -105,6 +108,8 @@ def generator_headline(result: Mapping[str, Any], language: str) -> str:
     if share is not None:
         bar = f'<div class="meter-bar"><i style="width:{share * 100:.0f}%"></i></div>'
     score = t("gan.score", language, fd=f"<b>{view.number(metrics.fd)}</b>")
+    if (found := view.plain_score(metrics)) is not None:
+        score = t(f"gan.score_{found[0]}", language, made=f"<b>{100 * found[1]:.0f}</b>")
     return (
         f'<div class="verdict"><div class="score fd"><p>{score}</p>{bar}</div>'
         f'<div><p class="big">{big}</p>{rest}</div></div>'

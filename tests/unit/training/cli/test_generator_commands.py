@@ -98,7 +98,7 @@ def test_gan_tells_what_it_made(
     numbers = ("seconds", "images_per_second", "fd", "kid", "density", "coverage")
     assert all(math.isfinite(result[name]) for name in numbers)
     assert result["seconds"] > 0 and result["images_per_second"] > 0 and result["fd"] > 0
-    assert result["space"] == "seedling-s-64" and result["train_images"] < 60
+    assert result["space"] == "lite0-128" and result["train_images"] < 60
     info = json.loads((out / "run.json").read_text("utf-8"))
     assert (info["kind"], info["status"]) == ("gan", "finished")
     assert info["config"]["loss"] == "hinge" and info["config"]["images"] == 40
@@ -112,7 +112,7 @@ def test_a_person_reads_sentences(
     assert main(["gan", str(upload), *SHORT, "--images", "16", "--out", str(out)]) == 0
     printed = capsys.readouterr()
     sentence, path = printed.out.splitlines()
-    assert "FD" in sentence and "seedling-s" in sentence and path == str(out)
+    assert "FD" in sentence and "lite0" in sentence and path == str(out)
     assert "gan/d_loss" in printed.err and "{" not in printed.err
 
 

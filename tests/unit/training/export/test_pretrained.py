@@ -171,9 +171,9 @@ def test_every_card_is_of_the_file_beside_it_and_all_are_small() -> None:
         data = (shipped_folder(card["name"]) / WEIGHTS).read_bytes()
         assert card["sha256"] == hashlib.sha256(data).hexdigest()
         assert card["bytes"] == len(data) < MAX_BYTES
-        assert card["name"] in RECIPES
+        assert card["name"] in RECIPES or card["kind"] == "judge"
         sizes.append(len(data))
-    assert sum(sizes) < 3 * MAX_BYTES
+    assert sum(sizes) < 4 * MAX_BYTES
 
 
 def test_models_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:

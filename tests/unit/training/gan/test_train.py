@@ -532,7 +532,7 @@ def test_grids_are_kept_thinned_and_taken_back_on_resume(tmp_path: Path, monkeyp
 def test_meters_say_more_than_a_number(make_set: MakeSet) -> None:
     events = run(TINY, make_set({"red": 100}))
     previews = [event.data for event in events if isinstance(event, Preview)]
-    assert previews and all(preview["space"] == "seedling-s-64" for preview in previews)
+    assert previews and all(preview["space"] == "lite0-128" for preview in previews)
     assert previews[-1]["images_seen"] == 96
     best = [preview["kid"] for preview in previews if preview["best"]]
     assert best == sorted(best, reverse=True)
