@@ -13,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from models.gans.layers import Generator
 from models.gans.registry import GanShape
 from training.core.media import picture_grid
 from training.data.batches import load_squares
@@ -59,7 +60,7 @@ def evaluate_gan(
     elif newest and evaluations.last_seen != progress.images_seen:
         val = load_squares(images, split.val, side, device)
         evaluator = GanEvaluator(space, train, val, labels, val_labels, seed=config.seed)
-        generator = generator_from(shape, newest).to(device)
+        generator = _placed(shape, newest, device)
         metrics, _ = yield from evaluate_samples(
             evaluator, generator, shape.latent_size, labels, count=EVAL_SAMPLES, progress=1.0
         )
@@ -67,7 +68,7 @@ def evaluate_gan(
             weights = newest
             evaluations.keep(progress.images_seen)
 
-    generator = generator_from(shape, weights).to(device)
+    generator = _placed(shape, weights, device)
     test = load_squares(images, split.test, side, device)
     evaluator = GanEvaluator(
         space, train, test, labels, test_labels, pool=len(train), seed=config.seed
@@ -85,6 +86,15 @@ def evaluate_gan(
     result = _result(config, images, progress, metrics, str(device))
     yield Log("done", progress.images_seen, progress.seconds, 1.0, progress.images_per_second)
     yield Finished(result, gan_checkpoint(images, shape, weights, last.part("discriminator")))
+
+
+def _placed(shape: GanShape, weights: Mapping[str, Tensor], device: torch.device) -> Generator:
+    """As it was while it learned: in another memory layout the last digits would be others."""
+    placed: Generator = generator_from(shape, weights).to(
+        device,
+        memory_format=torch.channels_last,  # type: ignore[call-overload]
+    )
+    return placed
 
 
 def gan_checkpoint(
