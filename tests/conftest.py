@@ -23,6 +23,7 @@ from models.weights import ShippedCard, WeightsUnavailable
 from tests.source import ROOT
 from training.core.home import Home
 from training.data.imageset import GIVEN_SPLITS, ImageSet, ImageSetWriter
+from training.features.judge import _lite0
 from training.features.perceptual import _pretrained
 from training.jobs.datasets import DatasetStore
 from training.jobs.manager import RunManager
@@ -204,8 +205,8 @@ def damaged_weights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _forgotten() -> Iterator[None]:
     """Empty the caches of networks, before for this test and after for those that follow."""
-    for kept in (frozen_backbone, _pretrained):
+    for kept in (frozen_backbone, _pretrained, _lite0):
         kept.cache_clear()
     yield
-    for kept in (frozen_backbone, _pretrained):
+    for kept in (frozen_backbone, _pretrained, _lite0):
         kept.cache_clear()

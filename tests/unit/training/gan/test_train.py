@@ -22,11 +22,12 @@ from training.gan.evaluate import evaluate_gan
 from training.gan.learner import GanLearner
 from training.gan.losses import OBJECTIVES
 from training.gan.plan import GanPlan, lr_factor, penalty_factor
-from training.gan.progress import Balance, GanProgress
+from training.gan.progress import Balance, Evaluations, GanProgress
 from training.gan.train import train_gan
 from training.gan.transfer import carry_over, load_start
 from training.kinds import read_config
 from training.latent.steering import load_gan_sampler
+from training.metrics.evaluator import GanMetrics
 from training.runs.checkpoint import Checkpoint, load, save
 from training.runs.events import (
     Event,
@@ -545,3 +546,35 @@ def test_a_listener_gets_a_say_all_the_time(make_set: MakeSet) -> None:
     first = list(islice(events, 40))
     events.close()  # type: ignore[attr-defined]
     assert any(isinstance(event, Tick) for event in first)
+
+
+def test_numbers_of_two_judges_are_not_compared() -> None:
+    """A run of an earlier version goes on: its best has a number in other features."""
+    old = {"space": "seedling-s-64"}
+    evaluations = Evaluations(history=[old], best_kid=0.01, best_seen=320)
+    assert evaluations.best_space == "seedling-s-64"
+    healthy = metrics(kid=0.4)
+    assert evaluations.is_best(healthy)
+    evaluations.best_kid, evaluations.best_space = 0.4, healthy.space
+    assert not evaluations.is_best(metrics(kid=0.5)) and evaluations.is_best(metrics(kid=0.3))
+
+
+def metrics(kid: float) -> GanMetrics:
+    return GanMetrics(
+        progress=0.5,
+        space="lite0-128",
+        reference="held_out",
+        reference_count=60,
+        count=40,
+        fd=2.0,
+        fd_floor=1.5,
+        kid=kid,
+        density=0.9,
+        coverage=0.8,
+        variety=0.9,
+        variety_within=None,
+        distinct=0.9,
+        copied_share=0.5,
+        copied_range=(0.4, 0.6),
+        suspicious=(),
+    )

@@ -20,12 +20,17 @@ from training.metrics.fidelity import (
     kernel_distance,
     nearest,
     neighbour_distances,
+    precision_recall,
+    repeated,
     spread,
     variety,
     variety_within,
 )
 
-PAIRS = (frechet_distance, kernel_distance, density_coverage, variety, distinctness, nearest)
+PAIRS = (
+    *(frechet_distance, kernel_distance, density_coverage, precision_recall),
+    *(variety, distinctness, repeated, nearest),
+)
 
 
 def normal(count: int, size: int = 16, seed: int = 0) -> Tensor:
@@ -249,6 +254,25 @@ def test_copies_of_what_is_there_many_times_are_found() -> None:
     train = scenes.repeat_interleave(8, dim=0) + 0.01 * normal(400, 32, seed=2)
     copier = copying(train[::2] + 0.01 * normal(200, 32, seed=3), train, normal(100, 32, seed=4))
     assert copier.share > 0.99 and copier.low > 0.9
+
+
+def test_precision_is_of_the_made_and_recall_of_the_real_pictures() -> None:
+    real = torch.cat([normal(200, 8), normal(200, 8, seed=1) + 20])
+    assert precision_recall(real, real) == (1, 1)
+    half = precision_recall(real, normal(200, 8, seed=2))  # good ones of one half
+    assert half[0] > 0.8 and 0.35 < half[1] < 0.55
+    both = torch.cat([normal(200, 8, seed=2), normal(200, 8, seed=3) + 20])
+    wrong = precision_recall(real, torch.cat([both, normal(400, 8, seed=4) - 20]))  # half is bad
+    assert 0.35 < wrong[0] < 0.55 and wrong[1] > 0.8
+
+
+def test_a_picture_that_comes_again_and_again_has_twins() -> None:
+    real, fake = normal(400, 32), normal(400, 32, seed=1)
+    assert repeated(real, fake) < 0.04
+    fake[::10] = fake[0] + 0.01 * normal(40, 32, seed=2)
+    assert repeated(real, fake) == pytest.approx(0.1, abs=0.04)
+    assert distinctness(real, fake) > 0.95  # which typical pictures do not tell
+    assert repeated(real[:50].repeat(8, 1), fake) == 0  # real ones come again as well
 
 
 def test_fresh_pictures_are_no_copies() -> None:
