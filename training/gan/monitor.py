@@ -115,7 +115,7 @@ class GanMonitor:
         )
         was_collapsed = evaluations.collapsed
         sign = evaluations.add(metrics, progress.images_seen)
-        best = evaluations.best_seen == progress.images_seen
+        best = evaluations.best_seen == progress.images_seen > 0
         if evaluations.collapsed and not was_collapsed:
             yield Notice(Message("notice.gan_collapsed", {"seen": progress.images_seen}))
         now = self.clock.seconds()

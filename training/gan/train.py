@@ -64,14 +64,14 @@ def _train(
         learner, progress = resume_training(config, images, fabric, resume)
         best = resume.part("best")
 
-    # Only rank 0 draws and measures. A start is measured before its first step, so that training
-    # which only makes it worse is not kept.
+    # Only rank 0 draws and measures. A start is measured before its first step, so that its curve
+    # tells what training added.
     monitor = GanMonitor(config, learner, clock)
     if fabric.is_global_zero:
         yield from monitor.draw(progress)
         yield from monitor.prepare(progress)
-        if resume is None and start is not None and (yield from monitor.evaluate(progress)):
-            best = learner.weights()
+        if resume is None and start is not None:
+            yield from monitor.evaluate(progress)
 
     # ``good`` is where a diverged game goes back to. Nothing is on disk yet, so the first report
     # that is healthy saves at once.
