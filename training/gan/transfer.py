@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,12 +27,16 @@ from training.runs.folder import RunFolder, load_model
 SCRATCH = "scratch"  # what a person writes to begin with random networks
 CPU = torch.device("cpu")
 COMPARED, SETS_IN_MEMORY = 64, 256  # pictures that tell how alike two sets are; sets
+GREY = (
+    3.0  # of 255, the mean distance of colours from grey: garments-32 has 1, photos of clothes 16
+)
 
 
 def default_start(config: GanConfig, images: ImageSet | None = None) -> str:
     """The name of a shipped model that is built as ``config`` says; empty where there is none.
 
-    Of several it is the one that paints what is most like ``images``.
+    Of several it is the one that paints what is most like ``images``. One that paints in grey is
+    none for pictures in colour: all that it knows would have to be learned anew.
     """
     fitting = []
     for name in shipped_names("gan"):
@@ -39,30 +44,42 @@ def default_start(config: GanConfig, images: ImageSet | None = None) -> str:
         alike = (shape.architecture, shape.resolution) == (config.architecture, config.resolution)
         if alike and config.width in (None, shape.width):
             fitting.append(name)
-    if len(fitting) < 2 or images is None or not len(images):
+    if not fitting or images is None or not len(images):
         return fitting[0] if fitting else ""
     rows = np.linspace(0, len(images) - 1, min(COMPARED, len(images))).astype(int)
-    wanted = _mean_of_pictures(images.folder, tuple(images.offsets[rows].tolist()))
-    means = {name: _mean_of_model(shipped_folder(name)) for name in fitting}
-    return min(fitting, key=lambda name: float((means[name] - wanted).norm()))
+    wanted = _glance_at_pictures(images.folder, tuple(images.offsets[rows].tolist()))
+    glances = {name: _glance_at_model(shipped_folder(name)) for name in fitting}
+    able = [name for name in fitting if wanted.is_grey or not glances[name].is_grey]
+    return min(able, key=lambda name: float((glances[name].mean - wanted.mean).norm()), default="")
+
+
+@dataclass(frozen=True)
+class Glance:
+    """A few pictures of one kind: the mean of their features (D,), and whether they are grey."""
+
+    mean: Tensor
+    is_grey: bool
+
+    @classmethod
+    def at(cls, pixels: Tensor) -> Glance:
+        """Of (N, 3, R, R) uint8."""
+        space = choose_feature_space(CPU)
+        features = torch.cat([space(part) for part in pixels.split(space.batch_size)])
+        colour = pixels.float() - pixels.float().mean(dim=1, keepdim=True)
+        return cls(features.mean(dim=0), bool(colour.abs().mean() < GREY))
 
 
 @lru_cache(maxsize=SETS_IN_MEMORY)  # the page asks at every change of its form
-def _mean_of_pictures(folder: Path, offsets: tuple[int, ...]) -> Tensor:
-    """The mean features of a set's pictures that begin at these ``offsets``."""
+def _glance_at_pictures(folder: Path, offsets: tuple[int, ...]) -> Glance:
+    """At those pictures of a set that begin at these ``offsets``."""
     images = ImageSet.open(folder)
     rows = np.flatnonzero(np.isin(images.offsets, offsets))
-    return _mean_features(load_squares(images, rows, SIDE, CPU))
+    return Glance.at(load_squares(images, rows, SIDE, CPU))
 
 
 @lru_cache
-def _mean_of_model(folder: Path) -> Tensor:
-    return _mean_features(load_gan_sampler(folder)(range(COMPARED)))
-
-
-def _mean_features(pixels: Tensor) -> Tensor:
-    space = choose_feature_space(CPU)
-    return torch.cat([space(part) for part in pixels.split(space.batch_size)]).mean(dim=0)
+def _glance_at_model(folder: Path) -> Glance:
+    return Glance.at(load_gan_sampler(folder)(range(COMPARED)))
 
 
 def decide(config: GanConfig) -> GanConfig:

@@ -21,9 +21,10 @@ from training.cli.parser import main
 from training.core.files import write_json
 from training.core.home import Home, new_id
 from training.core.messages import UserError, t
+from training.data.imageset import ImageSetWriter
 from training.export.pretrained import half
 from training.gan.config import GanConfig
-from training.gan.transfer import decide, default_start, load_start
+from training.gan.transfer import _glance_at_model, decide, default_start, load_start
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
 from training.kinds import read_config
@@ -143,6 +144,29 @@ def test_other_sizes_start_from_scratch(shipped: Path) -> None:
     assert default_start(GanConfig(width=8)) == NAME
     assert default_start(GanConfig(resolution=64)) == ""
     assert default_start(GanConfig(architecture="stylegan2")) == ""
+
+
+def test_who_paints_in_grey_is_no_start_for_pictures_in_colour(
+    shipped: Path, make_set: MakeSet
+) -> None:
+    coloured = make_set({"red": 9, "green": 9, "blue": 9})
+    assert default_start(GanConfig(), coloured) == NAME
+    tensors = load_file(shipped / WEIGHTS)
+    for name in [name for name in tensors if name.startswith("generator/to_rgb")]:
+        side = tensors[name].shape.index(3)
+        tensors[name] = tensors[name].mean(side, keepdim=True).expand_as(tensors[name]).clone()
+    _glance_at_model.cache_clear()
+    save_file(tensors, shipped / WEIGHTS)
+    assert default_start(GanConfig(), coloured) == ""
+    grey = ImageSetWriter(shipped.parent / "grey")
+    rng = np.random.default_rng(0)
+    for number in range(9):
+        tone = rng.integers(0, 256, (32, 32, 1), dtype=np.uint8).repeat(3, axis=2)
+        grey.add(tone, f"{number}.png")
+    greys = grey.finish(
+        name="grey", class_names=["a"], labels=[0] * 9, given_splits=[0] * 9, groups=range(9)
+    )
+    assert default_start(GanConfig(), greys) == NAME
 
 
 def test_of_several_the_one_that_paints_alike_is_the_start(
