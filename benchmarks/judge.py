@@ -125,6 +125,8 @@ def report(name: str, pixels: Tensor, labels: Tensor, space: str, out: Path | No
         usual.append(measured(evaluator, pixels[rows], labels[rows]))
     x, y = pixels[rows], labels[rows]
     half = rest[labels[rest] % 2 == 0]
+    if len(half) < SAMPLES:
+        raise SystemExit(f"{name}: {len(half)} pictures in half of the classes are too few.")
     half = half[torch.randperm(len(half), generator=draws)[:SAMPLES]]
     cases = {
         "blur": (blur(x), y),

@@ -112,7 +112,7 @@ def torchvision_card(name: str) -> TorchvisionCard:
 
 @dataclass(frozen=True)
 class ShippedCard(WeightsCard):
-    """Weights that this project has trained itself and comes with."""
+    """Weights that the project comes with."""
 
     folder: Path
 
@@ -151,7 +151,7 @@ def shipped_names(kind: str = "") -> tuple[str, ...]:
 
 
 def shipped_card(name: str) -> ShippedCard | None:
-    """The card of the shipped classifier of this name; ``None`` where there is none."""
+    """The card of the shipped network of this name; ``None`` where there is none."""
     folder = shipped_folder(name)
     if not is_shipped(folder):
         return None

@@ -91,7 +91,9 @@ class FeatureStore:
         offsets = torch.from_numpy(np.fromiter(self._known, dtype=np.int64))
         save_file({"offsets": offsets, "features": torch.stack(list(self._known.values()))}, fresh)
         fresh.replace(self.path)
-        for other in self.path.parent.glob(f"{self._network}.*safetensors"):
+        outdated = self.path.parent.glob(f"{self._network}.*safetensors")
+        before = self.path.with_name(f"{str(self._network).rpartition('-')[0]}.safetensors")
+        for other in (*outdated, before):  # the last one is how earlier versions called theirs
             if other != self.path:
                 other.unlink(missing_ok=True)
 

@@ -53,7 +53,7 @@ class GanConfig:
             ``adaptive`` may use.
         mirror: show half of the pictures mirrored left to right? Not for digits and letters.
         ema_half_life: images after which a generator weight counts half in the average that
-            makes the samples; early in a run it is 5 % of the images seen.
+            makes the samples; early in a run it is a tenth of the images seen.
         start_from: a run's folder or a shipped model whose weights to begin with; empty is a
             random start.
         freeze_d: how many of the discriminator's lowest stages to keep as they came

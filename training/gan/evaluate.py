@@ -5,6 +5,7 @@ The best generator against test pictures, which took no part in any choice.
 
 from __future__ import annotations
 
+from collections.abc import Generator as EventGenerator
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,7 +19,9 @@ from models.gans.registry import GanShape
 from training.core.media import picture_grid
 from training.data.batches import load_squares
 from training.data.imageset import ImageSet
+from training.data.splits import Indices
 from training.features.judge import choose_judge
+from training.features.space import FeatureSpace
 from training.gan.config import GanConfig
 from training.gan.monitor import (
     EVAL_SAMPLES,
@@ -46,28 +49,9 @@ def evaluate_gan(
     device, space = fabric.device, choose_judge(fabric.device)
     rows = np.random.default_rng(config.seed).permutation(split.train)[: progress.plan.pool]
     train = load_squares(images, rows, side, device)
-    labels, val_labels, test_labels = (
-        torch.from_numpy(images.labels[part]) if shape.class_count else None
-        for part in (rows, split.val, split.test)
-    )
+    labels, test_labels = (_labels(images, shape, part) for part in (rows, split.test))
 
-    # A run that was stopped may have learned more since its last evaluation.
-    evaluations = progress.evaluations
-    weights, newest = last.part("best"), last.part("ema")
-    if not weights:
-        weights = newest
-        evaluations.keep(progress.images_seen)
-    elif newest and evaluations.last_seen != progress.images_seen:
-        val = load_squares(images, split.val, side, device)
-        evaluator = GanEvaluator(space, train, val, labels, val_labels, seed=config.seed)
-        generator = _placed(shape, newest, device)
-        metrics, _ = yield from evaluate_samples(
-            evaluator, generator, shape.latent_size, labels, count=EVAL_SAMPLES, progress=1.0
-        )
-        if evaluations.is_best(metrics):
-            weights = newest
-            evaluations.keep(progress.images_seen)
-
+    weights = yield from _chosen(config, images, last, progress, space, (train, labels))
     generator = _placed(shape, weights, device)
     test = load_squares(images, split.test, side, device)
     evaluator = GanEvaluator(
@@ -86,6 +70,51 @@ def evaluate_gan(
     result = _result(config, images, progress, metrics, str(device))
     yield Log("done", progress.images_seen, progress.seconds, 1.0, progress.images_per_second)
     yield Finished(result, gan_checkpoint(images, shape, weights, last.part("discriminator")))
+
+
+def _chosen(
+    config: GanConfig,
+    images: ImageSet,
+    last: Checkpoint,
+    progress: GanProgress,
+    space: FeatureSpace,
+    learned: tuple[Tensor, Tensor | None],
+) -> EventGenerator[Event, None, Mapping[str, Tensor]]:
+    """The weights of the best generator in ``last``; notes in ``progress`` which it is.
+
+    A run that was stopped may have learned more since its last evaluation.
+    """
+    evaluations, shape, split = progress.evaluations, progress.shape, progress.split
+    weights, newest = last.part("best"), last.part("ema")
+    if not weights:
+        evaluations.keep(progress.images_seen)
+        return newest
+    if not newest or evaluations.last_seen == progress.images_seen:
+        return weights
+    val = load_squares(images, split.val, shape.resolution, space.device)
+    train, labels = learned
+    evaluator = GanEvaluator(
+        space, train, val, labels, _labels(images, shape, split.val), seed=config.seed
+    )
+
+    def measured(candidate: Mapping[str, Tensor]) -> EventGenerator[Event, None, GanMetrics]:
+        generator = _placed(shape, candidate, space.device)
+        metrics, _ = yield from evaluate_samples(
+            evaluator, generator, shape.latent_size, labels, count=EVAL_SAMPLES, progress=1.0
+        )
+        return metrics
+
+    if evaluations.best_space != space.name:  # an earlier version measured in other features
+        evaluations.measure_best_anew((yield from measured(weights)))
+    if evaluations.is_best((yield from measured(newest))):
+        weights = newest
+        evaluations.keep(progress.images_seen)
+    return weights
+
+
+def _labels(images: ImageSet, shape: GanShape, rows: Indices) -> Tensor | None:
+    """(len(rows),) classes, where the networks know some."""
+    return torch.from_numpy(images.labels[rows]) if shape.class_count else None
 
 
 def _placed(shape: GanShape, weights: Mapping[str, Tensor], device: torch.device) -> Generator:

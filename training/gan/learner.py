@@ -145,13 +145,14 @@ class GanLearner:
         total, gamma = loss, self.gamma * self._penalty_share
         if gamma and self.objective.penalty != "none":
             # In full precision: squares of small differences are nothing for half of it.
-            penalty = penalise(
-                self.objective.penalty,
-                self.config.penalty_form,
-                lambda x: self.discriminator(x, labels),
-                (real, fake),
-                None if self._is_mixed else (real_scores, fake_scores),
-            )
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                penalty = penalise(
+                    self.objective.penalty,
+                    self.config.penalty_form,
+                    lambda x: self.discriminator(x, labels),
+                    (real, fake),
+                    None if self._is_mixed else (real_scores, fake_scores),
+                )
             total = loss + gamma * penalty
         self._optimizer_step(self.d_optimizer, total.mean())
         return loss.detach().mean(), (real_scores.detach(), fake_scores.detach())

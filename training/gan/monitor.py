@@ -33,7 +33,7 @@ RESERVE_MARGIN = 1.3  # seconds for it, and for the metrics beside features
 MAX_RESERVE = 0.25  # of the budget
 # The final evaluation looks for copies of this many training pictures, as far as this share of the
 # budget lasts: a copier of 10,000 pictures hardly shows among 1,000 of them.
-MAX_POOL, POOL_SHARE = 10_000, 0.08
+MAX_POOL, POOL_SHARE = 5_000, 0.08
 # Between two checkpoints: rarer the longer a run.
 SAVE_MIN_SECONDS, SAVE_MAX_SECONDS, SAVE_BUDGET_SHARE = 20.0, 30.0, 0.1
 
@@ -88,7 +88,8 @@ class GanMonitor:
         started = self.clock.seconds()
         for _ in self.evaluator.prepare():
             yield Tick()
-        each = RESERVE_MARGIN * (self.clock.seconds() - started) / self.evaluator.cost
+        took = max(1e-3, self.clock.seconds() - started)
+        each = RESERVE_MARGIN * took / self.evaluator.cost
         most, budget = MAX_POOL, self.config.minutes * 60
         others = min(REFERENCE, len(progress.split.test)) + FINAL_SAMPLES
         if self.config.images is None:  # a reproducible run does not look at the clock

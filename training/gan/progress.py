@@ -149,6 +149,10 @@ class Evaluations:
         is_new = self.best_kid is None or metrics.space != self.best_space
         return is_new or metrics.kid < (self.best_kid or 0.0)
 
+    def measure_best_anew(self, metrics: GanMetrics) -> None:
+        """The generator that is kept, in the features of this version."""
+        self.best_kid, self.best_space = metrics.kid, metrics.space
+
     def keep(self, images_seen: int) -> None:
         """Note that the generator of ``images_seen`` is kept, without comparable numbers of it."""
         self.best_seen = images_seen

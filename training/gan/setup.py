@@ -219,15 +219,19 @@ def _speed(
     """Images per second; the first step is not counted unless it alone takes too long."""
     trial = GanLearner(config, shape, batch_size, pictures, fabric)
     augment_p, most = _fixed_p(config) / 2, MEASURE_MAX_SHARE * config.minutes * 60
+    # The first one and one of ``every`` others are steps in which the generator learns, too.
+    every = trial.objective.d_steps
+    fewest = max(MEASURE_STEPS, every + 1)
     seconds, steps, warm_up = 0.0, 0, 0.0
     # One process's clock decides for all: they have to make the same steps.
     while fabric.broadcast(
-        steps == 0
-        or ((seconds < MEASURE_SECONDS or steps < MEASURE_STEPS) and warm_up + seconds < most)
+        steps == 0 or ((seconds < MEASURE_SECONDS or steps < fewest) and warm_up + seconds < most)
     ):
         yield Tick()  # whatever the listener does now is not counted
         started = time.monotonic()
-        trial.step(steps * batch_size, augment_p).d_loss.item()  # waits for the device
+        trial.step(
+            (steps + every - 1) * batch_size, augment_p
+        ).d_loss.item()  # waits for the device
         took, steps = time.monotonic() - started, steps + 1
         warm_up, seconds = (took, 0.0) if steps == 1 else (warm_up, seconds + took)
     counted = (steps - 1, seconds) if steps > 1 else (1, warm_up)
@@ -272,7 +276,10 @@ def _too_short(config: GanConfig, progress: GanProgress, fewest: int) -> Message
     values: dict[str, Any] = {"total": total}
     if not speed:
         return Message("notice.gan_short", values)
-    values["minutes"] = math.ceil(fewest / speed / 60)
+    spent = config.minutes * 60 - total / speed  # on all that is not training
+    values["minutes"] = max(
+        math.floor(config.minutes) + 1, math.ceil((fewest / speed + spent) / 60)
+    )
     is_slow = fewest > USUAL["dcgan"].fewest_images
     return Message("notice.gan_short_slow" if is_slow else "notice.gan_short_minutes", values)
 
@@ -288,7 +295,8 @@ def _advice(config: GanConfig, images: ImageSet, progress: GanProgress) -> Itera
     count = len(progress.split.train)
     yield Notice(progress.plan.message(count, progress.shape))
     fewest, total = USUAL[config.architecture].fewest_images, progress.plan.total
-    if total < fewest and not config.start_from:
+    is_short = total < min(fewest, progress.plan.most)
+    if is_short and not config.start_from:
         yield Notice(_too_short(config, progress, fewest))
     if not len(progress.split.val):
         yield Notice(Message("notice.gan_tiny", {"count": count, "least": GAN_MIN}))

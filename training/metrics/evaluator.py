@@ -18,12 +18,12 @@ from torch import Tensor
 
 from training.features.space import FeatureSpace
 from training.metrics.fidelity import (
+    Nearness,
     copying,
     density_coverage,
     distinctness,
     frechet_distance,
     kernel_distance,
-    nearest,
     neighbour_distances,
     precision_recall,
     repeated,
@@ -153,6 +153,7 @@ class GanEvaluator:
         self._pool: Tensor | None = None
         self._held: Tensor | None = None
         self._floors: dict[int, float] = {}
+        self._held_near: Nearness | None = None
         self._usual: float | None = None
 
     @property
@@ -199,10 +200,10 @@ class GanEvaluator:
             lambda: self._reach(fake, real if held is None else held),
             lambda: self._variety(fake, real),
             lambda: self._by_class(fake, real, labels),
-            lambda: self._copies(fake),
         ):
             found |= measure()
             yield count
+        found |= yield from self._look_for_copies(fake)
         return GanMetrics(
             progress=progress,
             space=self.space.name,
@@ -260,32 +261,37 @@ class GanEvaluator:
             found["recognised_real"] = share
         return found
 
-    def _copies(self, fake: Tensor) -> dict[str, Any]:
+    def _look_for_copies(self, fake: Tensor) -> Generator[int, None, dict[str, Any]]:
         pool, held = self._pool, self._held
         assert pool is not None
-        enough = held is not None and min(len(held), len(pool)) >= MIN_POOL
-        copied = copying(fake, pool, held) if held is not None and enough else None
+        near = Nearness.of(fake, pool)
+        yield len(fake)
+        copied, usual = None, None
+        if held is not None and min(len(held), len(pool)) >= MIN_POOL:
+            if self._held_near is None:
+                self._held_near = Nearness.of(held, pool)
+            copied = copying(near, self._held_near)
+            usual = self._held_near.distances.median().item()
+        elif self._usual is None:
+            usual = self._usual = neighbour_distances(pool).median().item()
+        yield len(fake)
         return {
             "copied_share": copied.share if copied else None,
             "copied_range": (copied.low, copied.high) if copied else None,
             "copied_tail_p": copied.tail_p if copied else None,
-            "suspicious": self._suspects(fake, pool, held),
+            "suspicious": self._suspects(near, self._usual if usual is None else usual),
         }
 
-    def _suspects(self, fake: Tensor, pool: Tensor, held: Tensor | None) -> tuple[Suspect, ...]:
-        if self._usual is None:
-            if held is not None and len(held) >= MIN_POOL:
-                gaps = nearest(held, pool)[0]
-            else:
-                gaps = neighbour_distances(pool)
-            self._usual = gaps.median().item()
-        usual = self._usual
-        if usual == 0:  # the data repeat themselves, and so may a generator
+    def _suspects(self, near: Nearness, usual: float | None) -> tuple[Suspect, ...]:
+        if not usual:  # the data repeat themselves, and so may a generator
             return ()
-        distances, places = nearest(fake, pool)
         return tuple(
-            Suspect(sample, int(self._rows[places[sample]]), distances[sample].item() / usual)
-            for sample in distances.argsort()[:SUSPECTS].tolist()
+            Suspect(
+                sample,
+                int(self._rows[near.places[sample]]),
+                near.distances[sample].item() / usual,
+            )
+            for sample in near.distances.argsort()[:SUSPECTS].tolist()
         )
 
 

@@ -217,12 +217,44 @@ class Copying:
     tail_p: float
 
 
-def copying(fake: Tensor, train: Tensor, held_out: Tensor) -> Copying:
-    """Compare how near ``fake`` (M, D) and ``held_out`` (H, D) lie to ``train`` (N, D).
+@dataclass(frozen=True)
+class Nearness:
+    """How near pictures lie to training pictures.
+
+    Attributes:
+        distances: (N,) to the nearest one.
+        further: (N,) to the ``NEIGHBOURS``-th after it.
+        places: (N,) of the nearest one.
+    """
+
+    distances: Tensor
+    further: Tensor
+    places: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor, train: Tensor) -> Nearness:
+        """Of every row of ``x`` (N, D) among ``train`` (M, D).
+
+        Raises:
+            ValueError: fewer than two rows, unequal D, or something not finite.
+        """
+        x, train = _doubles(x, train)
+        found = _distances(x, train).topk(min(NEIGHBOURS + 1, len(train)), largest=False)
+        places = found.indices[:, 0]
+        exact = (x - train[places]).norm(dim=1)  # of equal rows, exactly 0
+        return cls(exact, found.values[:, -1], places)
+
+    def readings(self) -> tuple[Tensor, Tensor]:
+        """(N,) distances as they are, and over that to the next ones."""
+        return self.distances, self.distances / self.further.clamp_min(1e-12)
+
+
+def copying(fake: Nearness, held_out: Nearness) -> Copying:
+    """Compare how near ``fake`` (M) and ``held_out`` (H) pictures lie to training pictures.
 
     The three-sample test of arXiv 2004.05675: given the training pictures, their distances to fake
     and to held-out pictures come from one distribution if the generator has learned what the real
-    pictures come from, whatever N and H are. ``share`` is the statistic of Mann and Whitney over
+    pictures come from, whatever the counts are. ``share`` is the statistic of Mann and Whitney over
     the number of pairs.
 
     Two distances are tried and the more suspicious one counts: as it is, and over that to the next
@@ -234,31 +266,20 @@ def copying(fake: Tensor, train: Tensor, held_out: Tensor) -> Copying:
     be accused. So the range is Wilson's for the effective count of neighbours, ``M^2 / sum(m_i^2)``
     where ``m_i`` of the fake ones are nearest to i, and no more than the held-out pictures; and
     ``tail_p`` takes one picture for each neighbour.
-
-    Raises:
-        ValueError: fewer than two rows, unequal D, or something not finite.
     """
-    fakes, fake_rows = _nearness(fake, train)
-    reals, real_rows = _nearness(held_out, train)
-    is_fake = torch.cat([torch.ones(len(fake)), torch.zeros(len(held_out))])
+    fakes, reals = fake.readings(), held_out.readings()
+    count = len(held_out.distances)
+    is_fake = torch.cat([torch.ones(len(fake.distances)), torch.zeros(count)])
     share = max(
         float(roc_auc_score(is_fake, -torch.cat(pair))) for pair in zip(fakes, reals, strict=True)
     )
-    counts = torch.bincount(fake_rows).double()
+    counts = torch.bincount(fake.places).double()
     effective = (counts.sum().square() / counts.square().sum()).item()
-    sure = max(1, round(min(effective, len(held_out))))
+    sure = max(1, round(min(effective, count)))
     low, high = wilson_range(round(share * sure), sure)
-    fake_first, real_first = _first_of_each(fake_rows), _first_of_each(real_rows)
+    fake_first, real_first = _first_of_each(fake.places), _first_of_each(held_out.places)
     tails = [_tail_p(f[fake_first], r[real_first]) for f, r in zip(fakes, reals, strict=True)]
     return Copying(share, min(low, share), max(high, share), min(1.0, len(tails) * min(tails)))
-
-
-def _nearness(x: Tensor, train: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """Distances (N,) of ``x`` to the nearest of ``train``, plain and relative, and its place."""
-    distances, places = nearest(x, train)
-    count = min(NEIGHBOURS + 1, len(train))
-    further = _distances(*_doubles(x, train)).topk(count, largest=False).values[:, -1]
-    return (distances, distances / further.clamp_min(1e-12)), places
 
 
 def _first_of_each(rows: Tensor) -> Tensor:
@@ -282,17 +303,6 @@ def _tail_p(fake: Tensor, real: Tensor) -> float:
         for count in range(there + 1)
     )
     return ways / math.comb(len(both), ranks)
-
-
-def nearest(x: Tensor, pool: Tensor) -> tuple[Tensor, Tensor]:
-    """The distance (N,) of every row of ``x`` to the nearest of ``pool``, and its place (N,).
-
-    Raises:
-        ValueError: fewer than two rows, unequal D, or something not finite.
-    """
-    x, pool = _doubles(x, pool)
-    places = _distances(x, pool).argmin(1)
-    return (x - pool[places]).norm(dim=1), places  # of equal rows, exactly 0
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from models.gans.registry import ARCHITECTURES
 from training.core.messages import t
-from training.gan.config import GanConfig
+from training.gan.config import USUAL, GanConfig
 from training.gan.setup import class_count
 from training.jobs.live import RunStatus
 from training.kinds import read_config
@@ -187,13 +187,18 @@ def plain_words(metrics: GanMetrics, language: str) -> str:
 def cures(config: Mapping[str, Any]) -> list[str]:
     """What helps against collapse, as parts of sentence keys, without what is in ``config``."""
     done = {
-        "relativistic": GanConfig.from_json(config).objective == "relativistic",
+        "relativistic": loss_of(config) == "relativistic",
         "augment": config["augment"] != "none",
         "d_lr": config["d_lr_factor"] < 1,
         "classes": config["conditional"],
         "time": False,
     }
     return [name for name, is_done in done.items() if not is_done]
+
+
+def loss_of(config: Mapping[str, Any]) -> str:
+    """The name of the loss of a run, whose config may be one that this version can't read."""
+    return str(config["loss"] or USUAL[config["architecture"]].loss)
 
 
 def quality_level(metrics: GanMetrics) -> tuple[str, float | None]:

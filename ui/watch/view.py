@@ -10,10 +10,9 @@ import html
 from collections.abc import Hashable, Mapping, Sequence
 
 from training.core.messages import t
-from training.gan.config import GanConfig
 from training.jobs.live import RunStatus
 from training.runs.state import ACTIVE, RunState
-from ui.common.generator_html import architecture_name, is_gan, number
+from ui.common.generator_html import architecture_name, is_gan, loss_of, number
 from ui.common.html import duration, percent, say
 from ui.common.plots import AMBER, GREEN
 
@@ -65,7 +64,7 @@ def _run_row(run: RunStatus, label: str, language: str) -> str:
     config, started = run.info.config, datetime.datetime.fromtimestamp(run.info.created)
     if is_gan(run):
         fd = t("watch.fd", language, fd=number(run.result["fd"])) if run.result else "–"
-        loss = t(f"gan.loss_{GanConfig.from_json(config).objective}", language)
+        loss = t(f"gan.loss_{loss_of(config)}", language)
         learned = (fd, loss, architecture_name(config["architecture"], language))
     else:
         accuracy = percent(run.result["accuracy"]) if run.result else "–"

@@ -549,6 +549,26 @@ def test_a_listener_gets_a_say_all_the_time(make_set: MakeSet) -> None:
     assert any(isinstance(event, Tick) for event in first)
 
 
+def test_what_an_earlier_version_kept_is_measured_anew_before_it_gives_way(
+    make_set: MakeSet,
+) -> None:
+    """Stopped before the update: the kept generator may well be better than the newest."""
+    images = make_set({"red": 100})
+    last = [event.checkpoint for event in run(TINY, images) if isinstance(event, Saved)][-1]
+    spoiled = {f"ema/{name}": torch.zeros_like(x) for name, x in last.part("best").items()}
+    history = [{**each, "space": "seedling-s-64"} for each in last.state["evaluations"]["history"]]
+    before = {
+        **{**last.state["evaluations"], "history": history, "last_seen": 8, "best_kid": 1e-6},
+        "best_space": "seedling-s-64",
+    }
+    state = {**last.state, "evaluations": before}
+    stopped = Checkpoint({**last.tensors, **spoiled}, state)
+    end = list(evaluate_gan(TINY, images, stopped, fabric=create_fabric("cpu")))[-1]
+    assert isinstance(end, Finished)
+    for name, weight in end.model.part("generator").items():
+        assert torch.equal(weight, last.part("best")[name])
+
+
 def test_numbers_of_two_judges_are_not_compared() -> None:
     """A run of an earlier version goes on: its best has a number in other features."""
     old = {"space": "seedling-s-64"}

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from training.metrics import fidelity
 from training.metrics.fidelity import (
-    copying,
+    Copying,
+    Nearness,
     density_coverage,
     distinctness,
     frechet_distance,
     kernel_distance,
-    nearest,
     neighbour_distances,
     precision_recall,
     repeated,
@@ -26,10 +26,13 @@ from training.metrics.fidelity import (
     variety,
     variety_within,
 )
+from training.metrics.fidelity import (
+    copying as compare,
+)
 
 PAIRS = (
     *(frechet_distance, kernel_distance, density_coverage, precision_recall),
-    *(variety, distinctness, repeated, nearest),
+    *(variety, distinctness, repeated, Nearness.of),
 )
 
 
@@ -189,9 +192,10 @@ def test_distinctness_sees_a_few_repeated_pictures() -> None:
 def test_neighbours_are_others() -> None:
     x = torch.tensor([[0.0], [1.0], [5.0]])
     assert neighbour_distances(x).tolist() == [1, 1, 4]
-    distances, places = nearest(torch.tensor([[0.9], [4.0]]), x)
-    assert places.tolist() == [1, 2]
-    assert distances.tolist() == pytest.approx([0.1, 1], abs=1e-6)
+    near = Nearness.of(torch.tensor([[0.9], [4.0]]), x)
+    assert near.places.tolist() == [1, 2]
+    assert near.distances.tolist() == pytest.approx([0.1, 1], abs=1e-6)
+    assert near.further.tolist() == pytest.approx([4.1, 4], abs=1e-6)  # of three the last
 
 
 def test_a_nearly_exact_copy_is_near() -> None:
@@ -200,11 +204,15 @@ def test_a_nearly_exact_copy_is_near() -> None:
     moved = x.clone()
     moved[:, 0] += 1e-2
     exact = (moved.double() - x.double()).norm(dim=1)
-    distances, places = nearest(moved, x)
-    assert places.tolist() == list(range(50))
-    torch.testing.assert_close(distances, exact)
-    assert nearest(x, x)[0].max() == 0
+    near = Nearness.of(moved, x)
+    assert near.places.tolist() == list(range(50))
+    torch.testing.assert_close(near.distances, exact)
+    assert Nearness.of(x, x).distances.max() == 0
     assert neighbour_distances(torch.cat([x, x])).max() == 0
+
+
+def copying(fake: Tensor, train: Tensor, held_out: Tensor) -> Copying:
+    return compare(Nearness.of(fake, train), Nearness.of(held_out, train))
 
 
 def test_copies_are_found() -> None:
