@@ -27,7 +27,7 @@ from torch import Tensor  # noqa: E402
 
 from models.frozen import frozen_backbone  # noqa: E402
 from models.registry import BACKBONES, HEAD_STAGES, create_model  # noqa: E402
-from training.classifier.head import FEW_STRENGTH, folds  # noqa: E402
+from training.classifier.head import USUAL_STRENGTH, folds  # noqa: E402
 from training.classifier.probe import Probe  # noqa: E402
 from training.data.imageset import ImageSet  # noqa: E402
 from training.data.splits import Indices, Split, split_images  # noqa: E402
@@ -57,7 +57,7 @@ def accuracy(features: Tensor, images: ImageSet, learned: Indices, test: Indices
     labels = torch.from_numpy(images.labels)
     probe = Probe(features[learned], labels[learned], len(images.class_names), None)
     trials = list(probe.try_strengths(folds(images, split)))
-    best = min(trials, key=lambda trial: trial.val_loss).strength if trials else FEW_STRENGTH
+    best = min(trials, key=lambda trial: trial.val_loss).strength if trials else USUAL_STRENGTH
     with torch.no_grad():
         guesses = probe.fit(best)(features[test]).argmax(dim=1)
     return 100 * float((guesses == labels[test]).float().mean())

@@ -27,12 +27,12 @@ from training.features.store import FeatureStore, extract
 from training.runs.clock import Clock
 from training.runs.events import Event, Log, Notice, Tick
 
-GLIMPSE_SECONDS, GLIMPSE_STRENGTH = 3.0, 40.0
+GLIMPSE_SECONDS = 3.0
 FEATURE_SHARE = {"quick": 0.85, "lp_ft": 0.3}  # of the budget may go into features
 MIN_PER_CLASS = 8  # pictures a class whose features are computed whatever the budget says
 FEW = 1000  # pictures to learn from; below, the strength is chosen by cross-validation
 FOLDS = 5
-FEW_STRENGTH = 40.0  # where there is nothing to choose by
+USUAL_STRENGTH = 40.0  # where there is no time, or nothing, to choose by
 
 
 def fit_head(
@@ -107,7 +107,7 @@ def _glimpse(
         return {}
     probe = _create_probe(config, images, split, store)
     fitted = torch.arange(len(split.train) + len(split.val)) < len(split.train)
-    return probe.try_once(fitted[:, None], GLIMPSE_STRENGTH).metrics()
+    return probe.try_once(fitted[:, None], USUAL_STRENGTH).metrics()
 
 
 def _create_probe(
@@ -135,7 +135,7 @@ def _fit(
         split = replace(split, val=split.val[:0])
     probe = _create_probe(config, images, split, store)
     share = _shares(config)
-    best, best_loss = FEW_STRENGTH, float("inf")
+    best, best_loss = USUAL_STRENGTH, float("inf")
     for number, trial in enumerate(probe.try_strengths(folds(images, split)), 1):
         if trial.val_loss < best_loss:
             best, best_loss = trial.strength, trial.val_loss

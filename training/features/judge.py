@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.frozen import freeze
 from models.lite0 import SIDE, Lite0Features, judge_card
-from models.weights import WeightsUnavailable
+from models.weights import ShippedCard, WeightsUnavailable
 from training.features.space import FeatureSpace, random_space
 
 log = logging.getLogger(__name__)
@@ -25,21 +25,19 @@ def choose_judge(device: torch.device) -> FeatureSpace:
 
     Without its weights, random features. Torch's global random numbers are not touched.
     """
+    card = judge_card()
+    if card is None:
+        return random_space(device)
     try:
-        forward, content = _lite0(device)
+        forward, content = _lite0(card, device)
     except WeightsUnavailable as problem:
         log.warning("Random features are used instead of damaged weights: %s", problem)
-        return random_space(device)
-    except FileNotFoundError:
         return random_space(device)
     return FeatureSpace(f"lite0-{SIDE}", SIDE, forward, device, CPU_BATCH, content)
 
 
 @cache
-def _lite0(device: torch.device) -> tuple[Callable[[Tensor], Tensor], int]:
-    card = judge_card()
-    if card is None:
-        raise FileNotFoundError("The judge's weights have been removed.")
+def _lite0(card: ShippedCard, device: torch.device) -> tuple[Callable[[Tensor], Tensor], int]:
     with torch.random.fork_rng(devices=[]):
         network = Lite0Features(card)
     forward = freeze(network, device)

@@ -18,6 +18,7 @@ from torch.func import functional_call
 
 from models.gans.registry import GanShape, create_gan, list_architectures
 from tests.conftest import MakeSet
+from tests.evaluations import finish
 from training.data.splits import split_for_generator
 from training.features.space import choose_feature_space
 from training.gan.config import GanConfig, penalty_weight
@@ -89,15 +90,10 @@ def test_what_learned_in_half_precision_is_evaluated(mixed: MakeLearner, archite
     evaluator = GanEvaluator(
         choose_feature_space(learner.fabric.device), pictures.train, pictures.val, pictures.labels
     )
-    measuring = evaluate_samples(
+    steps = evaluate_samples(
         evaluator, learner.average(), 16, pictures.labels, count=20, progress=1.0
     )
-    while True:
-        try:
-            next(measuring)
-        except StopIteration as end:
-            metrics, samples = end.value
-            break
+    metrics, samples = finish(steps)[1]
     assert samples.shape[0] == 20 and metrics.fd > 0
 
 

@@ -13,6 +13,7 @@ import torch
 
 from models.gans.registry import GanShape, create_generator, list_architectures
 from tests.conftest import MakeSet
+from tests.evaluations import healthy
 from training.core.device import create_fabric
 from training.core.messages import UserError
 from training.data.imageset import ImageSet
@@ -27,7 +28,6 @@ from training.gan.train import train_gan
 from training.gan.transfer import carry_over, load_start
 from training.kinds import read_config
 from training.latent.steering import load_gan_sampler
-from training.metrics.evaluator import GanMetrics
 from training.runs.checkpoint import Checkpoint, load, save
 from training.runs.events import (
     Event,
@@ -574,28 +574,7 @@ def test_numbers_of_two_judges_are_not_compared() -> None:
     old = {"space": "seedling-s-64"}
     evaluations = Evaluations(history=[old], best_kid=0.01, best_seen=320)
     assert evaluations.best_space == "seedling-s-64"
-    healthy = metrics(kid=0.4)
-    assert evaluations.is_best(healthy)
-    evaluations.best_kid, evaluations.best_space = 0.4, healthy.space
-    assert not evaluations.is_best(metrics(kid=0.5)) and evaluations.is_best(metrics(kid=0.3))
-
-
-def metrics(kid: float) -> GanMetrics:
-    return GanMetrics(
-        progress=0.5,
-        space="lite0-128",
-        reference="held_out",
-        reference_count=60,
-        count=40,
-        fd=2.0,
-        fd_floor=1.5,
-        kid=kid,
-        density=0.9,
-        coverage=0.8,
-        variety=0.9,
-        variety_within=None,
-        distinct=0.9,
-        copied_share=0.5,
-        copied_range=(0.4, 0.6),
-        suspicious=(),
-    )
+    first = healthy(kid=0.4)
+    assert evaluations.is_best(first)
+    evaluations.measure_best_anew(first)
+    assert not evaluations.is_best(healthy(kid=0.5)) and evaluations.is_best(healthy(kid=0.3))

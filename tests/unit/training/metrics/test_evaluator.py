@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator
-from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.evaluations import finish, healthy
 from training.features.space import FeatureSpace, choose_feature_space
 from training.metrics.evaluator import (
     GanEvaluator,
     GanMetrics,
-    Suspect,
     collapse_sign,
     copies_some,
     is_copying,
 )
 from training.metrics.fidelity import frechet_distance, kernel_distance
 
-T = TypeVar("T")
 PINNED = (2.83677, 0.0287386, 0.408632)  # the first random features of the first noise picture
 CPU = torch.device("cpu")
 
@@ -38,16 +35,6 @@ def pictures(count: int, seed: int, brightness: int = 0) -> Tensor:
 def plain_space() -> FeatureSpace:
     """The pixels are the features."""
     return FeatureSpace("pixels-6", 6, lambda x: x.flatten(1), CPU)
-
-
-def finish(steps: Generator[int, None, T]) -> tuple[list[int], T]:
-    """What a generator yields, and what it returns."""
-    seen = []
-    while True:
-        try:
-            seen.append(next(steps))
-        except StopIteration as end:
-            return seen, end.value
 
 
 def looked(
@@ -279,59 +266,36 @@ def test_a_handful_of_pictures_can_be_judged(count: int) -> None:
     assert len(numbers) >= 7 and all(map(math.isfinite, numbers))
 
 
-def metrics(progress: float = 0.5, **changes: Any) -> GanMetrics:
-    """A healthy look."""
-    healthy = GanMetrics(
-        progress=progress,
-        space="pixels-6",
-        reference="held_out",
-        reference_count=60,
-        count=40,
-        fd=2.0,
-        fd_floor=1.5,
-        kid=0.01,
-        density=0.9,
-        coverage=0.8,
-        variety=0.9,
-        variety_within=None,
-        distinct=0.9,
-        copied_share=0.5,
-        copied_range=(0.4, 0.6),
-        suspicious=(Suspect(3, 7, 0.5),),
-    )
-    return replace(healthy, **changes)
-
-
-@pytest.mark.parametrize("found", [metrics(), metrics(copied_share=None, copied_range=None)])
+@pytest.mark.parametrize("found", [healthy(), healthy(copied_share=None, copied_range=None)])
 def test_meters_survive_a_file(found: GanMetrics) -> None:
     assert GanMetrics.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 @pytest.mark.parametrize("sign", ["variety", "variety_within", "distinct"])
 def test_two_low_looks_in_a_row_are_a_collapse(sign: str) -> None:
-    low = [metrics(p, **{sign: 0.05}) for p in (0.3, 0.4)]
+    low = [healthy(p, **{sign: 0.05}) for p in (0.3, 0.4)]
     assert collapse_sign(low) == sign
-    assert collapse_sign([metrics(0.2), *low]) == sign
+    assert collapse_sign([healthy(0.2), *low]) == sign
     assert collapse_sign(low[:1]) is None
-    assert collapse_sign([*low, metrics()]) is None  # it has recovered
-    assert collapse_sign([low[0], metrics(), low[1]]) is None
+    assert collapse_sign([*low, healthy()]) is None  # it has recovered
+    assert collapse_sign([low[0], healthy(), low[1]]) is None
 
 
 def test_the_beginning_of_a_run_is_no_collapse() -> None:
-    low = [metrics(p, variety=0.0, distinct=0.0) for p in (0.01, 0.05, 0.14)]
+    low = [healthy(p, variety=0.0, distinct=0.0) for p in (0.01, 0.05, 0.14)]
     assert collapse_sign(low) is None
-    assert collapse_sign([*low, metrics(0.2, variety=0.0)]) is None
+    assert collapse_sign([*low, healthy(0.2, variety=0.0)]) is None
     assert collapse_sign([]) is None
 
 
 def test_different_signs_do_not_add_up() -> None:
-    assert collapse_sign([metrics(variety=0.0), metrics(distinct=0.0)]) is None
+    assert collapse_sign([healthy(variety=0.0), healthy(distinct=0.0)]) is None
 
 
 def test_copying_needs_more_than_chance() -> None:
-    assert is_copying(metrics(copied_share=0.9, copied_range=(0.8, 1.0)))
-    assert not is_copying(metrics(copied_share=0.7, copied_range=(0.4, 0.9)))
-    assert not is_copying(metrics(copied_share=0.55, copied_range=(0.52, 0.58)))
-    assert not is_copying(metrics(copied_share=None, copied_range=None))
-    assert copies_some(metrics(copied_tail_p=1e-5)) and not copies_some(metrics(copied_tail_p=0.01))
-    assert not copies_some(metrics())  # of an earlier version
+    assert is_copying(healthy(copied_share=0.9, copied_range=(0.8, 1.0)))
+    assert not is_copying(healthy(copied_share=0.7, copied_range=(0.4, 0.9)))
+    assert not is_copying(healthy(copied_share=0.55, copied_range=(0.52, 0.58)))
+    assert not is_copying(healthy(copied_share=None, copied_range=None))
+    assert copies_some(healthy(copied_tail_p=1e-5)) and not copies_some(healthy(copied_tail_p=0.01))
+    assert not copies_some(healthy())  # of an earlier version

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.lite0 import SIDE, Lite0Features, judge_card
+from tests.evaluations import finish
 from training.data.batches import load_squares
 from training.features.judge import choose_judge
 from training.intake.datasets import open_data
@@ -42,13 +42,7 @@ def judged(garden: tuple[Tensor, Tensor]) -> GanEvaluator:
 
 
 def look(evaluator: GanEvaluator, x: Tensor, labels: Tensor | None = None) -> GanMetrics:
-    steps: Iterator[int] = evaluator.evaluate(x, labels)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            metrics: GanMetrics = end.value
-            return metrics
+    return finish(evaluator.evaluate(x, labels))[1]
 
 
 def fresh(garden: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
