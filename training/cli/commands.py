@@ -234,7 +234,7 @@ def _generator_summary(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         sentence += " The generator has collapsed: its pictures are nearly all alike."
     elif result["collapsed"]:
         sentence += " The training collapsed; the generator from before is kept."
-    left_out = ("kind", "meters")
+    left_out = ("kind", "meters", "other")
     figures = {key: value for key, value in result.items() if key not in left_out}
     more = (
         *("space", "reference", "variety", "variety_within", "copied_share", "copied_range"),

@@ -18,6 +18,7 @@ from training.core.checks import check_number
 from training.core.media import picture_grid, write_film, write_png, write_timelapse
 from training.core.messages import UserError
 from training.intake.take_in import read_picture
+from training.latent.choice import choose_generator
 from training.latent.projection import project, square_picture
 from training.latent.recipe import MAX_SEED, Recipe
 from training.latent.sampler import BATCH
@@ -53,6 +54,18 @@ def sample_run(options: argparse.Namespace) -> dict[str, Any]:
     if not options.json:
         print(f"{len(files)} pictures in {out}")
     return {"files": files, "seconds": seconds}
+
+
+def use_generator(options: argparse.Namespace) -> dict[str, Any]:
+    """``choose``: let the best or the last generator of a run be its model.
+
+    Raises:
+        UserError: the run has only one.
+    """
+    result = choose_generator(run_folder(options.run), options.generator)
+    if not options.json:
+        print(f"{options.generator}: after {result['kept_seen']:,} pictures")
+    return {key: result[key] for key in ("kept", "kept_seen", "fd", "kid", "coverage")}
 
 
 def timelapse_run(options: argparse.Namespace) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from training.core.messages import UserError
 from training.export.pretrained import FILES as PRETRAIN_FILES
 from training.export.pretrained import RECIPES
 from training.gan.config import OLD_FIELDS, GanConfig
+from training.latent.choice import BEST, LAST
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,6 +110,10 @@ def _add_generator_commands(add: Any) -> None:
     sample.add_argument("--class", dest="class_name", help="default: all in turn")
     sample.add_argument("--truncation", type=float, default=1.0, help="0 is the mean picture")
     sample.add_argument("--out", type=Path, help="folder; default: samples in the run's own")
+
+    choose = add("choose", gan_commands.use_generator, "use a run's best generator or its last")
+    choose.add_argument("run", type=Path, metavar="RUN")
+    choose.add_argument("generator", choices=(BEST, LAST))
 
     timelapse = add("timelapse", gan_commands.timelapse_run, "a run's samples as a film")
     timelapse.add_argument("run", type=Path, metavar="RUN")

@@ -127,7 +127,7 @@ def ship(folder: RunFolder, name: str, out: Path, fabric: Fabric, origin: str) -
     Raises:
         UserError: the run has no model or checkpoint, or the model is too large.
     """
-    rounded = {key: half(weight) for key, weight in load_model(folder.path).tensors.items()}
+    rounded = {name: half(weight) for name, weight in _used(load_model(folder.path)).items()}
     last = folder.checkpoint()
     if last is None:
         raise UserError("run.no_model", name=folder.path.name)
@@ -181,6 +181,11 @@ def half(weight: Tensor) -> Tensor:
     Vectors take next to no room, and variances of BatchNorm may be too small for half precision.
     """
     return weight.half() if weight.is_floating_point() and weight.ndim > 1 else weight
+
+
+def _used(model: Checkpoint) -> Mapping[str, Tensor]:
+    """All but the generator that is not in use."""
+    return {name: x for name, x in model.tensors.items() if not name.startswith("other/")}
 
 
 def _evaluate_again(

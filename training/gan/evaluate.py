@@ -31,6 +31,7 @@ from training.gan.monitor import (
     suspects_grid,
 )
 from training.gan.progress import GanProgress
+from training.latent.choice import BEST, LAST, add_other
 from training.latent.sampler import GRID_COLUMNS, generator_from, make_pictures
 from training.metrics.evaluator import GanEvaluator, GanMetrics, looks_collapsed
 from training.runs.checkpoint import Checkpoint, pack
@@ -52,24 +53,34 @@ def evaluate_gan(
     labels, test_labels = (_labels(images, shape, part) for part in (rows, split.test))
 
     weights = yield from _chosen(config, images, last, progress, space, (train, labels))
-    generator = _placed(shape, weights, device)
     test = load_squares(images, split.test, side, device)
     evaluator = GanEvaluator(
         space, train, test, labels, test_labels, pool=len(train), seed=config.seed
     )
-    metrics, samples = yield from evaluate_samples(
-        evaluator, generator, shape.latent_size, labels, count=FINAL_SAMPLES, progress=1.0
-    )
-    z, grid_classes = grid_latents(shape)
-    best = picture_grid(make_pictures(generator, z, grid_classes), GRID_COLUMNS)
-    yield Picture("best", progress.images_seen, progress.seconds, best)
-    if metrics.suspicious:
-        pairs = suspects_grid(metrics, samples, train)
-        yield Picture("best_suspicious", progress.images_seen, progress.seconds, pairs)
+    found: dict[str, Any] = {}
+    generators = {BEST: weights}
+    if progress.evaluations.best_seen != progress.images_seen and last.part("ema"):
+        generators[LAST] = last.part("ema")
+    for name, kept in generators.items():
+        generator = _placed(shape, kept, device)
+        metrics, samples = yield from evaluate_samples(
+            evaluator, generator, shape.latent_size, labels, count=FINAL_SAMPLES, progress=1.0
+        )
+        z, grid_classes = grid_latents(shape)
+        grid = picture_grid(make_pictures(generator, z, grid_classes), GRID_COLUMNS)
+        seen = progress.images_seen if name == LAST else progress.evaluations.best_seen
+        yield Picture(name, seen, progress.seconds, grid)
+        if metrics.suspicious:
+            pairs = suspects_grid(metrics, samples, train)
+            yield Picture(f"{name}_suspicious", seen, progress.seconds, pairs)
+        found[name] = metrics
 
-    result = _result(config, images, progress, metrics, str(device))
+    result = _result(config, images, progress, found, str(device))
     yield Log("done", progress.images_seen, progress.seconds, 1.0, progress.images_per_second)
-    yield Finished(result, gan_checkpoint(images, shape, weights, last.part("discriminator")))
+    model = gan_checkpoint(images, shape, weights, last.part("discriminator"))
+    if LAST in generators:
+        model = add_other(model, generators[LAST])
+    yield Finished(result, model)
 
 
 def _chosen(
@@ -142,9 +153,13 @@ def gan_checkpoint(
 
 
 def _result(
-    config: GanConfig, images: ImageSet, progress: GanProgress, metrics: GanMetrics, device: str
+    config: GanConfig,
+    images: ImageSet,
+    progress: GanProgress,
+    found: Mapping[str, GanMetrics],
+    device: str,
 ) -> dict[str, Any]:
-    shape, split = progress.shape, progress.split
+    shape, split, metrics = progress.shape, progress.split, found[BEST]
     return {
         "kind": "gan",
         "architecture": shape.architecture,
@@ -163,6 +178,18 @@ def _result(
         "images_per_second": progress.images_per_second,
         "device": device,
         "collapsed": progress.evaluations.collapsed,
+        **_about_generator(BEST, progress.evaluations.best_seen, found[BEST]),
+        "other": (
+            _about_generator(LAST, progress.images_seen, found[LAST]) if LAST in found else None
+        ),
+    }
+
+
+def _about_generator(name: str, images_seen: int, metrics: GanMetrics) -> dict[str, Any]:
+    """What a result says of the generator in use, and below "other" of the one that is not."""
+    return {
+        "kept": name,
+        "kept_seen": images_seen,
         "kept_collapsed": looks_collapsed(metrics),
         "fd": metrics.fd,
         "kid": metrics.kid,

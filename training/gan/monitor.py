@@ -91,7 +91,7 @@ class GanMonitor:
         took = max(1e-3, self.clock.seconds() - started)
         each = RESERVE_MARGIN * took / self.evaluator.cost
         most, budget = MAX_POOL, self.config.minutes * 60
-        others = min(REFERENCE, len(progress.split.test)) + FINAL_SAMPLES
+        others = min(REFERENCE, len(progress.split.test)) + 2 * FINAL_SAMPLES  # best and last
         if self.config.images is None:  # a reproducible run does not look at the clock
             affordable = (POOL_SHARE * budget - MIN_RESERVE) / each - others
             most = max(REFERENCE, min(most, int(affordable)))

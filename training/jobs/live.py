@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -76,6 +77,15 @@ class LiveRun:
     def changed(self) -> None:
         """Raise the version, so that whoever asks next gets a new ``RunStatus``."""
         self.version += 1
+
+    def set_info(self, **changes: Any) -> None:
+        """Change ``info``, here and on disk."""
+        self.info = dataclasses.replace(self.info, **changes)
+        self.changed()
+        try:
+            self.folder.write_info(self.info)
+        except OSError:  # a full disk must not end the worker; what is in memory still counts
+            log.exception("%s could not be written.", self.folder.path)
 
     def close(self) -> None:
         """Let go of the loop, and of the network it holds; nothing happens without a loop."""

@@ -7,7 +7,6 @@ shared by all who watch.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import math
 import shutil
@@ -106,7 +105,7 @@ class RunManager:
                 if run.info.status is RunState.QUEUED:
                     self._queue.remove(run_id)
                 if run.events is None and not (run.folder.path / "checkpoint").exists():
-                    self._set(run, status=RunState.STOPPED)  # there is nothing to evaluate
+                    run.set_info(status=RunState.STOPPED)  # there is nothing to evaluate
                 else:
                     # The worker closes the loop and evaluates what there is.
                     run.wanted = RunState.STOPPED
@@ -121,7 +120,7 @@ class RunManager:
                 run.wanted = RunState.PAUSED
             elif run.info.status is RunState.QUEUED:
                 self._queue.remove(run_id)
-                self._set(run, status=RunState.PAUSED)
+                run.set_info(status=RunState.PAUSED)
             run.changed()
 
     def resume(self, run_id: str) -> None:
@@ -150,6 +149,15 @@ class RunManager:
             del self._runs[run_id]
         run.close()  # a paused run still holds its network
         shutil.rmtree(run.folder.path)
+
+    def change_result(self, run_id: str, change: Callable[[RunFolder], Mapping[str, Any]]) -> None:
+        """Let ``change`` rewrite a run's model and give its result, unless the run is active."""
+        with self._lock:
+            run = self._runs[run_id]
+            if run.info.status in ACTIVE:
+                raise UserError("run.at_work")
+            run.result = change(run.folder)
+            run.changed()
 
     # ---- what a person can see
 
@@ -232,7 +240,7 @@ class RunManager:
                     return
                 self._queue.remove(run_id)
                 run = self._runs[run_id]
-                self._set(run, status=RunState.RUNNING, device=device, error=())
+                run.set_info(status=RunState.RUNNING, device=device, error=())
                 for waiting in self._queue:  # each is one place further, which its owner may see
                     self._runs[waiting].changed()
             asked = partial(self._asked, run, time.monotonic())
@@ -247,8 +255,7 @@ class RunManager:
                 elif status == RunState.QUEUED and wanted is not RunState.PAUSED:
                     self._enqueue(run_id)
                 else:
-                    self._set(
-                        run,
+                    run.set_info(
                         status=RunState.PAUSED if status == RunState.QUEUED else status,
                         error=error,
                     )
@@ -284,7 +291,7 @@ class RunManager:
         for run in adopted(self.home.runs):
             self._runs[run.info.id] = run
             if run.info.status in ACTIVE:
-                self._set(run, status=RunState.INTERRUPTED)
+                run.set_info(status=RunState.INTERRUPTED)
 
     def _require_place(self, owner: str) -> None:
         most = self.quotas.waiting
@@ -296,7 +303,7 @@ class RunManager:
 
     def _enqueue(self, run_id: str, *, urgent: bool = False) -> None:
         run = self._runs[run_id]
-        self._set(run, status=RunState.QUEUED, error=())
+        run.set_info(status=RunState.QUEUED, error=())
         self._queue.add(run_id, run.info.owner, urgent=urgent)
         if not self._threads:
             for device in self.devices:
@@ -305,14 +312,6 @@ class RunManager:
                 self._threads.append(thread)
                 thread.start()
         self._work.notify_all()
-
-    def _set(self, run: LiveRun, **changes: Any) -> None:
-        run.info = dataclasses.replace(run.info, **changes)
-        run.changed()
-        try:
-            run.folder.write_info(run.info)
-        except OSError:  # a full disk must not end the worker; what is in memory still counts
-            log.exception("%s could not be written.", run.folder.path)
 
     def _describe(self, run: LiveRun) -> RunStatus:
         if run.info.id not in self._queue:

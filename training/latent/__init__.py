@@ -3,4 +3,4 @@
 Recipes of samples, steering along directions, walks, projection, and the nearest training pictures.
 """
 
-__all__ = ["nearest", "projection", "recipe", "sampler", "steering", "walk"]
+__all__ = ["choice", "nearest", "projection", "recipe", "sampler", "steering", "walk"]

@@ -14,4 +14,5 @@ __all__ = [
     "parts",
     "plots",
     "theme",
+    "verdicts",
 ]

@@ -21,22 +21,13 @@ from training.gan.setup import class_count
 from training.jobs.live import RunStatus
 from training.kinds import read_config
 from training.latent.sampler import MAX_CLASS_ROWS
-from training.metrics.evaluator import COPIED_ABOVE, GanMetrics, copies_some, is_copying
+from training.metrics.evaluator import GanMetrics
 from training.runs.folder import RunFolder
+from ui.common import verdicts
 from ui.common.html import box, percent, say
 
 SMALL_FILE = 300_000  # bytes; larger pictures are sent as JPEG
 CRISP = 400  # px; wider grids have pictures large enough to be scaled smoothly
-# How near: 1 / (1 + kernel distance), which a few pictures change less than the Fréchet distance.
-# On Fashion-MNIST, 0.50 after 2 minutes and 0.57 after 8 were garments at a glance; 0.28, for emoji
-# after one minute and for the tutorial's network after 8, were blots. How varied: as a share of
-# the training pictures' own variety.
-# In the judge's features real pictures have 0.01 at most, the generators that come with Seedling
-# 0.30 (garments, clean), 0.61 (clothes, some good) and 0.77 (emoji, few good), noise 2.5 to 4.4.
-KID_WEIGHT = {"lite0-128": 2.0}
-QUALITY_LEVELS = ((0.8, "good"), (0.5, "fair"), (0.25, "poor"), (0.0, "bad"))
-VARIETY_LEVELS = ((0.8, "good"), (0.5, "fair"), (0.3, "poor"), (0.0, "bad"))
-TWIN_WEIGHT = 4.0  # a tenth of the pictures being one again leaves "somewhat less varied"
 FEW = 200  # pictures on either side, below which the numbers wobble
 NEAR = 0.5  # of the usual distance between two real pictures: nearer ones are for people to check
 
@@ -103,8 +94,26 @@ def _read(path: Path) -> tuple[str, tuple[int, int]]:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}", size
 
 
-def samples_html(folder: RunFolder, shot: tuple[int, Path] | None, language: str) -> str:
-    """A sample grid of the run, captioned with the images seen; "" where there is none."""
+def kept(result: Mapping[str, Any] | None) -> str:
+    """Which generator is in use; empty without a result, and where there was never a choice."""
+    return str((result or {}).get("kept", ""))
+
+
+def kept_words(result: Mapping[str, Any], language: str) -> str:
+    """Which generator of the run is in use: its best or its last, and after how many pictures."""
+    values = {key: f"{result[key]:,}" for key in ("best_seen", "images_seen")}
+    if result["best_seen"] == result["images_seen"]:
+        return t("gan.kept_both", language, **values)
+    return t(f"gan.kept_{result.get('kept', 'best')}", language, **values)
+
+
+def samples_html(
+    folder: RunFolder, shot: tuple[int, Path] | None, language: str, caption: str = ""
+) -> str:
+    """A sample grid of the run, by default captioned with the images seen; "" where there is none.
+
+    ``caption`` is HTML.
+    """
     if shot is None:
         return ""
     seen = f"{shot[0]:,}"
@@ -112,7 +121,8 @@ def samples_html(folder: RunFolder, shot: tuple[int, Path] | None, language: str
     alt = t("gan.grid_alt", language, seen=seen)
     if names:
         alt += " " + t("gan.grid_rows", language, names=", ".join(names))
-    return grid_html(shot[1], t("gan.grid_caption", language, seen=seen), names, alt)
+    caption = caption or t("gan.grid_caption", language, seen=seen)
+    return grid_html(shot[1], caption, names, alt)
 
 
 def suspicious_html(
@@ -147,7 +157,11 @@ def metrics_html(
     if collapsed:
         items = "".join(f"<li>{t(f'gan.cure_{cure}', language)}</li>" for cure in cures(config))
         alarm = box("problem", f"{t('gan.collapsed', language)}<ul>{items}</ul>")
-    sections = (quality_level(metrics), variety_level(metrics), copying_level(metrics))
+    sections = (
+        verdicts.quality_level(metrics),
+        verdicts.variety_level(metrics),
+        verdicts.copying_level(metrics),
+    )
     names = ("quality", "variety", "copying")
     body = "".join(
         _meter(name, level, share, _numbers(name, metrics, language), language)
@@ -155,33 +169,8 @@ def metrics_html(
     )
     few = min(metrics.count, metrics.reference_count) < FEW
     note = f'<p class="note">{t("gan.few", language)}</p>' if few else ""
-    plain = plain_words(metrics, language)
+    plain = verdicts.plain_words(metrics, language)
     return f'{alarm}{plain and f"<p>{plain}</p>"}<div class="meters">{body}</div>{note}'
-
-
-def plain_score(metrics: GanMetrics) -> tuple[str, float, float | None] | None:
-    """What the evaluation comes to, and what the same is of real pictures where that is known.
-
-    "recognised" for a generator with classes, else "covered", how many real pictures have a made
-    one near them; ``None`` where neither says anything, as in evaluations of earlier versions.
-    """
-    if metrics.recognised is not None:
-        return "recognised", metrics.recognised, metrics.recognised_real
-    if metrics.recall is not None and metrics.reference == "held_out":
-        return "covered", metrics.coverage, None
-    return None
-
-
-def plain_words(metrics: GanMetrics, language: str) -> str:
-    """``plain_score`` as a sentence; empty without one."""
-    found = plain_score(metrics)
-    if found is None:
-        return ""
-    name, made, real = found
-    if real is None:
-        return t(f"gan.plain_{name}", language, made=round(100 * made))
-    values = {"made": round(100 * made), "real": round(100 * real)}
-    return t(f"gan.plain_{name}_real", language, **values)
 
 
 def cures(config: Mapping[str, Any]) -> list[str]:
@@ -199,40 +188,6 @@ def cures(config: Mapping[str, Any]) -> list[str]:
 def loss_of(config: Mapping[str, Any]) -> str:
     """The name of the loss of a run, whose config may be one that this version can't read."""
     return str(config["loss"] or USUAL[config["architecture"]].loss)
-
-
-def quality_level(metrics: GanMetrics) -> tuple[str, float | None]:
-    """How near, as a word and on a bar from 0 to 1; "unknown" without held-out pictures.
-
-    From training pictures a copier would have the best distance of all.
-    """
-    if metrics.reference == "train":
-        return "unknown", None
-    share = 1 / (1 + KID_WEIGHT.get(metrics.space, 1.0) * max(0.0, metrics.kid))
-    return _level(share, QUALITY_LEVELS), share
-
-
-def variety_level(metrics: GanMetrics) -> tuple[str, float]:
-    """How varied, as a word and from 0 to 1; of all signs of variety the weakest counts."""
-    unlike = None if metrics.repeated is None else 1 - TWIN_WEIGHT * metrics.repeated
-    signs = (metrics.variety, metrics.variety_within, metrics.distinct, unlike)
-    share = max(0.0, min(1.0, *(sign for sign in signs if sign is not None)))
-    return _level(share, VARIETY_LEVELS), share
-
-
-def copying_level(metrics: GanMetrics) -> tuple[str, float | None]:
-    """Whether it repeats training pictures, and how often it wins by that; half is by chance."""
-    if metrics.copied_share is None:
-        return "unknown", None
-    if is_copying(metrics):
-        return "bad", metrics.copied_share
-    if copies_some(metrics):
-        return "some", metrics.copied_share
-    return ("poor" if metrics.copied_share > COPIED_ABOVE else "good"), metrics.copied_share
-
-
-def _level(share: float, levels: Sequence[tuple[float, str]]) -> str:
-    return next(name for least, name in levels if share >= least)
 
 
 def _meter(name: str, level: str, share: float | None, numbers: str, language: str) -> str:

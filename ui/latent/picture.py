@@ -20,6 +20,7 @@ from training.latent.recipe import MAX_SEED, Recipe
 from training.latent.steering import load_gan_sampler
 from training.runs.state import RunState
 from ui.common.context import Updates
+from ui.common.generator_html import kept_words
 from ui.common.images import png_uri
 from ui.latent.moves import move
 from ui.latent.session import LatentCall, LatentSession
@@ -193,8 +194,11 @@ class PicturePanel:
         return {**shown, self.picture: self.draw(call.at(base))[self.picture]}
 
     def learning(self, run: RunStatus | None, language: str) -> Updates:
-        """Images seen by a run at work; a change of this text repaints the picture."""
-        if run is None or run.status != RunState.RUNNING:
+        """Images seen by the generator that paints; a change of this text repaints the picture."""
+        if run is not None and run.status == RunState.RUNNING:
+            says = t("latent.learning", language, seen=f"{run.history.images_seen:,}")
+        elif run is not None and run.result is not None:
+            says = kept_words(run.result, language)
+        else:
             return {self.learned: ""}
-        says = t("latent.learning", language, seen=f"{run.history.images_seen:,}")
         return {self.learned: f'<p class="note">{says}</p>'}

@@ -13,8 +13,10 @@ import gradio as gr
 
 from training.core.messages import t
 from training.jobs.live import RunStatus
+from training.latent.choice import BEST, LAST, choose_generator
 from ui.common import generator_html as view
-from ui.common.context import AppContext, Updates, Visitor
+from ui.common import verdicts
+from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.films import Films
 from ui.common.html import box, duration, millions
 
@@ -24,10 +26,17 @@ class GanResult:
 
     def __init__(self, app: AppContext, message: gr.HTML, shown: Callable[[Visitor], str]) -> None:
         """``shown`` gives the id of the run that a visitor sees."""
-        self.app = app
+        self.app, self.shown = app, shown
         with gr.Column(visible=False) as self.body:
             with gr.Row(elem_classes="gan-row"):
                 with gr.Column(scale=5, min_width=300):
+                    self.which = app.i18n.make(
+                        gr.Radio,
+                        {"label": "gan.which", "choices": _which_choices},
+                        value=BEST,
+                        visible=False,
+                        elem_classes="pills",
+                    )
                     self.samples = gr.HTML()
                     self.samples_btn = app.i18n.make(
                         gr.DownloadButton,
@@ -40,12 +49,28 @@ class GanResult:
                     self.metrics = gr.HTML()
             self.suspicious = gr.HTML()
             self.facts = gr.HTML()
+        app.on(
+            self.which.input,
+            self._choose,
+            reads=[self.which],
+            writes=[app.stamp],
+            message=message,
+        )
+
+    def _choose(self, call: Call) -> Updates:
+        """Let the best or the last generator be the run's; the next poll draws all of it anew."""
+        name = str(call.values[self.which])
+        self.app.manager.change_result(
+            self.shown(call.visitor), lambda folder: choose_generator(folder, name)
+        )
+        return {self.app.stamp: ""}
 
     @property
     def outputs(self) -> list[Any]:
         """All that ``show`` and ``hide`` may change."""
         return [
-            *(self.body, self.samples, self.samples_btn, self.metrics, self.suspicious),
+            *(self.body, self.which, self.samples, self.samples_btn, self.metrics),
+            self.suspicious,
             *(self.facts, *self.films.outputs),
         ]
 
@@ -54,23 +79,27 @@ class GanResult:
         return {self.body: gr.Column(visible=False)}
 
     def show(self, run: RunStatus, result: Mapping[str, Any], language: str) -> Updates:
-        """``run`` and its ``result``, which is of its best generator, not always its last."""
+        """``run`` and its ``result``, which is of its best generator unless the last was chosen."""
         folder = self.app.manager.folder(run.id)
         metrics = view.read_metrics(result["meters"])
         assert metrics is not None
-        shot, alike = view.newest_shot(folder, "best"), result["kept_collapsed"]
+        kept, alike = str(result.get("kept", BEST)), result["kept_collapsed"]
+        shot = view.newest_shot(folder, kept)
         file = self.app.home.temp / run.id / "seedling-samples.png"
         if shot is not None:  # a copy: of the runs' own folders Gradio hands out nothing
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(shot[1].read_bytes())
         return {
             self.body: gr.Column(visible=True),
-            self.samples: view.samples_html(folder, shot, language),
+            self.which: gr.Radio(value=kept, visible=bool(result.get("other"))),
+            self.samples: view.samples_html(
+                folder, shot, language, view.kept_words(result, language)
+            ),
             self.samples_btn: gr.DownloadButton(
                 value=str(file) if shot else None, visible=shot is not None
             ),
             self.metrics: view.metrics_html(metrics, run.info.config, alike, language),
-            self.suspicious: view.suspicious_html(folder, metrics, language, "best_suspicious"),
+            self.suspicious: view.suspicious_html(folder, metrics, language, f"{kept}_suspicious"),
             self.facts: facts_html(result, language),
             **self.films.clear(),
         }
@@ -83,13 +112,16 @@ def generator_headline(result: Mapping[str, Any], language: str) -> str:
     """
     metrics = view.read_metrics(result["meters"])
     assert metrics is not None
-    quality, share = view.quality_level(metrics)
+    quality, share = verdicts.quality_level(metrics)
     verdict = t(f"gan.says_{quality}", language)
     if result["kept_collapsed"]:
         verdict = t("gan.says_collapsed", language)
-    plain = view.plain_words(metrics, language)
+    plain = verdicts.plain_words(metrics, language)
     big = plain or verdict
-    levels = {"variety": view.variety_level(metrics)[0], "copying": view.copying_level(metrics)[0]}
+    levels = {
+        "variety": verdicts.variety_level(metrics)[0],
+        "copying": verdicts.copying_level(metrics)[0],
+    }
     words = {name: t(f"gan.{name}_{level}", language) for name, level in levels.items()}
     lines = [
         *([verdict] if plain else []),
@@ -108,12 +140,16 @@ def generator_headline(result: Mapping[str, Any], language: str) -> str:
     if share is not None:
         bar = f'<div class="meter-bar"><i style="width:{share * 100:.0f}%"></i></div>'
     score = t("gan.score", language, fd=f"<b>{view.number(metrics.fd)}</b>")
-    if (found := view.plain_score(metrics)) is not None:
+    if (found := verdicts.plain_score(metrics)) is not None:
         score = t(f"gan.score_{found[0]}", language, made=f"<b>{100 * found[1]:.0f}</b>")
     return (
         f'<div class="verdict"><div class="score fd"><p>{score}</p>{bar}</div>'
         f'<div><p class="big">{big}</p>{rest}</div></div>'
     )
+
+
+def _which_choices(language: str) -> list[tuple[str, str]]:
+    return [(t(f"gan.which_{name}", language), name) for name in (BEST, LAST)]
 
 
 def facts_html(result: Mapping[str, Any], language: str) -> str:

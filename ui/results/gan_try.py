@@ -120,9 +120,17 @@ class GanTry:
         return {
             self.body: gr.Column(visible=True),
             self.class_name: gr.Dropdown(choices=choices, value=ALL, visible=bool(names)),
-            self.pictures: f'<p class="note">{t("gan.none_yet", language)}</p>',
+            self.pictures: (
+                f'<p class="note">{view.kept_words(run.result, language)} '
+                f"{t('gan.none_yet', language)}</p>"
+            ),
             self.save_btn: gr.DownloadButton(visible=False),
         }
+
+    def _caption(self, folder: Path, language: str) -> str:
+        """Which generator of the run made them."""
+        result = self.app.manager.status(folder.name).result
+        return view.kept_words(result, language) if result else ""
 
     def _next(self, call: Call) -> Updates:
         """The seeds after these, so that no sample comes twice; after the last, from 0."""
@@ -149,6 +157,6 @@ class GanTry:
         write_png(path, grid)
         alt = t("gan.made_alt", call.language, count=count, seed=seed)
         return {
-            self.pictures: view.grid_html(path, "", (), alt),
+            self.pictures: view.grid_html(path, self._caption(folder, call.language), (), alt),
             self.save_btn: gr.DownloadButton(value=str(path), visible=True),
         }

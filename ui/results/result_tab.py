@@ -21,7 +21,7 @@ from training.jobs.live import RunStatus
 from ui.common import plots
 from ui.common.access import choose_run, require_run, run_labels
 from ui.common.context import AppContext, Call, Updates, Visitor
-from ui.common.generator_html import is_gan
+from ui.common.generator_html import is_gan, kept
 from ui.common.html import percent, say
 from ui.common.images import jpeg_uri
 from ui.common.parts import Opening
@@ -119,11 +119,12 @@ class ResultTab:
     def refresh(self, visitor: Visitor, drawn: Drawn) -> tuple[Updates, Drawn]:
         """All of the tab, or nothing where all is as ``drawn``; and what is then drawn.
 
-        A result changes only with its run's status, so it is enough to compare those.
+        A result changes only with its run's status or with the generator that is chosen, so it is
+        enough to compare those.
         """
         evaluated = self._evaluated(visitor)
         run = choose_run(visitor.run, evaluated)
-        ids = tuple((each.id, each.status) for each in evaluated)
+        ids = tuple((each.id, each.status, kept(each.result)) for each in evaluated)
         key = (visitor.language, ids, run.id if run else "")
         if drawn.get("result") == key:
             return {}, drawn

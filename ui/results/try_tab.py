@@ -20,7 +20,7 @@ from training.jobs.live import RunStatus
 from training.latent.steering import load_gan_sampler
 from ui.common.access import choose_run, require_run, run_labels
 from ui.common.context import AppContext, Call, Updates, Visitor
-from ui.common.generator_html import is_gan
+from ui.common.generator_html import is_gan, kept
 from ui.common.html import problem_html
 from ui.common.parts import Opening, picture_input, picture_path
 from ui.results.gan_try import GanTry
@@ -137,7 +137,8 @@ class TryTab:
         """All of the tab, or nothing where all is as ``drawn``; and what is then drawn."""
         evaluated = [run for run in self.app.manager.runs(visitor.owner) if run.result]
         run = choose_run(visitor.run, evaluated)
-        key = (visitor.language, tuple(each.id for each in evaluated), run.id if run else "")
+        chosen = (run.id, kept(run.result)) if run else ()
+        key = (visitor.language, tuple(each.id for each in evaluated), chosen)
         if drawn.get("try") == key:
             return {}, drawn
         before = drawn.get("try")

@@ -159,7 +159,7 @@ def test_in_a_crowd_steps_wait_and_ends_do_not(page: Page) -> None:
         page.feed.pacer.allows(str(number), 0.0)
     manager._runs[mine.id].changed()
     assert not has_news(tab)
-    manager._set(manager._runs[mine.id], status="failed")
+    manager._runs[mine.id].set_info(status="failed")
     assert has_news(tab)
 
 

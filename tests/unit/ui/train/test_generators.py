@@ -32,6 +32,7 @@ from training.runs import checkpoint as checkpoints
 from training.runs.folder import RunFolder, RunInfo
 from training.runs.state import RunState
 from ui.common import generator_html as view
+from ui.common import verdicts
 from ui.common.context import Call, Visitor
 from ui.common.html import duration
 from ui.page import REFRESHED, Page
@@ -299,23 +300,23 @@ def test_large_pictures_are_advised_against_where_there_is_no_graphics_card(
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_headline_is_in_plain_words(language: str) -> None:
     labelled = replace(METERS, recognised=0.617, recognised_real=0.81)
-    said = view.plain_words(labelled, language)
+    said = verdicts.plain_words(labelled, language)
     assert said == t("gan.plain_recognised_real", language, made=62, real=81)
     alone = replace(METERS, recognised=0.617)  # no real pictures were kept back
-    assert view.plain_words(alone, language) == t("gan.plain_recognised", language, made=62)
+    assert verdicts.plain_words(alone, language) == t("gan.plain_recognised", language, made=62)
     unlabelled = replace(METERS, recall=0.5)
-    assert view.plain_words(unlabelled, language) == t("gan.plain_covered", language, made=80)
-    assert view.plain_words(METERS, language) == ""  # an earlier version's
-    assert view.plain_words(replace(unlabelled, reference="train"), language) == ""
+    assert verdicts.plain_words(unlabelled, language) == t("gan.plain_covered", language, made=80)
+    assert verdicts.plain_words(METERS, language) == ""  # an earlier version's
+    assert verdicts.plain_words(replace(unlabelled, reference="train"), language) == ""
     for metrics in (labelled, unlabelled):
         html = view.metrics_html(metrics, GanConfig().to_json(), False, language)
-        assert view.plain_words(metrics, language) in html
+        assert verdicts.plain_words(metrics, language) in html
 
 
 def test_one_picture_again_and_again_is_little_variety() -> None:
-    assert view.variety_level(replace(METERS, repeated=0.01))[0] == "good"
-    assert view.variety_level(replace(METERS, repeated=0.1))[0] == "fair"
-    assert view.variety_level(replace(METERS, repeated=0.5)) == ("bad", 0.0)
+    assert verdicts.variety_level(replace(METERS, repeated=0.01))[0] == "good"
+    assert verdicts.variety_level(replace(METERS, repeated=0.1))[0] == "fair"
+    assert verdicts.variety_level(replace(METERS, repeated=0.5)) == ("bad", 0.0)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
