@@ -231,7 +231,7 @@ def _generator_summary(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         says = f"Another network recognises {made} of 100 pictures as what they should be{real}. "
         sentence = says + sentence
     if result["kept_collapsed"]:
-        sentence += " The generator has collapsed: its pictures are nearly all alike."
+        sentence += " The generator has collapsed: its pictures are alike, or some come again."
     elif result["collapsed"]:
         sentence += " The training collapsed; the generator from before is kept."
     left_out = ("kind", "meters", "other")

@@ -20,7 +20,7 @@ from training.gan.learner import GanLearner
 from training.gan.plan import MIN_RESERVE, lr_factor
 from training.gan.progress import GanProgress
 from training.latent.sampler import BATCH, GRID_COLUMNS, GRID_LATENTS, grid_labels, make_pictures
-from training.metrics.evaluator import REFERENCE, GanEvaluator, GanMetrics
+from training.metrics.evaluator import REFERENCE, REPEATED, GanEvaluator, GanMetrics
 from training.runs.clock import Clock
 from training.runs.events import Event, Log, Notice, Picture, Preview, Tick
 
@@ -118,7 +118,8 @@ class GanMonitor:
         sign = evaluations.add(metrics, progress.images_seen)
         best = evaluations.best_seen == progress.images_seen > 0
         if evaluations.collapsed and not was_collapsed:
-            yield Notice(Message("notice.gan_collapsed", {"seen": progress.images_seen}))
+            key = "notice.gan_repeated" if sign == REPEATED else "notice.gan_collapsed"
+            yield Notice(Message(key, {"seen": progress.images_seen}))
         now = self.clock.seconds()
         yield log_event(progress, now, metric_curves(metrics), phase="look")
         facts = {

@@ -42,6 +42,7 @@ EVALS_IN_A_ROW = 2
 # Measured on Fashion-MNIST: one noisy picture again and again has a variety of 0.23 and is 0.26
 # distinct, ten noisy pictures 0.88 and 0.29, pure noise 0.40 and 0.42, other real ones 0.99 both.
 COLLAPSED_BELOW: Mapping[str, float] = {"variety": 0.3, "variety_within": 0.3, "distinct": 0.45}
+REPEATED, REPEATED_ABOVE = "repeated", 0.1  # of real pictures 0.01 have a twin by chance
 COPIED_ABOVE = 0.6  # of the pairs, as where a fifth of the samples are copies
 SOME_COPIED_P = 0.001
 
@@ -295,27 +296,34 @@ class GanEvaluator:
         )
 
 
-def collapse_sign(history: Sequence[GanMetrics]) -> str | None:
-    """The metric that says that the generator has collapsed, or ``None``.
+def collapse_signs(metrics: GanMetrics) -> tuple[str, ...]:
+    """The metrics that alone say that the generator has collapsed, the worst first.
 
-    One of ``COLLAPSED_BELOW`` that was below its threshold in the last ``EVALS_IN_A_ROW`` of
-    ``history``, all of them after the warm-up. ``variety`` comes first: everything is alike;
-    then ``variety_within``: all of a class is alike; then ``distinct``: a few repeat.
+    ``variety``: everything is alike; ``variety_within``: all of a class is alike; ``distinct``: a
+    few repeat; ``repeated``: most pictures are well, but some come again and again.
+    """
+    values = {sign: getattr(metrics, sign) for sign in COLLAPSED_BELOW}
+    signs = [sign for sign, x in values.items() if x is not None and x < COLLAPSED_BELOW[sign]]
+    if metrics.repeated is not None and metrics.repeated > REPEATED_ABOVE:
+        signs.append(REPEATED)
+    return tuple(signs)
+
+
+def collapse_sign(history: Sequence[GanMetrics]) -> str | None:
+    """The first of ``collapse_signs`` that the last ``EVALS_IN_A_ROW`` of ``history`` have.
+
+    ``None`` where there is none, and before there are as many after the warm-up.
     """
     last = [metrics for metrics in history if metrics.progress >= WARM_UP][-EVALS_IN_A_ROW:]
     if len(last) < EVALS_IN_A_ROW:
         return None
-    for sign, threshold in COLLAPSED_BELOW.items():
-        values = [getattr(metrics, sign) for metrics in last]
-        if all(value is not None and value < threshold for value in values):
-            return sign
-    return None
+    found = [collapse_signs(metrics) for metrics in last]
+    return next((sign for sign in found[0] if all(sign in signs for signs in found)), None)
 
 
 def looks_collapsed(metrics: GanMetrics) -> bool:
     """Whether these samples alone are as much alike as those of a collapsed generator."""
-    values = [(getattr(metrics, sign), least) for sign, least in COLLAPSED_BELOW.items()]
-    return any(value is not None and value < least for value, least in values)
+    return bool(collapse_signs(metrics))
 
 
 def is_copying(metrics: GanMetrics) -> bool:

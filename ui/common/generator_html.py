@@ -156,7 +156,7 @@ def metrics_html(
     alarm = ""
     if collapsed:
         items = "".join(f"<li>{t(f'gan.cure_{cure}', language)}</li>" for cure in cures(config))
-        alarm = box("problem", f"{t('gan.collapsed', language)}<ul>{items}</ul>")
+        alarm = box("problem", f"{t(verdicts.alarm(metrics), language)}<ul>{items}</ul>")
     sections = (
         verdicts.quality_level(metrics),
         verdicts.variety_level(metrics),

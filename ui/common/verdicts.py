@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from training.core.messages import t
-from training.metrics.evaluator import COPIED_ABOVE, GanMetrics, copies_some, is_copying
+from training.metrics.evaluator import (
+    COPIED_ABOVE,
+    REPEATED,
+    GanMetrics,
+    collapse_signs,
+    copies_some,
+    is_copying,
+)
 
 # How near: 1 / (1 + kernel distance), which a few pictures change less than the Fréchet distance.
 # On Fashion-MNIST, 0.50 after 2 minutes and 0.57 after 8 were garments at a glance; 0.28, for emoji
@@ -42,6 +49,12 @@ def plain_words(metrics: GanMetrics, language: str) -> str:
         return t(f"gan.plain_{name}", language, made=round(100 * made))
     values = {"made": round(100 * made), "real": round(100 * real)}
     return t(f"gan.plain_{name}_real", language, **values)
+
+
+def alarm(metrics: GanMetrics) -> str:
+    """The key of the alarm: all are alike, or only some come again and again."""
+    only_some = collapse_signs(metrics) == (REPEATED,)
+    return "gan.collapsed_repeated" if only_some else "gan.collapsed"
 
 
 def quality_level(metrics: GanMetrics) -> tuple[str, float | None]:

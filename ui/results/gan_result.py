@@ -115,7 +115,7 @@ def generator_headline(result: Mapping[str, Any], language: str) -> str:
     quality, share = verdicts.quality_level(metrics)
     verdict = t(f"gan.says_{quality}", language)
     if result["kept_collapsed"]:
-        verdict = t("gan.says_collapsed", language)
+        verdict = t(f"{verdicts.alarm(metrics)}_short", language)
     plain = verdicts.plain_words(metrics, language)
     big = plain or verdict
     levels = {

@@ -13,11 +13,13 @@ from torch import Tensor
 from tests.evaluations import finish, healthy
 from training.features.space import FeatureSpace, choose_feature_space
 from training.metrics.evaluator import (
+    REPEATED,
     GanEvaluator,
     GanMetrics,
     collapse_sign,
     copies_some,
     is_copying,
+    looks_collapsed,
 )
 from training.metrics.fidelity import frechet_distance, kernel_distance
 
@@ -279,6 +281,15 @@ def test_two_low_looks_in_a_row_are_a_collapse(sign: str) -> None:
     assert collapse_sign(low[:1]) is None
     assert collapse_sign([*low, healthy()]) is None  # it has recovered
     assert collapse_sign([low[0], healthy(), low[1]]) is None
+
+
+def test_a_picture_that_comes_again_and_again_is_a_collapse_in_part() -> None:
+    again = [healthy(p, repeated=0.15) for p in (0.3, 0.4)]
+    assert collapse_sign(again) == REPEATED and looks_collapsed(again[0])
+    few = [healthy(p, repeated=0.05) for p in (0.3, 0.4)]
+    assert collapse_sign(few) is None and not looks_collapsed(few[0])
+    worse = [healthy(p, repeated=0.15, distinct=0.1) for p in (0.3, 0.4)]
+    assert collapse_sign(worse) == "distinct"
 
 
 def test_the_beginning_of_a_run_is_no_collapse() -> None:

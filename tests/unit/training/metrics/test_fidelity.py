@@ -283,6 +283,14 @@ def test_a_picture_that_comes_again_and_again_has_twins() -> None:
     assert repeated(real[:50].repeat(8, 1), fake) == 0  # real ones come again as well
 
 
+def test_pictures_that_all_lie_nearer_are_no_twins_for_that() -> None:
+    real, fake = normal(400, 8, seed=1), normal(400, 8, seed=2)
+    assert repeated(real, 0.4 * fake) < 0.04  # a blur: another one's measure, ``distinctness``
+    again = 0.4 * fake
+    again[:40] = again[0] + 0.002 * normal(40, 8, seed=3)
+    assert repeated(real, again) == pytest.approx(0.1, abs=0.04)
+
+
 def test_fresh_pictures_are_no_copies() -> None:
     """Hardly ever is 0.5 out of the range; a range that ignores hubs misses it in half of these."""
     inside = 0
