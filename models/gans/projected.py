@@ -25,14 +25,12 @@ from models.gans.layers import LOWEST, SLOPE, Discriminator, ProjectionHead
 from models.gans.registry import GanShape
 from models.registry import create_model
 
-# What smaller pictures are enlarged to. The maps of a backbone that ends at stride 32 are then 16,
-# 8, 4 and 2 px: just enough for four scales. The paper enlarges to 224 px, which is 12 times the
-# work; a CPU has no time for that, so pictures of 64 px and more keep their size.
-MIN_SIDE = 64  # px
-STRIDES = (4, 8, 16, 32)  # of the maps that are used, where a backbone has them
+# Of the maps that are used, where a backbone has them: those of 16, 8, 4 and 2 px, of pictures of
+# 64 px and of 32. The paper enlarges all to 224 px, for which a CPU has no time.
+STRIDES, SMALL_STRIDES, SMALL = (4, 8, 16, 32), (2, 4, 8, 16), 64  # below this side, in px
 # The scale of the pictures themselves. Measured on 2,903 emoji, hinge loss, 4 minutes on one core:
 # FD 82 without it and 69 with it in seedling-s's features, 1786 and 1789 in mobilenet_v2's.
-PIXELS, PIXEL_SIDE = "pixels", 64  # px
+PIXELS, PIXEL_SIDE = "pixels", 64  # px at most
 RANDOM_SEED = 0  # of a backbone without pretrained weights
 PROBES, PROBE_SIDE = 8, 8  # pictures, and how many pixels their sides have before enlarging
 
@@ -68,7 +66,7 @@ class ProjectedDiscriminator(Discriminator):
 
         Args:
             backbone: on any device; its head is not used.
-            side: pictures are resized to ``side`` px for it; ``MIN_SIDE`` or more.
+            side: pictures are resized to ``side`` px for it; 32 or more.
             class_count: 0 for a network without classes.
             width: maps at stride 4 are mixed to twice as many channels, coarser ones to up to 8
                 times as many.
@@ -81,7 +79,9 @@ class ProjectedDiscriminator(Discriminator):
         most = width * 8
         channels = [min(width * scale.stride // 2, most) for scale in features.scales]
         self.mixing = RandomMixing(features.scales, channels)
-        self.blocks = nn.ModuleDict({PIXELS: _pixel_discriminator(width, most, batch_norm)})
+        self.pixel_side = min(side, PIXEL_SIDE)
+        pixels = _pixel_discriminator(width, most, self.pixel_side, batch_norm)
+        self.blocks = nn.ModuleDict({PIXELS: pixels})
         for scale, inner in zip(features.scales, channels, strict=True):
             block = _small_discriminator(inner, most, scale.side, batch_norm)
             self.blocks[str(scale.stride)] = block
@@ -103,7 +103,8 @@ class ProjectedDiscriminator(Discriminator):
         """(B, 3, R, R) in [-1, 1] to (B, F): each scale's means over its places, side by side."""
         if x.shape[-2:] != (self.side, self.side):
             x = F.interpolate(x, (self.side, self.side), mode="bilinear")
-        pixels = x if self.side == PIXEL_SIDE else F.interpolate(x, PIXEL_SIDE, mode="area")
+        small = self.side == self.pixel_side
+        pixels = x if small else F.interpolate(x, self.pixel_side, mode="area")
         maps = [pixels, *self.mixing(self.backbone(x))]
         means = [
             block(scale).mean((2, 3))
@@ -124,7 +125,7 @@ class Scale:
 
 
 class FrozenFeatures(nn.Module):
-    """The last map that a classifier makes at each of ``STRIDES``; its weights stand still.
+    """The last map that a classifier makes at each of a few strides; its weights stand still.
 
     ``scales`` says what the maps of pictures of ``side`` px are, from fine to coarse. The layers of
     ``classifier`` are taken over and changed.
@@ -141,6 +142,7 @@ class FrozenFeatures(nn.Module):
         trunk = nn.Sequential(*classifier.stages).eval().requires_grad_(False)
         layers = list(_flat(make_twice_differentiable(fold_norms(trunk))))
         sides, sizes = self._probe(layers, next(trunk.parameters()).device, side)
+        strides = SMALL_STRIDES if side < SMALL else STRIDES
         self.parts, self.scales = nn.ModuleList(), list[Scale]()
         part = nn.Sequential()
         for layer, here, after, (channels, size) in zip(
@@ -148,7 +150,7 @@ class FrozenFeatures(nn.Module):
         ):
             part.append(layer)
             stride = 2 ** round(math.log2(side / here))  # 15 px of 64 is stride 4, too
-            if here != after and stride in STRIDES:
+            if here != after and stride in strides:
                 self.scales.append(Scale(stride, here, channels, size))
                 self.parts.append(part)
                 part = nn.Sequential()
@@ -275,10 +277,10 @@ def _small_discriminator(inner: int, outer: int, side: int, batch_norm: bool) ->
     return block
 
 
-def _pixel_discriminator(width: int, outer: int, batch_norm: bool) -> nn.Sequential:
-    """(B, 3, PIXEL_SIDE, PIXEL_SIDE) to (B, outer, S, S) with S of ``LOWEST`` or less."""
+def _pixel_discriminator(width: int, outer: int, side: int, batch_norm: bool) -> nn.Sequential:
+    """(B, 3, side, side) to (B, outer, S, S) with S of ``LOWEST`` or less."""
     first = spectral_norm(nn.Conv2d(3, width // 2, 4, stride=2, padding=1))
-    rest = _small_discriminator(width // 2, outer, PIXEL_SIDE // 2, batch_norm)
+    rest = _small_discriminator(width // 2, outer, side // 2, batch_norm)
     return nn.Sequential(first, nn.LeakyReLU(SLOPE, inplace=True), *rest)
 
 
@@ -301,10 +303,10 @@ def create_projected_discriminator(
 ) -> ProjectedDiscriminator:
     """A discriminator on a backbone: a name from ``models.registry.list_models()``.
 
-    Goes with any generator: of ``shape``, only ``resolution``, ``class_count``, ``width`` and
-    ``batch_norm`` matter. What learns and the mixing come from torch's global random numbers. Not
-    so the backbone: without ``pretrained`` its weights are random but always the same, so that
-    they need no saving either.
+    Goes with any generator: of ``shape``, only ``resolution``, ``backbone_side``, ``class_count``,
+    ``width`` and ``batch_norm`` matter. What learns and the mixing come from torch's global random
+    numbers. Not so the backbone: without ``pretrained`` its weights are random but always the same,
+    so that they need no saving either.
 
     Raises:
         KeyError: no such name.
@@ -316,7 +318,7 @@ def create_projected_discriminator(
         backbone = create_model(backbone_name, 1, pretrained=pretrained)
     return ProjectedDiscriminator(
         backbone,
-        max(shape.resolution, MIN_SIDE),
+        max(shape.resolution, shape.backbone_side),
         shape.class_count,
         shape.width,
         batch_norm=shape.batch_norm,

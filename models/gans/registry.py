@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.gans.dcgan import DcganDiscriminator, DcganGenerator
-from models.gans.layers import Discriminator, Generator
+from models.gans.layers import LOWEST, Discriminator, Generator
 from models.gans.mlp import MlpDiscriminator, MlpGenerator
 from models.gans.r3gan import R3ganDiscriminator, R3ganGenerator
 from models.gans.stylegan import StyleganDiscriminator, StyleganGenerator
@@ -18,6 +18,8 @@ SQUARES = (32, 64, 128, 256)
 WIDTHS: Mapping[str, int] = {"small": 16, "medium": 32, "large": 64}
 LATENT_SIZES = (2, 1024)  # lowest and highest
 WIDTH_BOUNDS = (4, 256)
+SIDE_BOUNDS = (LOWEST, 256)  # px
+BEFORE = {"smooth_from": 64, "backbone_side": 64}  # in shapes that do not say
 MAX_CLASSES = 1000
 
 
@@ -33,22 +35,26 @@ class Architecture:
         widths: widths worth offering, by name; any other within ``WIDTH_BOUNDS`` works too.
         latent_size: the usual length of ``z``.
         may_normalise: whether ``discriminator`` also takes ``batch_norm``, true or false.
+        may_smooth: whether ``generator`` also takes ``smooth_from``, a side in pixels.
     """
 
     name: str
-    generator: Callable[[int, int, int, int], Generator]
+    generator: Callable[..., Generator]
     discriminator: Callable[..., Discriminator]
     resolutions: tuple[int, ...] = SQUARES
     widths: Mapping[str, int] = field(default_factory=lambda: WIDTHS)
     latent_size: int = 128
     may_normalise: bool = False
+    may_smooth: bool = False
 
 
 ARCHITECTURES: dict[str, Architecture] = {
     entry.name: entry
     for entry in (
         Architecture("mlp", MlpGenerator, MlpDiscriminator, (28, 32, 64), latent_size=100),
-        Architecture("dcgan", DcganGenerator, DcganDiscriminator, may_normalise=True),
+        Architecture(
+            "dcgan", DcganGenerator, DcganDiscriminator, may_normalise=True, may_smooth=True
+        ),
         Architecture("stylegan", StyleganGenerator, StyleganDiscriminator),
         Architecture("stylegan2", Stylegan2Generator, Stylegan2Discriminator),
         Architecture("r3gan", R3ganGenerator, R3ganDiscriminator),
@@ -67,6 +73,10 @@ class GanShape:
         width: channels of a convolutional network at 32 px; others scale with it.
         latent_size: length of ``z``.
         batch_norm: BatchNorm in a discriminator that may have it.
+        smooth_from: side in pixels from which on a generator that may do so takes dots out of its
+            layers.
+        backbone_side: side in pixels that pictures have at least for the backbone of a projected
+            discriminator.
 
     Raises:
         ValueError: naming the field, its value and what is allowed.
@@ -78,6 +88,8 @@ class GanShape:
     width: int = 32
     latent_size: int = 128
     batch_norm: bool = True
+    smooth_from: int = LOWEST
+    backbone_side: int = 32
 
     def __post_init__(self) -> None:
         if self.architecture not in list_architectures():
@@ -89,6 +101,8 @@ class GanShape:
             ("class_count", 0, MAX_CLASSES),
             ("width", *WIDTH_BOUNDS),
             ("latent_size", *LATENT_SIZES),
+            ("smooth_from", *SIDE_BOUNDS),
+            ("backbone_side", *SIDE_BOUNDS),
         ):
             value = getattr(self, name)
             if not _is_whole(value) or not low <= value <= high:
@@ -102,7 +116,7 @@ class GanShape:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> GanShape:
-        """The reverse of ``to_json``.
+        """The reverse of ``to_json``; reads what earlier versions wrote, too.
 
         Raises:
             ValueError: a value is not allowed, or a field is unknown or missing.
@@ -113,7 +127,7 @@ class GanShape:
         for needed in ("architecture", "resolution"):
             if needed not in data:
                 raise ValueError(f"{needed} is missing.")
-        return cls(**data)
+        return cls(**{**BEFORE, **data})
 
 
 def _is_whole(value: object) -> bool:
@@ -132,7 +146,10 @@ def list_architectures() -> tuple[str, ...]:
 def create_generator(shape: GanShape) -> Generator:
     """A generator with random weights from torch's global random numbers."""
     entry = ARCHITECTURES[shape.architecture]
-    return entry.generator(shape.resolution, shape.class_count, shape.width, shape.latent_size)
+    options = {"smooth_from": shape.smooth_from} if entry.may_smooth else {}
+    return entry.generator(
+        shape.resolution, shape.class_count, shape.width, shape.latent_size, **options
+    )
 
 
 def create_discriminator(shape: GanShape) -> Discriminator:

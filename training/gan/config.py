@@ -18,6 +18,7 @@ from training.core.messages import UserError
 from training.core.settings import SWITCH, check_settings, setting
 from training.gan.losses import OBJECTIVES
 
+PROJECTED_LOSS = "hinge"  # of a discriminator with a backbone, as in arXiv 2111.01007
 OLD_FIELDS = {"teacher": "d_backbone"}  # names in runs and cards of earlier versions
 
 
@@ -118,7 +119,8 @@ class GanConfig:
     @property
     def objective(self) -> str:
         """The name of the loss that is trained with."""
-        return self.loss or USUAL[self.architecture].loss
+        usual = USUAL[self.architecture].loss
+        return self.loss or (PROJECTED_LOSS if self.d_backbone else usual)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for ``run.json``."""

@@ -30,6 +30,7 @@ from training.runs.events import Event, Log, Notice, Tick
 MEASURE_SECONDS, MEASURE_STEPS, MEASURE_MAX_SHARE = 0.6, 3, 0.03
 MIN_BATCH = 4
 SHOWN_NAMES = 6
+LIKE_THE_START = ("width", "smooth_from", "backbone_side")  # of a GAN that another starts from
 # The images that a network of medium width should see at least; with less time, a narrower one
 # that sees more of them makes better pictures. With plenty, a wider one has time to learn.
 ENOUGH_IMAGES, PLENTY_IMAGES = 25_000, 2_000_000
@@ -148,19 +149,22 @@ def _batch_size(config: GanConfig, train_count: int, fabric: Fabric) -> int:
 
 
 def _shape(config: GanConfig, classes: int, start: Checkpoint | None) -> GanShape:
-    """The networks as they were asked for: medium width where nothing was, or the start's."""
+    """The networks as they were asked for: built like the start's where that is of their kind."""
     entry = ARCHITECTURES[config.architecture]
-    width = config.width or entry.widths["medium"]
-    if start is not None and config.width is None:
+    like: dict[str, Any] = {"width": entry.widths["medium"]}
+    if start is not None:
         before = GanShape.from_json(start.state["shape"])
-        width = before.width if before.architecture == config.architecture else width
+        if before.architecture == config.architecture:
+            like = {name: getattr(before, name) for name in LIKE_THE_START}
+    if config.width:
+        like["width"] = config.width
     return GanShape(
         config.architecture,
         config.resolution,
         classes,
-        width,
-        entry.latent_size,
+        latent_size=entry.latent_size,
         batch_norm=penalty_weight(config) == 0,
+        **like,
     )
 
 

@@ -13,17 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from models.gans.registry import GanShape
+from models.registry import BACKBONES
 from models.weights import is_shipped, read_card, shipped_folder, shipped_names
 from training.core.messages import UserError
 from training.data.batches import load_squares
 from training.data.imageset import ImageSet
 from training.features.space import SIDE, choose_feature_space
-from training.gan.config import GanConfig
+from training.gan.config import PROJECTED_LOSS, GanConfig
 from training.latent.steering import load_gan_sampler
 from training.runs import checkpoint as checkpoints
 from training.runs.checkpoint import Checkpoint
 from training.runs.folder import RunFolder, load_model
 
+D_BACKBONE = "seedling-s"
 SCRATCH = "scratch"  # what a person writes to begin with random networks
 CPU = torch.device("cpu")
 COMPARED, SETS_IN_MEMORY = 64, 256  # pictures that tell how alike two sets are; sets
@@ -86,15 +88,27 @@ def decide(config: GanConfig) -> GanConfig:
     """``config`` with its ``loss`` and ``d_backbone`` decided, where it leaves them open.
 
     Who starts from a generator goes on with the one that it learned through, so that its
-    discriminator can be carried over, too.
+    discriminator can be carried over, too. Who starts from scratch looks through ``D_BACKBONE``
+    where that was found to help.
 
     Raises:
         UserError: there is no run to start from.
     """
     d_backbone = config.d_backbone
-    if d_backbone is None:
-        d_backbone = _d_backbone_of(config.start_from) if config.start_from else ""
-    return dataclasses.replace(config, loss=config.objective, d_backbone=d_backbone)
+    if d_backbone is None and config.start_from:
+        d_backbone = _d_backbone_of(config.start_from)
+    elif d_backbone is None:
+        d_backbone = D_BACKBONE if _profits(config) else ""
+    config = dataclasses.replace(config, d_backbone=d_backbone)
+    return dataclasses.replace(config, loss=config.objective)
+
+
+def _profits(config: GanConfig) -> bool:
+    """Whether a discriminator learns more in the same time if it looks through ``D_BACKBONE``."""
+    card = BACKBONES[D_BACKBONE].card
+    is_here = card is not None and card.is_here()
+    fits = config.architecture == GanConfig.architecture and not config.gamma
+    return is_here and fits and config.loss in (None, PROJECTED_LOSS)
 
 
 def _d_backbone_of(start_from: str) -> str:

@@ -709,7 +709,14 @@ def test_dots_are_taken_out_of_large_pictures(smooth: bool) -> None:
     assert (dots < 1e-2) == smooth
 
 
-def test_who_paints_64_px_is_smooth_in_the_last_layer_alone() -> None:
-    generator = create_generator(GanShape("dcgan", 64, 0, 8, 16))
-    blocks = [block for block in generator.modules() if isinstance(block, DcganUp)]
-    assert [block.smooth for block in blocks] == [False, False, False, True]
+def test_all_layers_are_smooth_but_those_of_earlier_versions() -> None:
+    def smooth(shape: GanShape) -> list[bool]:
+        blocks = create_generator(shape).modules()
+        return [block.smooth for block in blocks if isinstance(block, DcganUp)]
+
+    shape = GanShape("dcgan", 64, 0, 8, 16)
+    assert smooth(shape) == [True] * 4
+    assert smooth(GanShape.from_json(shape.to_json())) == [True] * 4
+    old = {k: v for k, v in shape.to_json().items() if k not in ("smooth_from", "backbone_side")}
+    assert smooth(GanShape.from_json(old)) == [False, False, False, True]
+    assert smooth(GanShape.from_json({**old, "resolution": 32})) == [False] * 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -29,15 +30,15 @@ every = pytest.mark.parametrize("name", list_models())
 some = pytest.mark.parametrize("name", FEATURES)
 
 
-def shape(classes: int = 0, resolution: int = 32, batch_norm: bool = True) -> GanShape:
-    return GanShape("dcgan", resolution, classes, width=4, batch_norm=batch_norm)
+def shape(classes: int = 0, resolution: int = 32, **options: Any) -> GanShape:
+    return GanShape("dcgan", resolution, classes, width=4, **options)
 
 
 def create(
-    name: str, classes: int = 0, seed: int = 0, resolution: int = 32, batch_norm: bool = True
+    name: str, classes: int = 0, seed: int = 0, resolution: int = 32, **options: Any
 ) -> ProjectedDiscriminator:
     torch.manual_seed(seed)
-    made = shape(classes, resolution, batch_norm)
+    made = shape(classes, resolution, **options)
     return create_projected_discriminator(made, name, pretrained=False)
 
 
@@ -149,7 +150,9 @@ def test_it_can_be_put_together_without_memory(name: str) -> None:
 
 
 def test_a_larger_network_takes_over_all_layers_of_a_smaller_one() -> None:
-    small, large = (create(FEATURES[0], resolution=side).state_dict() for side in (32, 64))
+    small, large = (
+        create(FEATURES[0], resolution=side, backbone_side=64).state_dict() for side in (32, 64)
+    )
     assert {key: x.shape for key, x in small.items()} == {k: x.shape for k, x in large.items()}
     larger = create(FEATURES[0], resolution=128).state_dict()
     assert all(larger[key].shape == x.shape for key, x in small.items() if "mixing" in key)
@@ -159,12 +162,21 @@ def test_a_larger_network_takes_over_all_layers_of_a_smaller_one() -> None:
 
 
 @pytest.mark.parametrize(("resolution", "side"), [(32, 64), (64, 64), (128, 128)])
-def test_small_pictures_are_enlarged(resolution: int, side: int) -> None:
-    net = create("seedling_net", resolution=resolution).eval()
+def test_small_pictures_are_enlarged_where_that_is_asked_for(resolution: int, side: int) -> None:
+    net = create("seedling_net", resolution=resolution, backbone_side=64).eval()
     x = pictures(2, resolution)
     scores = net(x)
     assert net.side == side
     assert torch.equal(scores, net(F.interpolate(x, (side, side), mode="bilinear")))
+
+
+@pytest.mark.parametrize(("resolution", "strides"), [(32, (2, 4, 8, 16)), (64, (4, 8, 16, 32))])
+def test_maps_are_as_large_whatever_the_pictures(resolution: int, strides: tuple[int, ...]) -> None:
+    net = create(FEATURES[0], resolution=resolution)
+    assert net.side == resolution
+    assert tuple(scale.stride for scale in net.backbone.scales) == strides
+    assert [scale.side for scale in net.backbone.scales] == [16, 8, 4, 2]
+    assert list(net.blocks) == ["pixels", *map(str, strides)]
 
 
 def test_the_smallest_pictures_of_all() -> None:
@@ -179,7 +191,7 @@ def test_stages_run_from_fine_to_coarse(name: str) -> None:
     first, *rest = net.blocks
     strides = [int(stride) for stride in rest]
     assert first == "pixels"
-    assert strides == sorted(strides) and strides[0] == 4
+    assert strides == sorted(strides) and strides[0] == 2
     assert net.stages == list(net.blocks.values())
     frozen = sum(w.numel() for stage in net.stages for w in stage.parameters())
     assert 0 < frozen < sum(w.numel() for w in net.parameters())  # the head is beside them

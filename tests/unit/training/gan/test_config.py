@@ -224,7 +224,25 @@ def test_a_loss_that_is_left_open_is_the_networks_own(name: str) -> None:
     expected = "relativistic" if name == "r3gan" else "non_saturating"
     assert GanConfig(architecture=name).objective == expected
     assert GanConfig(architecture=name, loss="hinge").objective == "hinge"
-    assert decide(GanConfig(architecture=name)).loss == expected
+    decided = decide(GanConfig(architecture=name))
+    eyes = "seedling-s" if name == GanConfig.architecture else ""
+    assert (decided.d_backbone, decided.loss) == (eyes, "hinge" if eyes else expected)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"loss": "wgan_gp"}, {"loss": "non_saturating"}, {"gamma": 1.0}, {"d_backbone": ""}]
+)
+def test_who_asks_for_another_game_gets_no_backbone_unasked(changes: dict[str, Any]) -> None:
+    decided = decide(GanConfig(**changes))
+    assert decided.d_backbone == "" and decided.loss == (changes.get("loss") or "non_saturating")
+
+
+def test_without_its_weights_nobody_looks_through_a_backbone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone = dataclasses.replace(BACKBONES["seedling-s"], card=None)
+    monkeypatch.setitem(BACKBONES, "seedling-s", gone)
+    assert decide(GanConfig()) == GanConfig(loss="non_saturating", d_backbone="")
 
 
 @pytest.mark.parametrize(
