@@ -205,9 +205,10 @@ def latents(count: int, size: int, seed: int) -> Tensor:
 
 
 def metric_curves(metrics: GanMetrics) -> dict[str, float]:
-    """What of an evaluation is drawn over time."""
-    names = ("fd", "kid", "density", "coverage", "variety")
-    return {f"gan/{name}": float(getattr(metrics, name)) for name in names}
+    """What of an evaluation is drawn over time; without classes nothing is recognised."""
+    names = ("fd", "kid", "density", "coverage", "variety", "recognised", "recognised_real")
+    values = {name: getattr(metrics, name) for name in names}
+    return {f"gan/{name}": float(value) for name, value in values.items() if value is not None}
 
 
 def report(

@@ -29,30 +29,41 @@ D_BACKBONE = "seedling-s"
 SCRATCH = "scratch"  # what a person writes to begin with random networks
 CPU = torch.device("cpu")
 COMPARED, SETS_IN_MEMORY = 64, 256  # pictures that tell how alike two sets are; sets
-GREY = (
-    3.0  # of 255, the mean distance of colours from grey: garments-32 has 1, photos of clothes 16
-)
+# Of 255, the mean distance of colours from grey: garments-32 has 1, photos of clothes 16.
+GREY = 3.0
+NEAR = 6.0  # between the mean features of a set and of a generator's pictures; see docs/measured.md
 
 
-def default_start(config: GanConfig, images: ImageSet | None = None) -> str:
-    """The name of a shipped model that is built as ``config`` says; empty where there is none.
-
-    Of several it is the one that paints what is most like ``images``. One that paints in grey is
-    none for pictures in colour: all that it knows would have to be learned anew.
-    """
+def fitting_starts(config: GanConfig) -> list[str]:
+    """The names of the shipped models that are built as ``config`` says."""
     fitting = []
     for name in shipped_names("gan"):
         shape = GanShape.from_json(read_card(shipped_folder(name))["model"]["shape"])
         alike = (shape.architecture, shape.resolution) == (config.architecture, config.resolution)
         if alike and config.width in (None, shape.width):
             fitting.append(name)
+    return fitting
+
+
+def default_start(config: GanConfig, images: ImageSet | None = None) -> str:
+    """The name of the shipped model that saves time on ``images``; empty where scratch is better.
+
+    That is the one that paints what is most like them, if it is near enough: else what it knows
+    has to be forgotten first. One that paints in grey is none for pictures in colour.
+    """
+    fitting = fitting_starts(config)
     if not fitting or images is None or not len(images):
         return fitting[0] if fitting else ""
     rows = np.linspace(0, len(images) - 1, min(COMPARED, len(images))).astype(int)
     wanted = _glance_at_pictures(images.folder, tuple(images.offsets[rows].tolist()))
     glances = {name: _glance_at_model(shipped_folder(name)) for name in fitting}
-    able = [name for name in fitting if wanted.is_grey or not glances[name].is_grey]
-    return min(able, key=lambda name: float((glances[name].mean - wanted.mean).norm()), default="")
+    apart = {
+        name: float((glance.mean - wanted.mean).norm())
+        for name, glance in glances.items()
+        if wanted.is_grey or not glance.is_grey
+    }
+    near = {name: distance for name, distance in apart.items() if distance < NEAR}
+    return min(near, key=lambda name: near[name], default="")
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,17 @@ def _meter(name: str, level: str, share: float | None, numbers: str, language: s
     return (
         f'<section class="meter {level}"><h4>{title} <b>{word}</b></h4>{bar}'
         f"<p>{t(f'gan.{name}_{level}_info', language)}</p>"
-        f'<p class="numbers">{numbers}</p></section>'
+        f"{_folded(numbers, language)}</section>"
+    )
+
+
+def _folded(numbers: str, language: str) -> str:
+    """For those who want to know exactly."""
+    if not numbers:
+        return ""
+    return (
+        f'<details class="numbers"><summary>{t("gan.numbers", language)}</summary>'
+        f"<p>{numbers}</p></details>"
     )
 
 

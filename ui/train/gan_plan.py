@@ -7,6 +7,7 @@ import dataclasses
 from models.gans.cost import gan_cost
 from models.gans.registry import ARCHITECTURES, GanShape
 from models.registry import BACKBONES
+from models.weights import shipped_names
 from training.core.device import list_devices, on_zerogpu
 from training.core.messages import t
 from training.core.settings import settings_of
@@ -14,9 +15,9 @@ from training.data.imageset import ImageSet
 from training.data.splits import GAN_MIN, GAN_PLENTY, Split
 from training.gan.config import GanConfig, penalty_weight, seconds_needed
 from training.gan.setup import class_count
-from training.gan.transfer import SCRATCH, decide, default_start
+from training.gan.transfer import SCRATCH, decide, default_start, fitting_starts
 from training.jobs.datasets import DataSet
-from ui.common.html import box, duration, millions, say
+from ui.common.html import box, duration, millions, say, shipped_label
 from ui.train.classifier_plan import command, config_changes
 
 LARGE = 256  # px that only a graphics card learns in bearable time
@@ -29,8 +30,9 @@ def plan_html(config: GanConfig, images: ImageSet, split: Split, language: str) 
         _data_line(config, split, language),
         _class_line(config, images, classes, language),
         _network_line(config, classes, language),
+        _start_line(config, images, language),
     ]
-    plan = box("plain", "".join(f"<p>{line}</p>" for line in lines))
+    plan = box("plain", "".join(f"<p>{line}</p>" for line in lines if line))
     advice = _advice(config, split, language)
     items = "".join(f"<li>{each}</li>" for each in advice)
     return plan + (box("advice", f"<ul>{items}</ul>") if advice else "")
@@ -52,6 +54,16 @@ def _class_line(config: GanConfig, images: ImageSet, classes: int, language: str
     if config.conditional and len(images.class_names) > 1:
         return t("gan.plan_part_labelled", language)
     return t("gan.plan_no_classes", language)
+
+
+def _start_line(config: GanConfig, images: ImageSet, language: str) -> str:
+    """What it begins with and why, where there was a choice."""
+    if config.start_from in shipped_names("gan"):
+        name = shipped_label(config.start_from, language)
+        near = default_start(config, images) == config.start_from
+        return say("gan.plan_start" if near else "gan.plan_start_far", language, name=name)
+    far = not config.start_from and fitting_starts(config) and not default_start(config, images)
+    return t("gan.plan_scratch", language) if far else ""
 
 
 def _network_line(config: GanConfig, classes: int, language: str) -> str:

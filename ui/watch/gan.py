@@ -24,8 +24,9 @@ CURVES = {"made": plots.GREEN, "real": plots.AMBER}
 CHARTS: Mapping[str, Mapping[str, str]] = {
     "loss": {"gan/g_loss": "made", "gan/d_loss": "real"},
     "score": {"gan/fake_score": "made", "gan/real_score": "real"},
-    "fd": {"gan/fd": "made"},
+    "plain": {"gan/recognised": "made", "gan/recognised_real": "real"},
 }
+WITHOUT_CLASSES = {"gan/coverage": "made", "gan/recognised_real": "real"}
 Drawn = Mapping[str, Hashable]
 
 
@@ -165,7 +166,10 @@ class GanWatch:
         }
 
     def _show_curves(self, run: RunStatus) -> Updates:
-        frames = {name: plots.curves_frame(run.history, curves) for name, curves in CHARTS.items()}
+        charts = dict(CHARTS)
+        if "gan/recognised" not in run.history.curves:
+            charts["plain"] = WITHOUT_CLASSES
+        frames = {name: plots.curves_frame(run.history, curves) for name, curves in charts.items()}
         any_points = any(plots.has_points(frame) for frame in frames.values())
         updates: Updates = {self.charts[name]: frame for name, frame in frames.items()}
         return {**updates, self.chart_row: gr.Column(visible=any_points)}

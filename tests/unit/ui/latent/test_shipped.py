@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,13 @@ from training.core.messages import UserError, t
 from training.data.imageset import ImageSetWriter
 from training.export.pretrained import half
 from training.gan.config import GanConfig
-from training.gan.transfer import _glance_at_model, decide, default_start, load_start
+from training.gan.transfer import (
+    _glance_at_model,
+    _glance_at_pictures,
+    decide,
+    default_start,
+    load_start,
+)
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
 from training.kinds import read_config
@@ -144,6 +151,23 @@ def test_other_sizes_start_from_scratch(shipped: Path) -> None:
     assert default_start(GanConfig(width=8)) == NAME
     assert default_start(GanConfig(resolution=64)) == ""
     assert default_start(GanConfig(architecture="stylegan2")) == ""
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped model of these tests paints noise."""
+    monkeypatch.setattr("training.gan.transfer.NEAR", math.inf)
+
+
+def test_who_paints_other_pictures_is_no_start(
+    shipped: Path, make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = make_set({"red": 9, "green": 9, "blue": 9})
+    mean = _glance_at_pictures(images.folder, tuple(images.offsets.tolist())).mean
+    apart = float((_glance_at_model(shipped).mean - mean).norm())
+    for near, name in ((apart - 0.1, ""), (apart + 0.1, NAME)):
+        monkeypatch.setattr("training.gan.transfer.NEAR", near)
+        assert default_start(GanConfig(), images) == name
 
 
 def test_who_paints_in_grey_is_no_start_for_pictures_in_colour(
