@@ -32,8 +32,9 @@ MIN_BATCH = 4
 SHOWN_NAMES = 6
 LIKE_THE_START = ("width", "smooth_from", "backbone_side")  # of a GAN that another starts from
 # The images that a network of medium width should see at least; with less time, a narrower one
-# that sees more of them makes better pictures. With plenty, a wider one has time to learn.
-ENOUGH_IMAGES, PLENTY_IMAGES = 25_000, 2_000_000
+# that sees more of them makes better pictures. Through a backbone, where a narrower one is nearly
+# twice as fast, more: docs/measured.md. With plenty, a wider one has time to learn.
+ENOUGH_IMAGES, ENOUGH_THROUGH_BACKBONE, PLENTY_IMAGES = 25_000, 50_000, 2_000_000
 
 
 def start_training(
@@ -186,16 +187,16 @@ def _fitting(
     if config.images is None:
         batch_size, speed = yield from _measure(config, shape, batch_size, pictures, fabric)
         left = fabric.broadcast(config.minutes * 60 - clock.seconds())
-        other = None
+        other, enough = None, ENOUGH_THROUGH_BACKBONE if config.d_backbone else ENOUGH_IMAGES
         if config.width is None and start is None:
-            if left * speed < ENOUGH_IMAGES:
+            if left * speed < enough:
                 other = widths["small"]
             elif left * speed > PLENTY_IMAGES:
                 other = widths["large"]
         if other is not None:
             changed = GanShape.from_json({**shape.to_json(), "width": other})
             size, fast = yield from _measure(config, changed, batch_size, pictures, fabric)
-            if other < shape.width or left * fast > ENOUGH_IMAGES:
+            if other < shape.width or left * fast > enough:
                 shape, batch_size, speed = changed, size, fast
     torch.manual_seed(config.seed)
     return GanLearner(config, shape, batch_size, pictures, fabric), speed

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from models.gans.registry import GanShape, create_gan
@@ -22,7 +24,7 @@ from training.cli.parser import main
 from training.core.files import write_json
 from training.core.home import Home, new_id
 from training.core.messages import UserError, t
-from training.data.imageset import ImageSetWriter
+from training.data.imageset import ImageSet, ImageSetWriter
 from training.export.pretrained import half
 from training.gan.config import GanConfig
 from training.gan.transfer import (
@@ -159,6 +161,20 @@ def nothing_is_far(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.gan.transfer.NEAR", math.inf)
 
 
+def set_of(folder: Path, pictures: Sequence[NDArray[np.uint8]]) -> ImageSet:
+    """A set of one class."""
+    writer, count = ImageSetWriter(folder), len(pictures)
+    for number, picture in enumerate(pictures):
+        writer.add(picture, f"{number}.png")
+    return writer.finish(
+        name="set",
+        class_names=["a"],
+        labels=[0] * count,
+        given_splits=[0] * count,
+        groups=range(count),
+    )
+
+
 def test_who_paints_other_pictures_is_no_start(
     shipped: Path, make_set: MakeSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,29 +198,25 @@ def test_who_paints_in_grey_is_no_start_for_pictures_in_colour(
     _glance_at_model.cache_clear()
     save_file(tensors, shipped / WEIGHTS)
     assert default_start(GanConfig(), coloured) == ""
-    grey = ImageSetWriter(shipped.parent / "grey")
     rng = np.random.default_rng(0)
-    for number in range(9):
-        tone = rng.integers(0, 256, (32, 32, 1), dtype=np.uint8).repeat(3, axis=2)
-        grey.add(tone, f"{number}.png")
-    greys = grey.finish(
-        name="grey", class_names=["a"], labels=[0] * 9, given_splits=[0] * 9, groups=range(9)
-    )
+    tones = [rng.integers(0, 256, (32, 32, 1), dtype=np.uint8).repeat(3, axis=2) for _ in range(9)]
+    greys = set_of(shipped.parent / "grey", tones)
     assert default_start(GanConfig(), greys) == NAME
 
 
-def test_of_several_the_one_that_paints_alike_is_the_start(
-    shipped: Path, make_set: MakeSet
-) -> None:
-    for name, red in (("blues-32", -0.5), ("reds-32", 0.5)):
+def test_of_several_the_one_that_paints_alike_is_the_start(shipped: Path) -> None:
+    for name, red in (("blues-32", -2.0), ("reds-32", 2.0)):
         shutil.copytree(shipped, shipped.with_name(name))
         tensors = load_file(shipped / WEIGHTS)
-        tensors["generator/to_rgb.32.bias"] = torch.tensor([red, -0.5, -red])
+        tensors["generator/to_rgb.32.bias"] = torch.tensor([red, -2.0, -red])
         save_file(tensors, shipped.with_name(name) / WEIGHTS)
     shutil.rmtree(shipped)
-    whole = make_set({"red": 9, "green": 0, "blue": 9})
-    for name, rows in (("reds-32", range(9)), ("blues-32", range(9, 18))):
-        assert default_start(GanConfig(), whole.take(rows)) == name
+    flat = np.zeros((32, 32, 3), dtype=np.uint8)
+    for name, colour in (("reds-32", (240, 20, 20)), ("blues-32", (20, 20, 240))):
+        images = set_of(
+            shipped.parent / f"like {name}", [flat + np.array(colour, dtype=np.uint8)] * 9
+        )
+        assert default_start(GanConfig(), images) == name
     assert default_start(GanConfig()) == "blues-32"  # nothing to compare with: by name
 
 
