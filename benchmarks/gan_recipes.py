@@ -27,6 +27,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -90,7 +91,17 @@ SETS = {
 }
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
-    "relativistic": {"loss": "relativistic"},
+    "pixels alone": {"d_backbone": ""},
+    "pixels alone, relativistic": {"d_backbone": "", "loss": "relativistic"},
+    "non-saturating": {"d_backbone": "seedling-s", "loss": "non_saturating"},
+    "relativistic": {"d_backbone": "seedling-s", "loss": "relativistic"},
+    "width 16": {"width": 16},
+    "width 32": {"width": 32},
+    "half rate": {"lr": 5e-4},
+    "double rate": {"lr": 2e-3},
+    "augment always": {"augment": "fixed", "augment_strength": 0.5},
+    "started from clothes-64": {"resolution": 64, "start_from": "clothes-64"},
+    "started from emoji-64": {"resolution": 64, "start_from": "emoji-64"},
 }
 
 
@@ -216,37 +227,22 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     log = options.out / "runs.jsonl"
     lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    done = {(line["set"], line["recipe"], line["seed"], line["minutes"]) for line in lines}
-    for seed in range(0 if options.report else options.seeds):
-        for name in options.sets:
-            spec = SETS[name]
-            wanted = [r for r in options.recipes if (name, r, seed, options.minutes) not in done]
-            if not wanted or not (options.data / spec.source).exists():
-                continue
-            with tempfile.TemporaryDirectory(prefix="seedling-") as folder:
-                images = make_set(options.data, spec, Path(folder))
-                for recipe in wanted:
-                    config = GanConfig(
-                        **{
-                            "minutes": options.minutes,
-                            "resolution": options.resolution,
-                            "seed": seed,
-                            **RECIPES[recipe],
-                        }
-                    )
-                    grid = options.out / f"{name}-{recipe}-{seed}.png"
-                    facts = run(images, decide(config), grid)
-                    line = {
-                        "set": name,
-                        "recipe": recipe,
-                        "seed": seed,
-                        "minutes": options.minutes,
-                        **facts,
-                    }
-                    lines.append(line)
-                    with log.open("a") as file:
-                        file.write(json.dumps(line) + "\n")
-                    print(json.dumps(line), flush=True)
+    for seed, name in product(range(0 if options.report else options.seeds), options.sets):
+        where = {"set": name, "seed": seed, "minutes": options.minutes}
+        done = {line["recipe"] for line in lines if where.items() <= line.items()}
+        wanted = [recipe for recipe in options.recipes if recipe not in done]
+        if not wanted or not (options.data / SETS[name].source).exists():
+            continue
+        with tempfile.TemporaryDirectory(prefix="seedling-") as folder:
+            images = make_set(options.data, SETS[name], Path(folder))
+            for recipe in wanted:
+                usual = {"minutes": options.minutes, "resolution": options.resolution}
+                config = GanConfig(**{**usual, "seed": seed, **RECIPES[recipe]})
+                facts = run(images, decide(config), options.out / f"{name}-{recipe}-{seed}.png")
+                lines.append({**where, "recipe": recipe, **facts})
+                with log.open("a") as file:
+                    file.write(json.dumps(lines[-1]) + "\n")
+                print(json.dumps(lines[-1]), flush=True)
     report(lines)
 
 
