@@ -260,10 +260,12 @@ def red_pictures(tmp_path: Path) -> Path:
 
 @for_real
 @pytest.mark.slow
+@pytest.mark.parametrize("loss", ["non_saturating", "hinge"])
 def test_two_devices_train_one_model_from_the_command_line(
-    red_pictures: Path, tmp_path: Path, one_thread: None
+    red_pictures: Path, tmp_path: Path, one_thread: None, loss: str
 ) -> None:
     flags = ["--width", "8", "--batch-size", "16", "--images", "480", "--lr", "0.003"]
+    flags += ["--loss", loss]
     losses = {}
     for devices in ("1", "2"):
         out = tmp_path / f"run-{devices}"
@@ -271,8 +273,9 @@ def test_two_devices_train_one_model_from_the_command_line(
         assert main([*command, "--out", str(out)]) == 0
         result = json.loads((out / "result.json").read_text("utf-8"))
         assert (result["images_seen"], result["batch_size"]) == (480, 16)
-        reds = load_gan_sampler(out)(range(32)).float().mean(dim=(0, 2, 3))
-        assert reds[0] - reds[1:].max() > 20  # of about 100 in the pictures, and 0 at first
+        if loss == "non_saturating":  # the usual loss takes longer
+            reds = load_gan_sampler(out)(range(32)).float().mean(dim=(0, 2, 3))
+            assert reds[0] - reds[1:].max() > 20  # of about 100 in the pictures, and 0 at first
         lines = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
         told = [line for line in lines if "gan/d_loss" in line.get("metrics", {})]
         assert [line["images_seen"] for line in told] == list(range(16, 481, 16))  # once each

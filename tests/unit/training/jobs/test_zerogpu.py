@@ -111,7 +111,7 @@ def test_a_generator_in_slices_is_the_very_same(
     one_thread: None,
 ) -> None:
     images = make_set({"red": 40, "green": 40})
-    config = dataclasses.replace(TINY, images=400)
+    config = dataclasses.replace(TINY, images=120)
     events = train_gan(config, images, fabric=create_fabric("cpu"))
     whole = next(event.model for event in events if isinstance(event, Finished))
     made = calls(lender, monkeypatch)

@@ -100,7 +100,7 @@ def test_a_choice_that_was_cut_off_between_two_files_is_made_good(
 def test_without_a_second_generator_there_is_no_choice(
     manager: RunManager, make_set: MakeSet
 ) -> None:
-    config = dataclasses.replace(CONFIG, images=8)  # evaluated once, at its end
+    config = dataclasses.replace(CONFIG, images=CONFIG.batch_size)  # evaluated once, at its end
     run_id = manager.start("ann", config, make_set({"red": 60}).folder, name="colours")
     done = wait(manager, run_id, is_("finished", "failed"))
     assert done.result is not None and done.result["best_seen"] == done.result["images_seen"]
