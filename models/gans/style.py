@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.gans.equalised import GAIN, EqualLinear, style_neck
@@ -187,10 +188,11 @@ class StyleGenerator(Generator):
     @torch.no_grad()
     def _update_ema(self, w: Tensor, labels: Tensor | None) -> None:
         """Move the running mean: the plain mean of the first batches, later an exponential one."""
-        rows = self._rows(w, labels)
-        ones = torch.ones_like(rows, dtype=self.w_mean.dtype)
-        counts = torch.zeros_like(self.w_batches).index_add_(0, rows, ones)
-        sums = torch.zeros_like(self.w_mean).index_add_(0, rows, w.to(self.w_mean.dtype))
+        mixes = labels if labels is not None and labels.is_floating_point() else None
+        if mixes is None:
+            mixes = F.one_hot(self._rows(w, labels), len(self.w_mean))
+        mixes = mixes.to(self.w_mean.dtype)
+        counts, sums = mixes.sum(0), mixes.T @ w.to(self.w_mean.dtype)
         seen = counts > 0
         self.w_batches += seen
         step = seen / self.w_batches.clamp(1, SLOWEST_MEAN)

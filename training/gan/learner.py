@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
@@ -58,7 +59,8 @@ class GanLearner:
         self.average = AverageGenerator(self.generator, self._fixed_batches)
         with fabric.autocast():
             self._is_mixed = torch.is_autocast_enabled(device.type)
-        self.path_mean, self._penalty_share = torch.zeros((), device=device), 1.0
+        self.path_mean = torch.zeros((), device=device)
+        self._penalty_share, self._class_share = 1.0, 1.0
         self._uses_path_length = bool(config.path_length) and isinstance(generator, StyleGenerator)
         self.freeze(0)
 
@@ -77,9 +79,14 @@ class GanLearner:
         self._taught = [w for w in self.discriminator.parameters() if w.requires_grad]
         self._create_optimizers()
 
-    def set_schedule(self, factor: float, d_factor: float, penalty: float = 1.0) -> None:
-        """Rates and penalty as shares of their peaks; ``d_factor`` is the discriminator's alone."""
-        self._penalty_share = penalty
+    def set_schedule(
+        self, factor: float, d_factor: float, penalty: float = 1.0, classes: float = 1.0
+    ) -> None:
+        """Rates and penalty as shares of their peaks; ``d_factor`` is the discriminator's alone.
+
+        ``classes`` is how far they are told apart, from 0 to 1.
+        """
+        self._penalty_share, self._class_share = penalty, classes
         self.g_optimizer.param_groups[0]["lr"] = self.peak * factor
         rate = self.peak * factor * self.config.d_lr_factor * d_factor
         self.d_optimizer.param_groups[0]["lr"] = rate
@@ -101,6 +108,7 @@ class GanLearner:
         if self.config.mirror:
             flipped = torch.rand(len(real), 1, 1, 1, generator=draws, device=real.device) < 0.5
             real = torch.where(flipped, real.flip(3), real)
+        labels = self._blurred(labels)
 
         # One generated batch serves both networks: the discriminator without gradients ...
         number, every = images_seen // self.batch_size, self.objective.d_steps
@@ -123,6 +131,16 @@ class GanLearner:
 
         d_rank_accuracy = (scores[0] > scores[1]).float().mean()
         return StepMeans(d_loss, g_loss, scores[0].mean(), scores[1].mean(), d_rank_accuracy)
+
+    def _blurred(self, labels: Tensor | None) -> Tensor | None:
+        """(B,) classes as mixes, (B, C), in which every other class has its part, too.
+
+        The networks take a mix as the weighted mean of what they know of its classes.
+        """
+        if labels is None or self._class_share == 1:
+            return labels
+        mixes = F.one_hot(labels, self.shape.class_count).float() * self._class_share
+        return mixes + (1 - self._class_share) / self.shape.class_count
 
     def _d_step(
         self,
@@ -242,9 +260,9 @@ class GanLearner:
         held, held_labels = self.pictures.any("val", self.batch_size, draws)
         z = torch.randn(len(real), self.shape.latent_size, generator=draws).to(real.device)
         # Not the average: its statistics are measured when somebody looks, which depends on time.
-        fake = self.generator.eval()(z, labels)
+        fake = self.generator.eval()(z, self._blurred(labels))
         means = [
-            self.discriminator(diff_augment(x, augment_p, varied), y).mean()
+            self.discriminator(diff_augment(x, augment_p, varied), self._blurred(y)).mean()
             for x, y in ((real, labels), (held, held_labels), (fake, labels))
         ]
         train, val, generated = torch.stack(means).tolist()

@@ -17,7 +17,7 @@ from training.core.messages import Message
 from training.features.judge import choose_judge
 from training.gan.config import GanConfig
 from training.gan.learner import GanLearner
-from training.gan.plan import MIN_RESERVE, lr_factor
+from training.gan.plan import MIN_RESERVE, class_share, lr_factor
 from training.gan.progress import GanProgress
 from training.latent.sampler import BATCH, GRID_COLUMNS, GRID_LATENTS, grid_labels, make_pictures
 from training.metrics.evaluator import REFERENCE, REPEATED, GanEvaluator, GanMetrics
@@ -115,7 +115,10 @@ class GanMonitor:
             progress=progress.share(),
         )
         was_collapsed = evaluations.collapsed
-        sign = evaluations.add(metrics, progress.images_seen)
+        classes = 1.0
+        if self.learner.shape.class_count:
+            classes = class_share(self.config, progress.share())
+        sign = evaluations.add(metrics, progress.images_seen, classes=classes)
         best = evaluations.best_seen == progress.images_seen > 0
         if evaluations.collapsed and not was_collapsed:
             key = "notice.gan_repeated" if sign == REPEATED else "notice.gan_collapsed"

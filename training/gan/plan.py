@@ -105,6 +105,18 @@ def penalty_factor(config: GanConfig, share: float) -> float:
     return 1.0 if config.schedule == "constant" else 1 - (1 - DECAY_TO) * share
 
 
+def class_share(config: GanConfig, share: float) -> float:
+    """How far classes are told apart when ``share`` of the run is done: 0 not at all, 1 wholly.
+
+    Told apart from the first step on, each class of a small set soon is one picture, whatever the
+    latent says (arXiv 2201.06578). 300 photos of trousers and T-shirts, three minutes on two cores:
+    KID 1.58 and 1.34 in two seeds that way, 0.58 this way.
+    """
+    if not config.class_start or config.start_from:
+        return 1.0
+    return min(1.0, max(0.0, share / config.class_start - 1))
+
+
 def make_gan_plan(
     config: GanConfig,
     *,

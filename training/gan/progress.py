@@ -127,16 +127,17 @@ class Evaluations:
         if not self.best_space and self.history:
             self.best_space = self.history[-1].get("space", "")
 
-    def add(self, metrics: GanMetrics, images_seen: int) -> str | None:
+    def add(self, metrics: GanMetrics, images_seen: int, *, classes: float = 1.0) -> str | None:
         """Take one more; gives the sign of collapse, if it shows any.
 
         A borrowed start, before its first step, is never the best: nobody would call that trained.
+        Neither is a generator whose ``classes`` are not wholly told apart yet.
         """
         self.history.append(metrics.to_json())
         sign = collapse_sign([GanMetrics.from_json(data) for data in self.history])
         self.collapsed = sign is not None
         self.last_seen = images_seen
-        if images_seen and self.is_best(metrics):
+        if images_seen and classes == 1 and self.is_best(metrics):
             self.best_kid, self.best_seen = metrics.kid, images_seen
             self.best_space = metrics.space
         return sign

@@ -14,7 +14,7 @@ from training.gan.config import GanConfig
 from training.gan.evaluate import evaluate_gan
 from training.gan.means import GanRunningMean, diverged
 from training.gan.monitor import GanMonitor, report
-from training.gan.plan import lr_factor, penalty_factor
+from training.gan.plan import class_share, lr_factor, penalty_factor
 from training.gan.progress import ADA_EVERY
 from training.gan.setup import resume_training, smaller_batch, start_training, uses_ada
 from training.runs.checkpoint import Checkpoint
@@ -83,7 +83,9 @@ def _train(
         # that a plan that gets longer or shorter on the way still ends at the lowest rate.
         share, balance = progress.share(), progress.balance
         rate = balance.rate_factor * lr_factor(config, share)
-        learner.set_schedule(rate, balance.d_factor, penalty_factor(config, share))
+        learner.set_schedule(
+            rate, balance.d_factor, penalty_factor(config, share), class_share(config, share)
+        )
         try:
             step = learner.step(progress.images_seen, progress.augment.p)
         except RuntimeError as problem:

@@ -28,7 +28,7 @@ FITTING = "fitting"  # to start from the shipped model that is built like this
 ROWS = (
     ("batch_size", "lr", "d_lr_factor", "gamma"),
     ("augment_strength", "ema_half_life", "path_length", "freeze_d"),
-    ("seed", "images"),
+    ("class_start", "seed", "images"),
 )
 
 

@@ -22,7 +22,7 @@ from training.gan.config import GAN_TEXTBOOK, GanConfig
 from training.gan.evaluate import evaluate_gan
 from training.gan.learner import GanLearner
 from training.gan.losses import OBJECTIVES
-from training.gan.plan import GanPlan, lr_factor, penalty_factor
+from training.gan.plan import GanPlan, class_share, lr_factor, penalty_factor
 from training.gan.progress import Balance, Evaluations, GanProgress
 from training.gan.train import train_gan
 from training.gan.transfer import carry_over, load_start
@@ -578,3 +578,43 @@ def test_numbers_of_two_judges_are_not_compared() -> None:
     assert evaluations.is_best(first)
     evaluations.measure_best_anew(first)
     assert not evaluations.is_best(healthy(kid=0.5)) and evaluations.is_best(healthy(kid=0.3))
+
+
+# ---- classes, told apart late
+
+
+def test_classes_are_told_apart_after_a_while() -> None:
+    config = GanConfig(class_start=0.3)
+    shares = [class_share(config, share) for share in (0.0, 0.3, 0.45, 0.6, 1.0)]
+    assert shares == pytest.approx([0, 0, 0.5, 1, 1])
+    assert class_share(dataclasses.replace(config, class_start=0.0), 0.0) == 1
+    assert class_share(dataclasses.replace(config, start_from="garments-32"), 0.0) == 1
+
+
+def test_a_generator_that_does_not_tell_classes_apart_yet_is_never_the_best(
+    make_set: MakeSet,
+) -> None:
+    evaluations = Evaluations()
+    evaluations.add(healthy(kid=0.1), 100, classes=0.9)
+    assert evaluations.best_kid is None
+    evaluations.add(healthy(kid=0.5), 200, classes=1.0)
+    assert (evaluations.best_kid, evaluations.best_seen) == (0.5, 200)
+    events = run(dataclasses.replace(TINY, images=320), make_set({"red": 40, "green": 40}))
+    seen = [e.data["images_seen"] for e in events if isinstance(e, Preview) and e.data["best"]]
+    assert seen and min(seen) >= 0.6 * 320
+    assert "notice.gan_classes" in notices(events)
+    assert "notice.gan_classes" not in notices(run(TINY, make_set({"blue": 40})))
+
+
+def test_nothing_tells_classes_apart_before_their_time(make_set: MakeSet) -> None:
+    """As long as they are one, all that the networks know of each is the same."""
+    images = make_set({"red": 40, "green": 40})
+    config = dataclasses.replace(TINY, images=160, class_start=0.4)
+    saves = [e.checkpoint for e in run(config, images) if isinstance(e, Saved)]
+    early, late = saves[0], saves[-1]
+    assert early.state["images_seen"] < 64 < late.state["images_seen"]
+    names = [name for name in early.tensors if name.endswith(("gain.weight", "embedding.weight"))]
+    assert names
+    for name in names:
+        assert torch.equal(early.tensors[name][0], early.tensors[name][1])
+    assert any(not torch.equal(*late.tensors[name]) for name in names)
