@@ -92,6 +92,7 @@ SETS = {
 }
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
+    "classes from the start": {"class_start": 0.0},
     "pixels alone": {"d_backbone": ""},
     "pixels alone, relativistic": {"d_backbone": "", "loss": "relativistic"},
     "non-saturating": {"d_backbone": "seedling-s", "loss": "non_saturating"},
