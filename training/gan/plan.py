@@ -11,7 +11,7 @@ from training.metrics.evaluator import REFERENCE
 
 REPORT_SECONDS, REPORT_SHARE, REPORTS = 1.0, 0.002, 200
 MAX_EVALS = 8  # evenly spaced; the last one is at the end
-EVAL_SHARE = 0.02  # of the time may go into evaluations
+EVAL_SHARE = 0.04  # of the time may go into evaluations
 RESERVE_SHARE, MIN_RESERVE = 0.04, 1.0  # of the budget, and seconds, for the final evaluation
 REPLAN = 0.05  # relative error in the planned length that is put right
 MAX_PASSES = 4000  # over the training pictures; more would only copy them

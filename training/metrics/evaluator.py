@@ -286,14 +286,15 @@ class GanEvaluator:
     def _suspects(self, near: Nearness, usual: float | None) -> tuple[Suspect, ...]:
         if not usual:  # the data repeat themselves, and so may a generator
             return ()
-        return tuple(
-            Suspect(
-                sample,
-                int(self._rows[near.places[sample]]),
-                near.distances[sample].item() / usual,
-            )
-            for sample in near.distances.argsort()[:SUSPECTS].tolist()
-        )
+        suspects: dict[int, Suspect] = {}  # the nearest one of each training picture
+        for sample in near.distances.argsort().tolist():
+            train = int(self._rows[near.places[sample]])
+            if train not in suspects:
+                ratio = near.distances[sample].item() / usual
+                suspects[train] = Suspect(sample, train, ratio)
+            if len(suspects) == SUSPECTS:
+                break
+        return tuple(suspects.values())
 
 
 def collapse_signs(metrics: GanMetrics) -> tuple[str, ...]:

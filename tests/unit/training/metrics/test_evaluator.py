@@ -159,6 +159,7 @@ def test_copies_are_found_and_shown() -> None:
     assert {(s.sample, s.train) for s in honest.suspicious[:2]} == {(7, 55), (30, 4)}
     assert (honest.suspicious[2].sample, honest.suspicious[2].train) == (11, 20)
     ratios = [suspect.ratio for suspect in honest.suspicious]
+    assert len({suspect.train for suspect in honest.suspicious}) == len(ratios)
     assert ratios == sorted(ratios) and ratios[2] < 0.1 and 0.6 < ratios[3] < 1.2
     assert not is_copying(honest)
     copier = looked(evaluator, train[:40])
