@@ -115,9 +115,10 @@ def _chosen(
         )
         return metrics
 
-    if evaluations.best_space != space.name:  # an earlier version measured in other features
+    latest = yield from measured(newest)
+    if evaluations.best_space != latest.criterion[0]:  # an earlier version measured otherwise
         evaluations.measure_best_anew((yield from measured(weights)))
-    if evaluations.is_best((yield from measured(newest))):
+    if evaluations.is_best(latest):
         weights = newest
         evaluations.keep(progress.images_seen)
     return weights

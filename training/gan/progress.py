@@ -109,7 +109,8 @@ class Evaluations:
     Attributes:
         history: the ``GanMetrics`` as plain data.
         last_seen: images seen at the newest one; -1 before the first.
-        best_kid: the lowest kernel distance, of the generator that is kept.
+        best_kid: the lowest kernel distance, of the generator that is kept; within classes where
+            ``best_space`` says so.
         best_seen: images that generator had seen.
         best_space: the features that ``best_kid`` was measured in.
         collapsed: whether the newest one shows mode collapse.
@@ -138,8 +139,8 @@ class Evaluations:
         self.collapsed = sign is not None
         self.last_seen = images_seen
         if images_seen and classes == 1 and self.is_best(metrics):
-            self.best_kid, self.best_seen = metrics.kid, images_seen
-            self.best_space = metrics.space
+            self.best_space, self.best_kid = metrics.criterion
+            self.best_seen = images_seen
         return sign
 
     def is_best(self, metrics: GanMetrics) -> bool:
@@ -147,12 +148,12 @@ class Evaluations:
 
         Numbers of another space can't be compared, so the first in a new one is the best.
         """
-        is_new = self.best_kid is None or metrics.space != self.best_space
-        return is_new or metrics.kid < (self.best_kid or 0.0)
+        space, kid = metrics.criterion
+        return self.best_kid is None or space != self.best_space or kid < self.best_kid
 
     def measure_best_anew(self, metrics: GanMetrics) -> None:
         """The generator that is kept, in the features of this version."""
-        self.best_kid, self.best_space = metrics.kid, metrics.space
+        self.best_space, self.best_kid = metrics.criterion
 
     def keep(self, images_seen: int) -> None:
         """Note that the generator of ``images_seen`` is kept, without comparable numbers of it."""

@@ -24,6 +24,7 @@ from training.metrics.fidelity import (
     distinctness,
     frechet_distance,
     kernel_distance,
+    kernel_distance_within,
     neighbour_distances,
     precision_recall,
     repeated,
@@ -71,6 +72,7 @@ class GanMetrics:
     to training pictures, ``variety_within`` is ``None`` without classes, ``copied_*`` without
     held-out pictures. ``faithful`` and ``faithful_real`` are of earlier versions: who is nearest to
     the mean of the own class.
+    ``kid_within`` is ``kid`` within each class, its mean; ``None`` where classes are too small.
     ``repeated`` of the samples have a twin. ``recognised`` of them are taken for what they should
     be by a classifier on the real training pictures' features, and so are ``recognised_real`` of
     the held-out pictures; ``None`` without classes. What earlier versions did not measure is
@@ -103,6 +105,17 @@ class GanMetrics:
     repeated: float | None = None
     recognised: float | None = None
     recognised_real: float | None = None
+    kid_within: float | None = None
+
+    @property
+    def criterion(self) -> tuple[str, float]:
+        """What chooses among the generators of a run: where distances are measured, and how far.
+
+        Of classes it is the distance within them: pictures may be well and of the wrong class.
+        """
+        if self.kid_within is None:
+            return self.space, self.kid
+        return f"{self.space}, within classes", self.kid_within
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON takes them; suspects become dictionaries."""
@@ -201,6 +214,7 @@ class GanEvaluator:
             lambda: self._reach(fake, real if held is None else held),
             lambda: self._variety(fake, real),
             lambda: self._by_class(fake, real, labels),
+            lambda: self._distance_within(fake, labels),
         ):
             found |= measure()
             yield count
@@ -261,6 +275,15 @@ class GanEvaluator:
             share = self._recogniser.share(self._held[:, content], held_labels)
             found["recognised_real"] = share
         return found
+
+    def _distance_within(self, fake: Tensor, labels: Tensor | None) -> dict[str, Any]:
+        is_held = self.reference == "held_out"
+        real, of_real = (self._held, self._held_labels) if is_held else (self._pool, self._labels)
+        if labels is None or real is None or of_real is None:
+            return {}
+        rows = self._held_rows if is_held else self._rows
+        real, of_real = real[: self._most], of_real.cpu()[rows[: self._most]]
+        return {"kid_within": kernel_distance_within(fake, labels.cpu(), real, of_real)}
 
     def _look_for_copies(self, fake: Tensor) -> Generator[int, None, dict[str, Any]]:
         pool, held = self._pool, self._held

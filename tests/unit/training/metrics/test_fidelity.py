@@ -19,6 +19,7 @@ from training.metrics.fidelity import (
     distinctness,
     frechet_distance,
     kernel_distance,
+    kernel_distance_within,
     neighbour_distances,
     precision_recall,
     repeated,
@@ -337,3 +338,18 @@ def test_what_can_not_be_compared_is_refused(metric: object) -> None:
     if metric not in (variety,):
         with pytest.raises(ValueError, match="Rows of"):
             metric(normal(5, 8), normal(5, 9))
+
+
+def test_the_wrong_class_is_far_however_good_the_pictures_are() -> None:
+    draws = torch.Generator().manual_seed(0)
+    labels = torch.arange(400) % 2
+    real, fake = (torch.randn(400, 6, generator=draws) + labels[:, None] for _ in range(2))
+    right = kernel_distance_within(fake, labels, real, labels)
+    wrong = kernel_distance_within(fake, 1 - labels, real, labels)
+    assert right is not None and wrong is not None
+    assert abs(right) < 0.1 and wrong > 1
+    assert kernel_distance(fake, real) == pytest.approx(0, abs=0.1)  # which knows no classes
+    assert kernel_distance_within(fake, torch.arange(400), real, labels) is None  # one of each
+    few = torch.where(torch.arange(400) < 9, 1, 0)
+    alone = kernel_distance_within(fake[labels == 0], few[labels == 0], real, labels)
+    assert alone is not None  # most are of a class that is large enough
