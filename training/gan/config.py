@@ -41,7 +41,8 @@ class GanConfig:
         conditional: teach the classes, where the set has at least two.
         class_start: share of the run during which all classes are learned as one; over as long
             again they become what they are (transitional training, arXiv 2201.06578). 0 tells them
-            apart from the first step on, as a run that starts from another always does.
+            apart from the first step on, as a run that starts from another always does; ``None``
+            is what suits the discriminator.
         width: channels at 32 px, which all layers scale with; ``None`` lets the planner choose.
         batch_size: images per step; ``None`` is the usual one of the device.
         lr: peak learning rate of both networks (Adam); ``None`` is the architecture's usual one.
@@ -84,7 +85,9 @@ class GanConfig:
     )
     images: int | None = setting(None, "gan.field_images", bounds=(1, 10**9), whole=True, empty=0)
     conditional: bool = setting(True, "gan.field_conditional", choices=SWITCH, more=False)
-    class_start: float = setting(0.3, "gan.field_class_start", bounds=(0.0, 0.4), step=0.1)
+    class_start: float | None = setting(
+        None, "gan.field_class_start", bounds=(0.0, 0.4), step=0.1, empty=-1
+    )
     width: int | None = setting(None, "gan.field_width", bounds=(4, 128), whole=True, empty=0)
     batch_size: int | None = setting(
         None, "gan.field_batch_size", bounds=(2, 512), whole=True, empty=0

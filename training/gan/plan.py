@@ -16,6 +16,7 @@ RESERVE_SHARE, MIN_RESERVE = 0.04, 1.0  # of the budget, and seconds, for the fi
 REPLAN = 0.05  # relative error in the planned length that is put right
 MAX_PASSES = 4000  # over the training pictures; more would only copy them
 
+CLASS_START = 0.2  # of the run
 DECAY_FROM, DECAY_TO = 0.5, 0.1  # of the run; of the learning rate and the penalty
 
 
@@ -105,16 +106,26 @@ def penalty_factor(config: GanConfig, share: float) -> float:
     return 1.0 if config.schedule == "constant" else 1 - (1 - DECAY_TO) * share
 
 
-def class_share(config: GanConfig, share: float) -> float:
-    """How far classes are told apart when ``share`` of the run is done: 0 not at all, 1 wholly.
+def class_start(config: GanConfig) -> float:
+    """The share of the run during which classes are learned as one; 0 for none of it.
 
     Told apart from the first step on, each class of a small set soon is one picture, whatever the
-    latent says (arXiv 2201.06578). 300 photos of trousers and T-shirts, three minutes on two cores:
-    KID 1.58 and 1.34 in two seeds that way, 0.58 this way.
+    latent says (arXiv 2201.06578), for a discriminator that looks through a backbone: 300 photos of
+    trousers and T-shirts had a KID of 1.58 and 1.34 in two seeds that way, and 0.65 this way. One
+    that sees pixels alone then hardly tells them apart: of 300 avatars in 4 styles 26 % were
+    recognised, and 62 % without.
     """
-    if not config.class_start or config.start_from:
-        return 1.0
-    return min(1.0, max(0.0, share / config.class_start - 1))
+    if config.start_from:
+        return 0.0
+    if config.class_start is not None:
+        return config.class_start
+    return CLASS_START if config.d_backbone else 0.0
+
+
+def class_share(config: GanConfig, share: float) -> float:
+    """How far classes are told apart when ``share`` of the run is done: 0 not at all, 1 wholly."""
+    start = class_start(config)
+    return min(1.0, max(0.0, share / start - 1)) if start else 1.0
 
 
 def make_gan_plan(

@@ -19,7 +19,7 @@ from training.data.splits import GAN_MIN, Indices, split_for_generator
 from training.gan.config import USUAL, GanConfig, penalty_weight
 from training.gan.images import Pictures
 from training.gan.learner import GanLearner
-from training.gan.plan import class_share, make_gan_plan
+from training.gan.plan import class_start, make_gan_plan
 from training.gan.progress import AdaptiveAugment, GanProgress
 from training.gan.transfer import carry_over
 from training.runs.checkpoint import Checkpoint
@@ -308,8 +308,7 @@ def _advice(config: GanConfig, images: ImageSet, progress: GanProgress) -> Itera
     if config.d_backbone:
         # The sentence's name and place are as in the events of older runs.
         yield Notice(Message("notice.gan_teacher", {"teacher": config.d_backbone}))
-    if progress.shape.class_count and class_share(config, 0.0) < 1:
-        start = config.class_start
+    if progress.shape.class_count and (start := class_start(config)):
         values = {"start": f"{100 * start:.0f} %", "end": f"{200 * start:.0f} %"}
         yield Notice(Message("notice.gan_classes", values))
     reason = why_unconditional(images, progress.split.train)

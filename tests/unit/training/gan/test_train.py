@@ -588,6 +588,8 @@ def test_classes_are_told_apart_after_a_while() -> None:
     shares = [class_share(config, share) for share in (0.0, 0.3, 0.45, 0.6, 1.0)]
     assert shares == pytest.approx([0, 0, 0.5, 1, 1])
     assert class_share(dataclasses.replace(config, class_start=0.0), 0.0) == 1
+    assert class_share(GanConfig(d_backbone=""), 0.0) == 1
+    assert class_share(GanConfig(d_backbone="seedling-s"), 0.0) == 0
     assert class_share(dataclasses.replace(config, start_from="garments-32"), 0.0) == 1
 
 
@@ -599,7 +601,8 @@ def test_a_generator_that_does_not_tell_classes_apart_yet_is_never_the_best(
     assert evaluations.best_kid is None
     evaluations.add(healthy(kid=0.5), 200, classes=1.0)
     assert evaluations.best_kid == pytest.approx(0.5) and evaluations.best_seen == 200
-    events = run(dataclasses.replace(TINY, images=320), make_set({"red": 40, "green": 40}))
+    config = dataclasses.replace(TINY, images=320, class_start=0.3)
+    events = run(config, make_set({"red": 40, "green": 40}))
     seen = [e.data["images_seen"] for e in events if isinstance(e, Preview) and e.data["best"]]
     assert seen and min(seen) >= 0.6 * 320
     assert "notice.gan_classes" in notices(events)
