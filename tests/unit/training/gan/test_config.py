@@ -57,7 +57,8 @@ def test_every_field_is_checked() -> None:
     assert CHOICES["architecture"] == list_architectures()
     assert CHOICES["loss"] == (None, *OBJECTIVES)
     assert CHOICES["d_backbone"] == (None, "", *d_backbones())
-    assert set(OPTIONAL) == {"images", "width", "batch_size", "lr", "gamma", "loss", "d_backbone"}
+    chosen = {"images", "width", "batch_size", "lr", "gamma", "loss", "d_backbone", "class_start"}
+    assert set(OPTIONAL) == chosen
     assert set(WHOLE) == {"images", "width", "batch_size", "ema_half_life", "freeze_d", "seed"}
 
 
