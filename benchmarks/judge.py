@@ -42,7 +42,8 @@ from training.features.judge import choose_judge  # noqa: E402
 from training.features.space import choose_feature_space  # noqa: E402
 from training.intake.datasets import open_data  # noqa: E402
 from training.intake.limits import Limits  # noqa: E402
-from training.metrics.evaluator import GanEvaluator, GanMetrics  # noqa: E402
+from training.metrics.evaluation import GanMetrics  # noqa: E402
+from training.metrics.evaluator import GanEvaluator  # noqa: E402
 
 CPU = torch.device("cpu")
 LEARN, HELD, SAMPLES, ROUNDS = 1000, 800, 512, 6

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from training.metrics.evaluator import GanMetrics, Suspect
+from training.metrics.evaluation import GanMetrics, Suspect
 
 T = TypeVar("T")
 

@@ -33,7 +33,8 @@ from training.gan.monitor import (
 from training.gan.progress import GanProgress
 from training.latent.choice import BEST, LAST, add_other
 from training.latent.sampler import GRID_COLUMNS, generator_from, make_pictures
-from training.metrics.evaluator import GanEvaluator, GanMetrics, looks_collapsed
+from training.metrics.evaluation import GanMetrics, looks_collapsed
+from training.metrics.evaluator import GanEvaluator
 from training.runs.checkpoint import Checkpoint, pack
 from training.runs.events import Event, Finished, Log, Picture
 

@@ -5,11 +5,10 @@ Two networks, their optimizers, and the EMA of the generator that makes the samp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
@@ -22,18 +21,13 @@ from models.gans.style import StyleGenerator
 from training.data.batches import SEED_STEP
 from training.gan.augment import diff_augment
 from training.gan.config import USUAL, GanConfig, adam_betas, penalty_weight
-from training.gan.images import Pictures
+from training.gan.images import Pictures, mix_classes
 from training.gan.losses import OBJECTIVES, path_length, penalise
 from training.gan.means import StepMeans
 from training.gan.networks import create_networks
 from training.runs.checkpoint import Checkpoint, pack, pack_optimizer, unpack_optimizer
 
-# Of the images seen, the average's half-life early in a run, and the latents that its BatchNorms
-# are measured with. The default on Fashion-MNIST, 24,000 pictures, two seeds: FD 34.4 and 31.1 with
-# a ramp of 0.05 and the generator's own statistics, 30.9 and 28.2 with these; 1,024 latents took
-# four times as long and gave 30.6 and 28.2.
-EMA_RAMP = 0.1
-STATISTICS_LATENTS, STATISTICS_BATCH, STATISTICS_SEED = 256, 64, 3
+EMA_RAMP = 0.1  # of the images seen: the average's half-life early in a run
 PATH_EVERY, PATH_SHRINK, PATH_DECAY = 4, 2, 0.01  # arXiv 1912.04958, appendix B
 
 
@@ -56,7 +50,9 @@ class GanLearner:
         device = fabric.device
         self.generator: Generator = _place(generator, device)
         self.discriminator: Discriminator = _place(discriminator, device)
-        self.average = AverageGenerator(self.generator, self._fixed_batches)
+        self.average = AverageGenerator(
+            self.generator, lambda: pictures.statistics_batches(shape.latent_size)
+        )
         with fabric.autocast():
             self._is_mixed = torch.is_autocast_enabled(device.type)
         self.path_mean = torch.zeros((), device=device)
@@ -108,7 +104,7 @@ class GanLearner:
         if self.config.mirror:
             flipped = torch.rand(len(real), 1, 1, 1, generator=draws, device=real.device) < 0.5
             real = torch.where(flipped, real.flip(3), real)
-        labels = self._blurred(labels)
+        labels = self._mixed(labels)
 
         # One generated batch serves both networks: the discriminator without gradients ...
         number, every = images_seen // self.batch_size, self.objective.d_steps
@@ -132,15 +128,9 @@ class GanLearner:
         d_rank_accuracy = (scores[0] > scores[1]).float().mean()
         return StepMeans(d_loss, g_loss, scores[0].mean(), scores[1].mean(), d_rank_accuracy)
 
-    def _blurred(self, labels: Tensor | None) -> Tensor | None:
-        """(B,) classes as mixes, (B, C), in which every other class has its part, too.
-
-        The networks take a mix as the weighted mean of what they know of its classes.
-        """
-        if labels is None or self._class_share == 1:
-            return labels
-        mixes = F.one_hot(labels, self.shape.class_count).float() * self._class_share
-        return mixes + (1 - self._class_share) / self.shape.class_count
+    def _mixed(self, labels: Tensor | None) -> Tensor | None:
+        """The classes as far as they are told apart by now."""
+        return mix_classes(labels, self._class_share, self.shape.class_count)
 
     def _d_step(
         self,
@@ -231,18 +221,6 @@ class GanLearner:
             self.generator, 0.5 ** (self.batch_size / half_life) if half_life else 0.0
         )
 
-    def _fixed_batches(self) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Always the same latents, and classes as often as in the training pictures."""
-        draws = torch.Generator().manual_seed(STATISTICS_SEED)
-        device, known = self.fabric.device, self.pictures.labels
-        for _ in range(STATISTICS_LATENTS // STATISTICS_BATCH):
-            z = torch.randn(STATISTICS_BATCH, self.shape.latent_size, generator=draws)
-            labels = None
-            if known is not None:
-                rows = torch.randint(len(known), (STATISTICS_BATCH,), generator=draws)
-                labels = known[rows.to(known.device)]
-            yield z.to(device), labels
-
     # ---- measuring
 
     @torch.no_grad()
@@ -260,9 +238,9 @@ class GanLearner:
         held, held_labels = self.pictures.any("val", self.batch_size, draws)
         z = torch.randn(len(real), self.shape.latent_size, generator=draws).to(real.device)
         # Not the average: its statistics are measured when somebody looks, which depends on time.
-        fake = self.generator.eval()(z, self._blurred(labels))
+        fake = self.generator.eval()(z, self._mixed(labels))
         means = [
-            self.discriminator(diff_augment(x, augment_p, varied), self._blurred(y)).mean()
+            self.discriminator(diff_augment(x, augment_p, varied), self._mixed(y)).mean()
             for x, y in ((real, labels), (held, held_labels), (fake, labels))
         ]
         train, val, generated = torch.stack(means).tolist()

@@ -20,7 +20,8 @@ from training.gan.learner import GanLearner
 from training.gan.plan import MIN_RESERVE, class_share, lr_factor
 from training.gan.progress import GanProgress
 from training.latent.sampler import BATCH, GRID_COLUMNS, GRID_LATENTS, grid_labels, make_pictures
-from training.metrics.evaluator import REFERENCE, REPEATED, GanEvaluator, GanMetrics
+from training.metrics.evaluation import REPEATED, GanMetrics
+from training.metrics.evaluator import REFERENCE, GanEvaluator
 from training.runs.clock import Clock
 from training.runs.events import Event, Log, Notice, Picture, Preview, Tick
 

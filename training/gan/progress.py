@@ -22,7 +22,7 @@ from training.core.messages import Message, UserError
 from training.data.splits import Split
 from training.gan.config import GanConfig
 from training.gan.plan import GanPlan
-from training.metrics.evaluator import GanMetrics, collapse_sign
+from training.metrics.evaluation import GanMetrics, collapse_sign
 
 ADA_EVERY = 64  # steps between two adjustments of the augmentation, 0.4 % of the time
 ADA_TARGET = 0.5  # overfitting that is tolerated; arXiv 2006.06676 finds 0.6 and below best

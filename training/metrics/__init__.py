@@ -1,3 +1,3 @@
 """Metrics of classifiers and generators."""
 
-__all__ = ["classification", "evaluator", "fidelity", "recognition"]
+__all__ = ["classification", "copying", "evaluation", "evaluator", "fidelity", "recognition"]

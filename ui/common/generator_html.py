@@ -21,7 +21,7 @@ from training.gan.setup import class_count
 from training.jobs.live import RunStatus
 from training.kinds import read_config
 from training.latent.sampler import MAX_CLASS_ROWS
-from training.metrics.evaluator import GanMetrics
+from training.metrics.evaluation import GanMetrics
 from training.runs.folder import RunFolder
 from ui.common import verdicts
 from ui.common.html import box, percent, say

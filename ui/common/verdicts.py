@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from training.core.messages import t
-from training.metrics.evaluator import (
+from training.metrics.evaluation import (
     COPIED_ABOVE,
     REPEATED,
     GanMetrics,

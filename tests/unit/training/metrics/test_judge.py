@@ -16,7 +16,8 @@ from training.data.batches import load_squares
 from training.features.judge import choose_judge
 from training.intake.datasets import open_data
 from training.intake.limits import Limits
-from training.metrics.evaluator import GanEvaluator, GanMetrics
+from training.metrics.evaluation import GanMetrics
+from training.metrics.evaluator import GanEvaluator
 from training.metrics.recognition import Recogniser
 
 CPU = torch.device("cpu")

@@ -27,7 +27,7 @@ from training.gan.transfer import decide, default_start
 from training.intake.limits import Limits
 from training.jobs.datasets import DataSet
 from training.jobs.manager import RunManager
-from training.metrics.evaluator import GanMetrics, Suspect
+from training.metrics.evaluation import GanMetrics, Suspect
 from training.runs import checkpoint as checkpoints
 from training.runs.folder import RunFolder, RunInfo
 from training.runs.state import RunState
