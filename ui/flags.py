@@ -26,7 +26,7 @@ class Settings:
     Attributes:
         devices: torch device names; empty for all that there are.
         share: make a public link through Gradio.
-        language: of the first visit; later the browser remembers what was picked.
+        language: of the first visit; empty for the browser's own. Later what was picked.
     """
 
     host: str
@@ -92,7 +92,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--home", type=Path, help="where runs are kept (default: ~/.seedling)")
     parser.add_argument("--device", default="", help="cpu, cuda:0, mps (default: all there are)")
     parser.add_argument("--share", action="store_true", help="make a public link through Gradio")
-    parser.add_argument("--language", choices=LANGUAGES, default="en", help="at the first visit")
+    parser.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        default="",
+        help="at the first visit (default: the browser's own)",
+    )
     limits, quotas = Limits(), Quotas()
     upload = parser.add_argument_group("one upload")
     upload.add_argument("--max-upload-mb", type=int, default=limits.upload_mb)

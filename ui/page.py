@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 STATES = ("owner", "language", "dataset", "run", "shared", "picture", "tray")  # of the browser
 STEPS = ("data", "train", "watch", "result", "try", "latent")
+STEP = "step"  # in the page's address, which assets/steps.js keeps up to date
 REFRESHED = ("watch", "train", "result", "try", "latent")  # what is drawn anew when a run changes
 MAX_WAITING = 200  # handlers in all queues; more than any classroom needs
 KEEP_UPLOADS = 24 * 3600  # s; pictures that were tried and files made for downloads
@@ -58,7 +59,7 @@ class Page:
         home: Home,
         manager: RunManager,
         limits: Limits,
-        language: str = "en",
+        language: str = "",
         people: People | None = None,
     ) -> None:
         i18n, self.people = I18n(language), people or People()
@@ -112,6 +113,7 @@ class Page:
             "blocked_paths": [str(home / name) for name in PRIVATE],
             "theme": make_theme(),
             "css_paths": [str(ASSETS / "style.css")],
+            "js": (ASSETS / "steps.js").read_text("utf-8"),
             "footer_links": [],
             "run_history": False,
             "enable_monitoring": False,  # the teacher's tab shows what may be shown of others
@@ -217,7 +219,8 @@ class Page:
     def _arrive(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
         """The page has loaded: put a person back where they were; a new one gets an id.
 
-        A link to a picture leads there; ``?teacher`` shows the teacher's tab.
+        A link to a picture leads there, and one to a step to it; ``?teacher`` shows the teacher's
+        tab.
         """
         app = self.app
         visitor = app.who({**values, app.owner: owner_from(values[app.owner])}, request)
@@ -226,6 +229,9 @@ class Page:
         at_work = any(run.status in (*ACTIVE, RunState.INTERRUPTED) for run in runs)
         teaches = TEACHER in self.tabs and TEACHER in request.query_params
         link, led = request.query_params.get(PARAMETER), dict[Any, Any]()
+        step = request.query_params.get(STEP)
+        if step not in STEPS:
+            step = "watch" if at_work else None
         if link:
             visitor, led = self.tabs["latent"].follow(visitor, link)
         return {
@@ -233,7 +239,7 @@ class Page:
             app.owner: visitor.owner,
             app.language: visitor.language,
             self.language_radio: visitor.language,
-            **({app.steps: gr.Tabs(selected="watch")} if at_work else {}),
+            **({app.steps: gr.Tabs(selected=step)} if step else {}),
             **(self._open_door() if teaches else {}),
             **led,
         }

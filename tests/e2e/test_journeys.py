@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.conftest import OpenPage, Server
 from tests.serving import free_port, start_server
@@ -328,3 +328,33 @@ def test_a_server_that_was_killed_brings_everybody_back(
     finally:
         process.kill()
         process.wait(timeout=20)
+
+
+def selected(page: Page) -> Locator:
+    return page.locator(".steps [role=tab][aria-selected=true]").first
+
+
+def test_back_and_forward_move_between_steps(open_page: OpenPage, server: Server) -> None:
+    page = open_page(f"{server.url}/?step=try")
+    expect(selected(page)).to_have_text("5 Try")
+    step(page, 1)
+    step(page, 2)
+    expect(page).to_have_url(re.compile("step=train"))
+    page.go_back()
+    expect(selected(page)).to_have_text("1 Data")
+    page.go_back()
+    expect(selected(page)).to_have_text("5 Try")
+    page.go_forward()
+    expect(selected(page)).to_have_text("1 Data")
+    expect(page).to_have_url(re.compile("step=data"))
+    page.reload()
+    expect(selected(page)).to_have_text("1 Data")
+
+
+def test_the_browser_says_which_language_is_spoken_first(browser: Browser, server: Server) -> None:
+    for locale, spoken in (("zh-CN", "zh"), ("de-DE", "en")):
+        context = browser.new_context(locale=locale)
+        page = context.new_page()
+        page.goto(server.url)
+        expect(page.locator("html")).to_have_attribute("data-spoken", spoken)
+        context.close()

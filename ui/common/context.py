@@ -21,7 +21,7 @@ from training.jobs.datasets import DatasetStore, is_id
 from training.jobs.manager import RunManager
 from training.jobs.storage import Storage
 from ui.common.html import bug_html, problem_html
-from ui.common.i18n import I18n, speakable
+from ui.common.i18n import I18n, accepted, speakable
 
 Updates = dict[Block, Any]
 Values = Mapping[Component, Any]
@@ -115,6 +115,9 @@ class AppContext:
     def who(self, values: Values, request: gr.Request | None = None) -> Visitor:
         """Who calls. Somebody who has signed in is who they are, whatever the browser claims."""
         visitor = self.visitor(*(values[state] for state in self.states))
+        if request is not None and not self.i18n.fixed and not values[self.language]:
+            own = accepted(getattr(request, "headers", {}).get("accept-language", ""))
+            visitor = replace(visitor, language=own or visitor.language)
         name = getattr(request, "username", None)
         return replace(visitor, owner=self.datasets.account(name)) if name else visitor
 

@@ -12,6 +12,7 @@ after 1 s.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from gradio.blocks import Block
 
 from training.core.messages import LANGUAGES, t
 
+MOST_ACCEPTED = 30  # languages of a browser that are read
 LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 # Gradio's own words (webcam, drag and drop) follow the browser; this makes them follow the page.
 SET_LANGUAGE = """async (language) => {
@@ -39,8 +41,8 @@ class I18n:
     """Remembers for each component which of its properties come from which sentence."""
 
     def __init__(self, language: str) -> None:
-        """``language`` is that of the page as it is served, before anybody has picked one."""
-        self.language = language
+        """``language`` is that of the first visit; empty for the browser's own."""
+        self.fixed, self.language = bool(language), language or LANGUAGES[0]
         self._said: list[tuple[Block, Mapping[str, Said]]] = []
 
     def make(self, kind: Callable[..., C], say: Mapping[str, Said], **props: Any) -> C:
@@ -67,6 +69,21 @@ def _spoken(say: Mapping[str, Said], language: str) -> dict[str, Any]:
         name: t(said, language) if isinstance(said, str) else said(language)
         for name, said in say.items()
     }
+
+
+def accepted(header: str) -> str:
+    """The first language of ``header`` (Accept-Language, RFC 9110) that the page speaks, or none.
+
+    >>> accepted("fr-CH, en;q=0.8, zh-CN;q=0.9")
+    'zh'
+    """
+    wanted: list[tuple[float, str]] = []
+    for part in header.split(",")[:MOST_ACCEPTED]:
+        name, *parameters = (each.strip().lower() for each in part.split(";"))
+        quality = re.search(r"^q=(0(\.\d*)?|1(\.0*)?)$", parameters[0]) if parameters else None
+        wanted.append((float(quality[1]) if quality else 1.0, name.split("-")[0]))
+    spoken = [(quality, name) for quality, name in wanted if quality and name in LANGUAGES]
+    return max(spoken, key=lambda each: each[0], default=(0.0, ""))[1]
 
 
 def speakable(language: object, default: str) -> str:

@@ -141,3 +141,29 @@ def test_no_call_makes_the_browser_walk_over_all_that_it_may_change(page: Page) 
     """Every target of progress costs the browser time at each call; see ``AppContext.on``."""
     calls = [fn for fn in page.blocks.fns.values() if fn.fn is not None]
     assert calls and all(len(fn.show_progress_on or fn.outputs) == 1 for fn in calls)
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("fr-CH, en;q=0.8, zh;q=0.9", "zh"),
+        ("de, zh;q=0, en;q=0.1", "en"),
+        ("EN-gb", "en"),
+        ("de-DE", ""),
+        ("", ""),
+        ("zh;q=much,;;,=,", "zh"),
+        ("en;q=-1", "en"),
+    ],
+)
+def test_the_first_language_is_the_browsers(header: str, language: str) -> None:
+    assert text.accepted(header) == language
+
+
+def test_what_was_picked_or_set_comes_before_the_browsers_language(page: Page) -> None:
+    values = {state: "" for state in page.app.states}
+    asks = gr.Request(headers={"accept-language": "zh-CN"}, query_params={})
+    assert page.app.who(values, asks).language == "zh"
+    assert page.app.who({**values, page.app.language: "en"}, asks).language == "en"
+    page.app.i18n.fixed = True
+    assert page.app.who(values, asks).language == "en"
