@@ -44,9 +44,9 @@ class StartTab:
 
         with gr.Row(elem_classes="start-row"):
             with gr.Column(scale=2, min_width=240, elem_classes="latent-view"):
-                self.picture = make(
-                    gr.HTML,
-                    {"value": lambda lang: self._picture(Recipe(seed=first_seed(GENERATOR)), lang)},
+                # Not through ``make``: another language must not put the first picture back.
+                self.picture = gr.HTML(
+                    self._picture(Recipe(seed=first_seed(GENERATOR))),
                     elem_classes="latent-frame",
                     js_on_load=script("stage.js"),
                     server_functions=[steer],
@@ -116,7 +116,7 @@ class StartTab:
         """Another picture; the sliders stay where they are."""
         moves = {str(slider.elem_id): call.values[slider] for slider in self.sliders}
         recipe = self._moved(Recipe(seed=secrets.randbelow(1_000_000)), moves)
-        return {self.picture: self._picture(recipe, call.language)}
+        return {self.picture: self._picture(recipe)}
 
     def _moved(self, recipe: Recipe, moves: Mapping[str, Any]) -> Recipe:
         """``recipe`` with sliders moved, by their ``elem_id``; a claim is held within bounds."""
@@ -126,9 +126,9 @@ class StartTab:
         }
         return move(recipe, within, self._sampler())
 
-    def _picture(self, recipe: Recipe, language: str) -> str:
-        alt = t("latent.picture_alt", language, seed=recipe.seed)
-        return picture_html(self._paint(recipe), alt, {"recipe": recipe.to_text()})
+    def _picture(self, recipe: Recipe) -> str:
+        """Without a text of its own: the heading says what it is, in the person's language."""
+        return picture_html(self._paint(recipe), "", {"recipe": recipe.to_text()})
 
     def _paint(self, recipe: Recipe) -> Tensor:
         with self.app.manager.gate.foreground():

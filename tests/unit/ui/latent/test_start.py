@@ -63,6 +63,12 @@ def test_another_picture_keeps_the_sliders(page: Page, start: StartTab, anna: Pe
     assert Recipe.from_text(said["recipe"]).steps == {DIRECTIONS[0]: 1.5}
 
 
+def test_another_language_leaves_the_picture_alone(page: Page, start: StartTab) -> None:
+    spoken = page.app.i18n.updates("zh")
+    assert start.picture not in spoken
+    assert all("value" not in spoken[slider] for slider in start.sliders)
+
+
 def test_every_slider_has_a_name_in_both_languages(start: StartTab) -> None:
     for language in ("en", "zh"):
         names = direction_names(shipped_folder(GENERATOR), language)
