@@ -208,7 +208,8 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     from training.kinds import read_config
     from training.latent.recipe import Recipe
     from training.runs.folder import RunFolder
-    from ui.latent.links import Link, ShareTokens
+    from ui.common.tokens import ShareTokens
+    from ui.latent.links import Link
 
     home = Home(folder)
     run = adopt(options.run, home)

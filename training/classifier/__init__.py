@@ -11,5 +11,6 @@ __all__ = [
     "predict",
     "probe",
     "schedule",
+    "strangers",
     "train",
 ]

@@ -18,6 +18,7 @@ from models.registry import restore_model
 from training.classifier.config import ClassifierConfig
 from training.classifier.head import feature_store
 from training.classifier.plan import ClassifierProgress
+from training.classifier.strangers import Familiar, count_strangers, learn_familiar
 from training.data.imageset import ImageSet
 from training.data.splits import Split
 from training.features.store import FeatureStore, extract
@@ -46,6 +47,9 @@ def evaluate_classifier(
     for _ in extract(forward, images, split.test, side, fabric.device, store):
         yield Tick()
     features = store.get(images, split.test)
+    familiar = yield from learn_familiar(
+        images, split, forward, side, fabric.device, store, config.seed
+    )
     with torch.no_grad():
         probabilities = model.head.cpu()(features).softmax(dim=1).numpy()
     result = describe_predictions(
@@ -57,6 +61,7 @@ def evaluate_classifier(
     result |= {
         "evaluated_on": split.origin,
         "most_wrong": _most_wrong(images, split, probabilities),
+        "strangers": count_strangers(familiar, features, images.name, forward, side, fabric.device),
         "train_images": len(split.train),
         "val_images": len(split.val),
         "images_seen": progress.images_seen,
@@ -68,11 +73,11 @@ def evaluate_classifier(
         "parameters": sum(weight.numel() for weight in model.parameters()),
     }
     yield Log("done", progress.images_seen, progress.seconds, 1.0, progress.images_per_second)
-    yield Finished(result, classifier_checkpoint(config, images, model, side))
+    yield Finished(result, classifier_checkpoint(config, images, model, familiar, side))
 
 
 def classifier_checkpoint(
-    config: ClassifierConfig, images: ImageSet, model: Classifier, side: int
+    config: ClassifierConfig, images: ImageSet, model: Classifier, familiar: Familiar, side: int
 ) -> Checkpoint:
     """The model alone, with all that is needed to use it."""
     about = {
@@ -81,7 +86,7 @@ def classifier_checkpoint(
         "image_size": side,
         "class_names": list(images.class_names),
     }
-    return Checkpoint(pack(model=model.state_dict()), about)
+    return Checkpoint(pack(model=model.state_dict(), familiar=familiar.state_dict()), about)
 
 
 def _most_wrong(images: ImageSet, split: Split, probabilities: np.ndarray) -> list[dict[str, Any]]:

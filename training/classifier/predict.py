@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,12 +11,27 @@ import torch
 from PIL import Image
 
 from models.registry import restore_model
+from training.classifier.strangers import Familiar
 from training.core.messages import UserError
 from training.data.batches import to_batch, to_unit
 from training.data.imageset import centre_square
 from training.runs.folder import load_model
 
 KEPT_IN_MEMORY = 8  # models; a class of thirty tries few different ones at a time
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of a picture.
+
+    Attributes:
+        probabilities: by class, the highest first; among the classes that it knows.
+        is_strange: whether the picture is unlike all that it has learned from; ``None`` where the
+            model, of an earlier version, doesn't know.
+    """
+
+    probabilities: dict[str, float]
+    is_strange: bool | None
 
 
 class Predictor:
@@ -35,15 +51,18 @@ class Predictor:
         weights = saved.part("model")
         model = restore_model(saved.state["backbone"], len(self.class_names), weights)
         self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.familiar = Familiar.from_state(saved.part("familiar"))
 
-    def __call__(self, picture: Image.Image) -> dict[str, float]:
-        """Probabilities by class, the highest first; ``picture`` as ``read_picture`` gives it."""
+    def __call__(self, picture: Image.Image) -> Prediction:
+        """``picture`` is as ``read_picture`` gives it."""
         square = centre_square(np.asarray(picture), self.side)
         x = to_unit(to_batch(square[None]), torch.device("cpu"))
         with torch.inference_mode():
-            probabilities = self.model(x).softmax(dim=1)[0].tolist()
+            features = self.model.features(x)
+            probabilities = self.model.head(features).softmax(dim=1)[0].tolist()
         named = dict(zip(self.class_names, probabilities, strict=True))
-        return dict(sorted(named.items(), key=lambda item: -item[1]))
+        is_strange = bool(self.familiar.are_strange(features)) if self.familiar else None
+        return Prediction(dict(sorted(named.items(), key=lambda item: -item[1])), is_strange)
 
 
 def load_predictor(folder: Path) -> Predictor:

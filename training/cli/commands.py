@@ -23,7 +23,7 @@ from training.classifier import config as configs
 from training.classifier.config import ClassifierConfig
 from training.core.files import require_writable
 from training.core.home import default_home, new_id
-from training.core.messages import Message, UserError
+from training.core.messages import Message, UserError, t
 from training.core.settings import settings_of
 from training.data.imageset import ImageSet
 from training.data.splits import check_trainable, split_for_generator
@@ -246,6 +246,8 @@ def _generator_summary(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 def predict_images(options: argparse.Namespace) -> list[dict[str, Any]]:
     """``predict``: for each picture its file and the probability, 0 to 1, of every class by name.
 
+    ``is_strange`` says whether it is unlike all that the model has learned from.
+
     Raises:
         UserError: there is no such run or picture, or it cannot be read.
     """
@@ -257,11 +259,12 @@ def predict_images(options: argparse.Namespace) -> list[dict[str, Any]]:
     for path in options.images:
         if not path.is_file():
             raise UserError("predict.missing", file=path)
-        probabilities = predictor(read_picture(path))
-        answers.append({"file": str(path), "probabilities": probabilities})
+        found = predictor(read_picture(path))
+        answers.append({"file": str(path), **dataclasses.asdict(found)})
         if not options.json:
-            best = ", ".join(f"{n} {p:.1%}" for n, p in list(probabilities.items())[:3])
-            print(f"{path}: {best}")
+            best = ", ".join(f"{n} {p:.1%}" for n, p in list(found.probabilities.items())[:3])
+            strange = t("cli.strange", options.language) + " " if found.is_strange else ""
+            print(f"{path}: {strange}{best}")
     return answers
 
 

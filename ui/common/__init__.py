@@ -14,5 +14,6 @@ __all__ = [
     "parts",
     "plots",
     "theme",
+    "tokens",
     "verdicts",
 ]

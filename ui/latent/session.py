@@ -24,7 +24,7 @@ from training.latent.steering import first_seed, load_gan_sampler
 from training.runs.folder import RunFolder
 from ui.common.context import AppContext, Call, Updates, Values, Visitor
 from ui.common.generator_html import is_gan
-from ui.latent.links import ShareTokens
+from ui.common.tokens import ShareTokens
 from ui.latent.moves import fitted
 from ui.latent.sliders import SliderPanel
 

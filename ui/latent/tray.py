@@ -24,7 +24,8 @@ from ui.common.films import SAVE
 from ui.common.html import say
 from ui.common.images import SIDE, grid_columns
 from ui.common.parts import CopyField
-from ui.latent.links import PARAMETER, VALID_DAYS, Link
+from ui.common.tokens import VALID_DAYS
+from ui.latent.links import PARAMETER, Link
 from ui.latent.session import LatentCall, LatentSession, LatentState
 from ui.latent.view import TILES_JS, Tile, script, tiles_html
 

@@ -1,6 +1,6 @@
 """Step 5: try the model.
 
-A new picture, and at once what the model takes it for.
+A new picture, and at once what the model takes it for; or new pictures of a generator's.
 """
 
 from __future__ import annotations
@@ -15,22 +15,20 @@ from PIL import Image
 
 from training.classifier.predict import load_predictor
 from training.core.messages import UserError, t
-from training.intake.take_in import read_picture
 from training.jobs.live import RunStatus
 from training.latent.steering import load_gan_sampler
 from ui.common.access import choose_run, require_run, run_labels
 from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.generator_html import is_gan, kept
-from ui.common.html import problem_html
-from ui.common.parts import Opening, picture_input, picture_path
+from ui.common.parts import Opening
+from ui.results.classifier_try import ClassifierTry
 from ui.results.gan_try import GanTry
 
-MAX_CLASSES_SHOWN = 8
 Drawn = Mapping[str, Hashable]
 
 
 class TryTab:
-    """A picture and its class probabilities; ``GanTry`` in their place for a generator."""
+    """``ClassifierTry`` or ``GanTry``, by what kind of run is picked."""
 
     def __init__(self, app: AppContext) -> None:
         self.app = app
@@ -39,42 +37,18 @@ class TryTab:
         self.message = self.opening.message
         with self.opening.body:
             self.picker = make(gr.Dropdown, {"label": "try.picker"}, filterable=False)
-            with gr.Row(visible=False) as self.guess:
-                with gr.Column():
-                    self.picture = picture_input(app, "upload", height=360)
-                with gr.Column():
-                    self.answer = make(
-                        gr.Label,
-                        {"label": "try.answer"},
-                        num_top_classes=MAX_CLASSES_SHOWN,
-                        elem_classes="answer",
-                        buttons=[],
-                    )
-                    make(
-                        gr.HTML,
-                        {"value": lambda lang: f'<p class="note">{t("try.note", lang)}</p>'},
-                    )
+            self.classifier = ClassifierTry(app, self.message, self.picker, self._folder)
             self.gan = GanTry(app, self.message, self.picker, self._folder)
         self._wire()
 
     def _wire(self) -> None:
         on = self.app.on
-        reads, writes = [self.picture, self.picker], [self.answer]
-        on(
-            self.picture.change,
-            self._predict,
-            reads=reads,
-            writes=writes,
-            message=self.message,
-            preprocess=False,
-            trigger_mode="always_last",
-        )
         on(self.picker.change, self._warm, reads=[self.picker], message=self.message)
         on(
             self.picker.input,
             self._pick,
-            reads=reads,
-            writes=[*writes, *self.outputs],
+            reads=[self.classifier.picture, self.picker],
+            writes=self.outputs,
             message=self.message,
             preprocess=False,
         )
@@ -91,28 +65,11 @@ class TryTab:
             predictor(Image.new("RGB", (64, 64)))  # the first call prepares the fast ones
         return {}
 
-    def _predict(self, call: Call) -> Updates:
-        path = picture_path(call.values[self.picture])
-        if path is None:
-            return {self.answer: None}
-        folder = self._folder(call.visitor, call.values[self.picker])
-        if is_gan(self.app.manager.status(folder.name)):
-            return {self.answer: None}  # the picture was for the run shown before
-        try:
-            picture = read_picture(path)
-        except UserError as problem:  # the last picture's answer must not stand beside this one
-            return {
-                self.answer: None,
-                self.message: problem_html(problem, call.language),
-            }
-        with self.app.manager.gate.foreground():
-            return {self.answer: load_predictor(folder)(picture)}
-
     def _pick(self, call: Call) -> Updates:
         run_id = require_run(self.app.manager, call.visitor.owner, call.values[self.picker])
         picked = replace(call.visitor, run=run_id)
         shown = {self.app.stamp: "", **self.refresh(picked, {})[0]}
-        return {self.app.run: run_id, **shown, **self._predict(call)}
+        return {self.app.run: run_id, **shown, **self.classifier.predict(call)}
 
     def _folder(self, visitor: Visitor, run_id: object) -> Path:
         """The run's folder, once it is sure that it is the visitor's and has a model.
@@ -129,7 +86,8 @@ class TryTab:
     def outputs(self) -> list[Any]:
         """All that ``refresh`` may change."""
         return [
-            *(self.app.run, self.app.stamp, *self.opening.outputs, self.picker, self.guess),
+            *(self.app.run, self.app.stamp, *self.opening.outputs, self.picker),
+            *self.classifier.outputs,
             *self.gan.outputs,
         ]
 
@@ -159,6 +117,6 @@ class TryTab:
         return {
             **updates,
             self.picker: gr.Dropdown(choices=choices, value=run.id),
-            self.guess: gr.Row(visible=not is_gan(run)),
             **({} if same else self.gan.show(run, language)),
+            **({} if same else self.classifier.show(run, language)),
         }

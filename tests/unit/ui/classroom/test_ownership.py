@@ -29,7 +29,8 @@ from training.jobs.datasets import Collection, DatasetStore
 from training.jobs.manager import RunManager
 from training.latent.recipe import Recipe
 from ui.classroom.accounts import People
-from ui.latent.links import Link, ShareTokens
+from ui.common.tokens import ShareTokens
+from ui.latent.links import Link
 from ui.launch import launch_options
 from ui.page import Page
 

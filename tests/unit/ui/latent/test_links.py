@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from training.core.home import Home, new_id
 from training.core.messages import UserError
 from training.latent.recipe import Recipe
-from ui.latent.links import VALID_DAYS, Link, ShareTokens
+from ui.common.tokens import VALID_DAYS, ShareTokens
+from ui.latent.links import Link
 
 NOW = 1_800_000_000.0
 DAY = 24 * 3600
