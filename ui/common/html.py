@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from training.core.messages import Message, UserError, sentences, t
@@ -102,6 +103,15 @@ def shipped_label(name: str, language: str) -> str:
 def percent(share: float) -> str:
     """``0.927`` as ``93 %``, never broken over two lines."""
     return f"{share * 100:.0f}\N{NO-BREAK SPACE}%"
+
+
+def legend_html(colours: Mapping[str, str]) -> str:
+    """Which colour is what; the chart's own legend is too small to read."""
+    items = "".join(
+        f'<span><i style="background:{colour}"></i>{html.escape(name)}</span>'
+        for name, colour in colours.items()
+    )
+    return f'<p class="legend">{items}</p>'
 
 
 def brand_html(language: str) -> str:

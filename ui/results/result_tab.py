@@ -25,6 +25,7 @@ from ui.common.generator_html import is_gan, kept
 from ui.common.html import percent, say
 from ui.common.images import jpeg_uri
 from ui.common.parts import Opening
+from ui.results.duel import DuelPanel
 from ui.results.gan_result import GanResult, generator_headline
 
 MAX_MISTAKES_SHOWN = 12
@@ -52,6 +53,7 @@ class ResultTab:
                 )
             with gr.Column(visible=False) as self.evaluation:
                 self._build_evaluation()
+            self.duel = DuelPanel(app, self.message, self._shown)
             self.gan = GanResult(app, self.message, self._shown)
         self._wire()
 
@@ -113,6 +115,7 @@ class ResultTab:
             self.confusion,
             self.wrong,
             self.gallery,
+            *self.duel.outputs,
             *self.gan.outputs,
         ]
 
@@ -122,13 +125,15 @@ class ResultTab:
         A result changes only with its run's status or with the generator that is chosen, so it is
         enough to compare those.
         """
-        evaluated = self._evaluated(visitor)
+        mine = self.app.manager.runs(visitor.owner)
+        evaluated = [each for each in mine if each.result]
         run = choose_run(visitor.run, evaluated)
+        duel, drawn = self.duel.refresh(run, mine, visitor.language, drawn)
         ids = tuple((each.id, each.status, kept(each.result)) for each in evaluated)
         key = (visitor.language, ids, run.id if run else "")
         if drawn.get("result") == key:
-            return {}, drawn
-        return self._show(visitor, run, evaluated), {**drawn, "result": key}
+            return duel, drawn
+        return {**self._show(visitor, run, evaluated), **duel}, {**drawn, "result": key}
 
     def _show(self, visitor: Visitor, run: RunStatus | None, evaluated: list[RunStatus]) -> Updates:
         language = visitor.language

@@ -12,7 +12,8 @@ import pytest
 
 from training.classifier.config import TEXTBOOK, ClassifierConfig, default_config
 from training.cli.commands import _given
-from training.cli.flags import asked_language, columns, flag_of
+from training.cli.flags import asked_language, flag_of
+from training.core.lettering import columns
 from training.cli.parser import create_parser, main
 from training.core.messages import LANGUAGES, UserError, sentences, t
 from training.core.settings import SWITCH, check_settings, setting, settings_of
