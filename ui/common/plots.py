@@ -165,8 +165,8 @@ def duel_figure(
     frame: pd.DataFrame, names: Sequence[str], title: str, x_label: str, lines: Sequence[str]
 ) -> Figure:
     """The curves of ``frame``, see ``overlay_frame``, with ``names``; ``lines`` stand below."""
-    figure = Figure(figsize=(8, 6), dpi=150, layout="constrained")
-    chart, words = figure.subplots(2, height_ratios=(4, 1.4))
+    figure = Figure(figsize=(8, 6), dpi=150)
+    chart = figure.add_axes((0.1, 0.38, 0.86, 0.5))
     for number, name, colour in zip(SERIES, names, PALETTE, strict=False):
         curve = frame[(frame["curve"] == number) & frame["y"].notna()]
         chart.plot(curve["x"], 100 * curve["y"], color=colour, linewidth=3, label=name)
@@ -176,11 +176,9 @@ def duel_figure(
     chart.set_xlabel(x_label, fontproperties=font(x_label, 12))
     chart.legend(prop=font("".join(names), 12), frameon=False, loc="best")
     _calm(chart)
-    words.axis("off")
-    text = "\n".join(wrapped for line in lines for wrapped in wrap(line, 90, columns))
-    words.text(
-        0, 1, text, fontproperties=font(text, 12), color=INK, va="top", linespacing=1.5
-    ).set_parse_math(False)
+    text = "\n".join(wrapped for line in lines for wrapped in wrap(line, 78, columns))
+    words = figure.text(0.1, 0.25, text, fontproperties=font(text, 11), color=INK, va="top")
+    words.set(linespacing=1.6, parse_math=False)
     return figure
 
 

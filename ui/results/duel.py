@@ -125,8 +125,7 @@ class DuelPanel:
     ) -> tuple[Updates, Drawn]:
         """What has changed since ``drawn``; ``run`` is the one shown, among ``mine``."""
         rival = rival_of(run, mine) if run else None
-        key = (language, run.id if run else "", run.version if run else 0)
-        key = (*key, rival.id if rival else "", rival.version if rival else 0)
+        key = (language, *((each.id, each.version) for each in (run, rival) if each))
         if drawn.get("duel") == key:
             return {}, drawn
         return self._show_pair(run, rival, language), {**drawn, "duel": key}
@@ -155,7 +154,7 @@ class DuelPanel:
                 self.picture_btn: gr.DownloadButton(visible=False),
             }
         pair = (rival, run) if scratch else (run, rival)
-        frame = plots.overlay_frame(level_histories([each.history for each in pair]), METRIC)
+        frame = plots.overlay_frame(level_histories(pair), METRIC)
         picture = self._picture(pair, frame, language) if rival.result else None
         return {
             **shown,
@@ -205,18 +204,19 @@ def duel_html(pair: Sequence[RunStatus], language: str) -> str:
     return box("good", f"<strong>{first}</strong>" + "".join(f"<p>{line}</p>" for line in rest))
 
 
-def level_histories(histories: Sequence[History]) -> list[History]:
-    """The same, each curve drawn on until the last moment of all: the model is what it was."""
-    end = max(history.seconds for history in histories)
+def level_histories(pair: Sequence[RunStatus]) -> list[History]:
+    """Their histories; a finished run's curve goes on level beside one that still learns."""
+    end = max(run.history.seconds for run in pair)
 
-    def level(history: History) -> History:
-        points = history.curves.get(METRIC, ())
-        if not points or points[-1].seconds >= end:
-            return history
+    def level(run: RunStatus) -> History:
+        points = run.history.curves.get(METRIC, ())
+        if run.result is None or not points or points[-1].seconds >= end:
+            return run.history
         last = Point(points[-1].images_seen, end, points[-1].value)
-        return dataclasses.replace(history, curves={**history.curves, METRIC: (*points, last)})
+        curves = {**run.history.curves, METRIC: (*points, last)}
+        return dataclasses.replace(run.history, curves=curves)
 
-    return [level(history) for history in histories]
+    return [level(run) for run in pair]
 
 
 def _legend(language: str) -> str:

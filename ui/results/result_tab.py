@@ -51,9 +51,9 @@ class ResultTab:
                 self.download_btn = make(
                     gr.DownloadButton, {"label": "result.download_btn"}, size="md"
                 )
+            self.duel = DuelPanel(app, self.message, self._shown)
             with gr.Column(visible=False) as self.evaluation:
                 self._build_evaluation()
-            self.duel = DuelPanel(app, self.message, self._shown)
             self.gan = GanResult(app, self.message, self._shown)
         self._wire()
 
@@ -246,12 +246,13 @@ def result_headline(result: Mapping[str, Any], earlier: RunStatus | None, langua
         high=round(high * 100),
     )
     evaluated_on = t(f"result.on_{result['evaluated_on']}", language)
-    gain = result["accuracy"] - result["baseline"]
+    # Of what is shown, so that whoever subtracts gets the same.
+    gain = round(result["accuracy"] * 100) - round(result["baseline"] * 100)
     key = "result.baseline" if low > result["baseline"] else "result.baseline_weak"
     lines = [
         says,
         evaluated_on,
-        t(key, language, baseline=percent(result["baseline"]), gain=round(gain * 100)),
+        t(key, language, baseline=percent(result["baseline"]), gain=gain),
     ]
     if earlier is not None and earlier.result is not None:
         lines.append(

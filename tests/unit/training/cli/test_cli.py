@@ -171,3 +171,32 @@ def test_help_is_quick_to_ask_for() -> None:
     assert result.returncode == 0
     for command in ("inspect", "finetune", "predict", "resume"):
         assert command in result.stdout
+
+
+@pytest.mark.parametrize("method", ["quick", "scratch"])
+def test_duel_trains_both_on_the_same_pictures(
+    capsys: pytest.CaptureFixture[str], upload: Path, tmp_path: Path, method: str
+) -> None:
+    out, length = tmp_path / "pair", ["--minutes", "0.05"]
+    backbone = "seedling-s" if method == "quick" else "seedling_net"
+    result = answer(
+        *(capsys, "duel", upload, "--method", method, "--backbone", backbone, "--out", out),
+        *length,
+    )
+    assert result["sentences"][0].startswith("With a head start: ")
+    assert "in the same 3 seconds" in result["sentences"][0]
+    methods = [result[each]["method"] for each in ("head_start", "from_scratch")]
+    assert methods == ["quick", "scratch"]
+    assert {path.name for path in out.iterdir()} == {"data", "head-start", "from-scratch"}
+    assert result["judged"] == result["head_start"]["val_images"]
+    picture = upload / "left" / "0.png"
+    assert len(answer(capsys, "predict", out / "from-scratch", picture)) == 1
+
+
+def test_a_duel_that_cannot_be_leaves_nothing_behind(
+    capsys: pytest.CaptureFixture[str], make_folder: MakeFolder, picture_bytes: PictureBytes,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    flat = make_folder({f"{number}.png": picture_bytes(number) for number in range(8)})
+    assert "error: " in refusal(capsys, "duel", flat, "--out", tmp_path / "pair")
+    assert not (tmp_path / "pair").exists()
