@@ -86,9 +86,7 @@ def empty_state(title: str, hint: str) -> str:
 def duration(seconds: float, language: str) -> str:
     """A time that people can picture: ``40 seconds``, ``3 minutes``."""
     whole = max(1, round(seconds))
-    if whole in (1, 60):
-        return t("page.one_second" if whole == 1 else "page.one_minute", language)
-    if whole < 90:
+    if whole < 90 and whole != 60:
         return t("page.seconds", language, count=whole)
     if whole < 90 * 60:
         return t("page.minutes", language, count=round(whole / 60))
