@@ -82,6 +82,10 @@ def create_parser(language: str = "en") -> argparse.ArgumentParser:
     predict.add_argument("run", type=Path, metavar="RUN")
     predict.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
 
+    card = add("card", result_commands.card_run, "what a model can do, as a picture to show")
+    card.add_argument("run", type=Path, metavar="RUN")
+    card.add_argument("--out", type=Path, help="a .png file; default: in the run's folder")
+
     _add_generator_commands(add)
 
     resume = add("resume", commands.resume_run, "go on where a run stopped")

@@ -18,6 +18,7 @@ from training.cli.commands import (
     run_folder,
     take_data,
 )
+from training.core.files import require_writable
 from training.core.home import default_home, new_id
 from training.core.messages import UserError
 from training.data.splits import check_trainable
@@ -82,3 +83,23 @@ def predict_images(options: argparse.Namespace) -> list[dict[str, Any]]:
             best = ", ".join(f"{n} {p:.1%}" for n, p in list(probabilities.items())[:3])
             print(f"{path}: {best}")
     return answers
+
+
+def card_run(options: argparse.Namespace) -> dict[str, Any]:
+    """``card``: what a run's model can do, as a picture to show around.
+
+    Raises:
+        UserError: there is no such run, it has no result yet, or the file can't be written.
+    """
+    from training.export.share_card import draw_card
+
+    folder = run_folder(options.run)
+    path = options.out or folder.path / "seedling-card.png"
+    if path.suffix.lower() != ".png":
+        raise UserError("card.kind", file=path)
+    card = draw_card(folder, options.language)
+    require_writable(path.parent)
+    card.save(path)
+    if not options.json:
+        print(path)
+    return {"file": str(path)}

@@ -22,23 +22,13 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from training.core.lettering import columns, wrap
+from training.core.lettering import CJK_FONTS, columns, wrap
 from training.runs.history import History, Point
 
 MAX_POINTS = 600  # per curve; more than a chart has pixels to tell apart
 GREEN, AMBER, INK, FAINT = "#2f8f5b", "#e08a1e", "#26332b", "#dfe7e1"
 PALETTE = ("#2f8f5b", "#e08a1e", "#3b74c9", "#b0489a", "#7a6a2f", "#2a9aa8", "#c2463c", "#6b5bd1")
 SERIES = tuple(str(number) for number in range(1, len(PALETTE) + 1))
-CJK_FONTS = (
-    "Noto Sans CJK SC",
-    "Microsoft YaHei",
-    "PingFang SC",
-    "Hiragino Sans GB",
-    "Source Han Sans SC",
-    "WenQuanYi Micro Hei",
-    "SimHei",
-    "Noto Serif CJK SC",
-)
 COLUMNS = ("x", "y", "curve")
 DIGITS = 4  # of a value that an axis may have to show
 DASH = (0.97, 1.0)  # of the x of a lonely point
