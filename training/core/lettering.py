@@ -26,8 +26,6 @@ UNKNOWN = "\N{WHITE SQUARE}"  # for a letter that no font here has
 # What stays together on a line: a word or one Chinese letter, with the marks that touch it.
 PIECE = re.compile(r"\s+|[（“《]*(?:[^\s\u2e80-\uffef]+|\S)[，。；：、？！）”》]*")
 
-Fonts = tuple[ImageFont.FreeTypeFont, ...]
-
 
 def wrap(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
     """``text`` in lines no wider than ``width``; a piece that is wider alone is cut.
@@ -57,7 +55,7 @@ class Lettering:
     def __init__(self, size: int, *, bold: bool = False) -> None:
         """``size`` is in px."""
         self.size = size
-        files = [file for file in (_latin_file(bold), _cjk_file()) if file]
+        files = [file for file in (_latin_file(bold), _cjk_file(bold)) if file]
         self._fonts = [(ImageFont.truetype(str(p), size, index=n), _letters(p)) for p, n in files]
 
     def can_write(self, text: str) -> bool:
@@ -117,15 +115,17 @@ def _latin_file(bold: bool) -> tuple[Path, int]:
 
 
 @cache
-def _cjk_file() -> tuple[Path, int] | None:
+def _cjk_file(bold: bool) -> tuple[Path, int] | None:
     """A file with a font that writes Chinese and its place in there; ``None`` if there is none."""
     from matplotlib import font_manager
 
-    installed = {entry.name: Path(entry.fname) for entry in font_manager.fontManager.ttflist}
-    files = [installed[name] for name in CJK_FONTS if name in installed]
     # Matplotlib keeps a list of fonts, and does not know what was installed since.
-    files += [Path(p) for p in font_manager.findSystemFonts() if "CJK" in p or "wqy" in p.lower()]
-    for file in files:
+    files = [p for p in font_manager.findSystemFonts() if "CJK" in p or "wqy" in p.lower()]
+    known = {entry.fname: entry.name for entry in font_manager.fontManager.ttflist}
+    files += [path for path, name in known.items() if name in CJK_FONTS and path not in files]
+    weight = "bold" if bold else "regular"
+    files.sort(key=lambda path: ("Sans" not in path, weight not in path.lower(), path))
+    for file in map(Path, files):
         if file.is_file() and all(ord(letter) in _letters(file) for letter in CJK_SAMPLE):
             return file, _face(file)
     return None

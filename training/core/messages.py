@@ -68,6 +68,16 @@ def t(key: str, language: str = "en", /, **values: Any) -> str:
     return _SENTENCE.vformat(sentences(language)[key], (), values)
 
 
+def duration(seconds: float, language: str) -> str:
+    """A time that people can picture: ``40 seconds``, ``3 minutes``."""
+    whole = max(1, round(seconds))
+    if whole < 90 and whole != 60:
+        return t("page.seconds", language, count=whole)
+    if whole < 90 * 60:
+        return t("page.minutes", language, count=round(whole / 60))
+    return t("page.hours", language, count=f"{whole / 3600:.1f}".removesuffix(".0"))
+
+
 @dataclass(frozen=True)
 class Message:
     """A sentence not yet in any language: what to say, and the values to say it with."""

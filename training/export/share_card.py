@@ -16,7 +16,7 @@ from training.core.messages import UserError, t
 from training.runs.folder import RunFolder
 
 WIDTH, HEIGHT, MARGIN, GAP = 1080, 1350, 64, 20  # px
-COLUMNS, TILES = 3, 6
+COLUMNS, TILES = 3, 6  # of pictures in a row and in all, a mistake among them
 SIDE = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) // COLUMNS  # px, of one picture
 PAPER, INK, SOFT, GREEN, AMBER = "#fbfcfb", "#26332b", "#5c6b62", "#2f8f5b", "#c06f0c"
 RIGHT, WRONG = "✓", "✗"
@@ -91,7 +91,8 @@ def _draw_classifier(card: _Card, folder: RunFolder, result: Result, language: s
     names = result["classes"]
     low, high = (round(100 * end) for end in result["accuracy_range"])
     values = {"right": result["right"], "count": result["count"], "low": low, "high": high}
-    card.text(t("card.classifier", language, count=len(names)), 50, INK, most=2, bold=True)
+    key = "card.classifier" if result["accuracy_range"][0] > result["baseline"] else "card.learning"
+    card.text(t(key, language, count=len(names)), 50, INK, most=2, bold=True)
     card.y += 4
     card.text(t("result.says", language, **values), 32, GREEN, most=2, bold=True)
     card.text(_learned(result, language), 27, SOFT, most=1)
@@ -112,23 +113,16 @@ def _tiles(folder: RunFolder, result: Result, language: str) -> list[tuple[Any, 
         images = folder.images()
     except FileNotFoundError:
         return []
-    wrong = result["most_wrong"]
     # Evaluations of earlier versions don't say which pictures were right.
     right = _of_many_classes(result.get("right_pictures", ()), images.labels.tolist())
-    mistakes = wrong[: max(1, TILES - len(right))] if right else wrong[:COLUMNS]
-    kept = right[: TILES - min(1, len(mistakes))]
+    wrong = result["most_wrong"][: 1 if right else COLUMNS]
+    names = images.class_names
     return [
-        *((images.square(i, SIDE), RIGHT, images.class_names[images.labels[i]]) for i in kept),
         *(
-            (images.square(e["index"], SIDE), WRONG, _mistake(e, language))
-            for e in mistakes[:1]
-            if kept
+            (images.square(row, SIDE), RIGHT, _short(names[images.labels[row]], 60))
+            for row in right
         ),
-        *(
-            (images.square(e["index"], SIDE), WRONG, _mistake(e, language))
-            for e in mistakes
-            if not kept
-        ),
+        *((images.square(each["index"], SIDE), WRONG, _mistake(each, language)) for each in wrong),
     ]
 
 
@@ -144,7 +138,7 @@ def _of_many_classes(rows: Sequence[int], labels: Sequence[int]) -> list[int]:
     for row in rows:
         turns[labels[row]] = turn = turns.get(labels[row], 0) + 1
         order.append((turn, row))
-    return [row for _, row in sorted(order)[:TILES]]
+    return [row for _, row in sorted(order)[: TILES - 1]]
 
 
 def _draw_generator(card: _Card, folder: RunFolder, result: Result, language: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.core.messages import Message, UserError, sentences, t
+from training.core.messages import duration as duration
 from training.intake.datasets import list_sources
 
 log = logging.getLogger(__name__)
@@ -80,17 +81,7 @@ def box(kind: str, content: str) -> str:
 
 def empty_state(title: str, hint: str) -> str:
     """What a tab shows while it has nothing else; both texts are escaped."""
-    return f'<div class="empty"><h3>{html.escape(title)}</h3><p>{html.escape(hint)}</p></div>'
-
-
-def duration(seconds: float, language: str) -> str:
-    """A time that people can picture: ``40 seconds``, ``3 minutes``."""
-    whole = max(1, round(seconds))
-    if whole < 90 and whole != 60:
-        return t("page.seconds", language, count=whole)
-    if whole < 90 * 60:
-        return t("page.minutes", language, count=round(whole / 60))
-    return t("page.hours", language, count=f"{whole / 3600:.1f}".removesuffix(".0"))
+    return f'<div class="empty"><h2>{html.escape(title)}</h2><p>{html.escape(hint)}</p></div>'
 
 
 def shipped_label(name: str, language: str) -> str:
