@@ -146,7 +146,9 @@ def _draw_generator(card: _Card, folder: RunFolder, result: Result, language: st
     card.text(t("card.generator", language), 50, INK, most=2, bold=True)
     card.y += 4
     made, real = metrics.get("recognised"), metrics.get("recognised_real")
-    if made is not None:
+    if result["kept_collapsed"]:
+        card.text(t("card.collapsed", language), 30, AMBER, most=2, bold=True)
+    elif made is not None:
         key = "gan.plain_recognised" if real is None else "gan.plain_recognised_real"
         values = {"made": round(100 * made), "real": round(100 * (real or 0))}
         card.text(t(key, language, **values), 30, GREEN, most=3, bold=True)
