@@ -127,7 +127,7 @@ def _tiles(folder: RunFolder, result: Result, language: str) -> list[tuple[Any, 
 
 
 def _mistake(wrong: Mapping[str, Any], language: str) -> str:
-    truth, guess = (_short(wrong[name]) for name in ("truth", "guess"))
+    truth, guess = (_short(wrong[name], 13) for name in ("truth", "guess"))
     return t("card.mistake", language, truth=truth, guess=guess)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import gradio as gr
 
 from training.classifier.config import ClassifierConfig
-from training.core.messages import UserError, t
+from training.core.messages import LANGUAGES, UserError, t
 from training.experiments.duel import compare, is_from_scratch, rival_config
 from training.jobs.live import RunStatus
 from training.kinds import read_config
@@ -105,7 +105,7 @@ class DuelPanel:
             owner,
             rival,
             Path(run.info.data),
-            name=t(f"duel.name_{rival.method}", language, name=run.info.name),
+            name=t(f"duel.name_{rival.method}", language, name=_without_method(run)),
             edits=run.info.edits,
             rival=run.id,
         )
@@ -185,6 +185,14 @@ def rival_of(run: RunStatus, mine: Sequence[RunStatus]) -> RunStatus | None:
     """The other run of the pair that ``run`` is one of, whichever of the two was first."""
     pairs = (each for each in mine if run.id == each.info.rival or each.id == run.info.rival)
     return next(pairs, None)
+
+
+def _without_method(run: RunStatus) -> str:
+    """The run's name, less its method, which the form adds to a name that it makes up."""
+    name = run.info.name
+    for language in LANGUAGES:
+        name = name.removesuffix(" · " + t(f"train.method_{run.info.config['method']}", language))
+    return name
 
 
 def duel_sentences(pair: Sequence[RunStatus], language: str) -> list[str]:

@@ -211,7 +211,7 @@ class ResultTab:
         target = self.app.home.temp / run.id / f"seedling-model-{stamp}.zip"
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            fresh = target.with_suffix(".new")
+            fresh = target.with_suffix(f".{new_id()}.new")  # two polls may come at once
             with zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED) as archive:
                 for path in sorted(model.iterdir()):
                     archive.write(path, path.name)

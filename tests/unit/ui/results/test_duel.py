@@ -109,6 +109,18 @@ def test_pressing_again_starts_no_third(page: Page, images: ImageSet) -> None:
     assert prop_in(answer[duel.watch_btn], "visible") is True
 
 
+def test_it_is_called_after_the_pictures_and_not_after_the_other_method(
+    page: Page, images: ImageSet
+) -> None:
+    manager = page.app.manager
+    name = "Shells · " + t("train.method_quick", "zh")
+    run_id = manager.start(ANNA, QUICK, images.folder, name=name)
+    wait(manager, run_id, is_(RunState.FINISHED))
+    at(page, run_id).do(panel(page).start_btn, "click")
+    second = rival(page, run_id)
+    assert second is not None and second.info.name == "Shells from scratch"
+
+
 def test_a_rival_that_was_deleted_may_be_started_anew(page: Page, images: ImageSet) -> None:
     run_id, duel = trained(page, images), panel(page)
     person = at(page, run_id)
