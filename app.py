@@ -59,6 +59,7 @@ def serve(settings: Settings) -> None:
     from training.core.device import create_fabric
     from training.core.files import require_writable
     from training.jobs.manager import RunManager
+    from ui.launch import launch_options
     from ui.page import Page
 
     for device in settings.devices:
@@ -75,7 +76,7 @@ def serve(settings: Settings) -> None:
         server_name=settings.host,
         server_port=settings.port,
         share=settings.share,
-        **page.launch_options(),
+        **launch_options(page.app, page.people),
     )
     manager.close()
 

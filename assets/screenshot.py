@@ -52,7 +52,7 @@ def wait_for(url: str, seconds: float = 90) -> None:
 
 def photograph(page: Page, url: str) -> None:
     """Go from the example to running curves and write the picture."""
-    page.goto(url)
+    page.goto(f"{url}/?step=data")
     expect(page.locator("html")).to_have_attribute("data-spoken", "en", timeout=20_000)
     page.get_by_role("tab", name="Examples").click()
     page.get_by_role("button", name="In the garden").click()

@@ -1,9 +1,12 @@
-// The picture, and the sliders beside it: what is dragged goes straight to the server, one request
-// at a time and always the newest places. Tells the page `apply` when a slider was let go.
+// A picture, and the sliders on the same tab: what is dragged goes straight to the server, one
+// request at a time and always the newest places. Tells the page `apply` when a slider was let go.
 const moves = new Map();
 let busy = false;
 const picture = () => element.querySelector("img.latent-picture");
-const slider = (event) => picture() && event.target.closest?.(".steers");
+const slider = (event) => {
+  const block = picture() && event.target.closest?.(".steers");
+  return block && element.closest("[role=tabpanel]").contains(block) ? block : null;
+};
 
 document.addEventListener("input", (event) => {
   const { value } = event.target, block = slider(event);

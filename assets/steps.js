@@ -27,7 +27,7 @@
   for (const kind of ["pointerdown", "keydown"])
     addEventListener(kind, () => { arrived = true; }, { capture: true });
   addEventListener("popstate", ({ state }) => {
-    const step = state?.step ?? new URL(location.href).searchParams.get("step") ?? "data";
+    const step = state?.step ?? new URL(location.href).searchParams.get("step") ?? "start";
     const tab = tabs().find((each) => stepOf(each) === step);
     if (!tab || step === here) return;
     here = step; // the address is there already

@@ -161,12 +161,16 @@ def speed_of(manager: Any, run: str, during: Callable[[], Any]) -> tuple[float, 
 def serve(home: Any, manager: Any) -> tuple[Any, str]:
     """A page on a free port, and its address."""
     from training.intake.limits import Limits
+    from ui.launch import launch_options
     from ui.page import Page
 
     switch_often()
     page = Page(home, manager, Limits())
     _, url, _ = page.blocks.launch(
-        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **page.launch_options()
+        server_name="127.0.0.1",
+        prevent_thread_lock=True,
+        quiet=True,
+        **launch_options(page.app, page.people),
     )
     return page, url.rstrip("/")
 

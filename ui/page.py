@@ -15,14 +15,13 @@ import gradio as gr
 
 from training.core.home import Home
 from training.core.messages import LANGUAGES, UserError, t
-from training.core.paths import ASSETS
 from training.intake.limits import Limits
 from training.jobs.datasets import DatasetStore
 from training.jobs.live import RunStatus
 from training.jobs.manager import RunManager
 from training.jobs.storage import Storage
 from training.runs.state import ACTIVE, RunState
-from ui.classroom.accounts import Authenticator, People
+from ui.classroom.accounts import People
 from ui.classroom.polling import UpdateFeed, Version
 from ui.classroom.tab import NAME as TEACHER
 from ui.classroom.tab import TeacherTab
@@ -30,9 +29,9 @@ from ui.common.access import owner_from
 from ui.common.context import AppContext, Asker, Call, Updates, Visitor, merged
 from ui.common.html import brand_html, duration
 from ui.common.i18n import LANGUAGE_NAMES, SET_LANGUAGE, I18n
-from ui.common.theme import make_theme
 from ui.data.tab import DataTab
 from ui.latent.links import PARAMETER
+from ui.latent.start import StartTab
 from ui.latent.tab import LatentTab
 from ui.results.result_tab import ResultTab
 from ui.results.try_tab import TryTab
@@ -42,13 +41,12 @@ from ui.watch.tab import WatchTab
 log = logging.getLogger(__name__)
 
 STATES = ("owner", "language", "dataset", "run", "shared", "picture", "tray")  # of the browser
-STEPS = ("data", "train", "watch", "result", "try", "latent")
+STEPS = ("start", "data", "train", "watch", "result", "try", "latent")
+EXAMPLE = "garden"  # what the door to teaching opens: small, and learned in seconds
 STEP = "step"  # in the page's address, which assets/steps.js keeps up to date
 REFRESHED = ("watch", "train", "result", "try", "latent")  # what is drawn anew when a run changes
 MAX_WAITING = 200  # handlers in all queues; more than any classroom needs
 KEEP_UPLOADS = 24 * 3600  # s; pictures that were tried and files made for downloads
-# Of the home folder all but what is on its way to or from a browser.
-PRIVATE = ("runs", "datasets", "collected", "downloads", "visits", "secret", "link-secret")
 
 
 class Page:
@@ -78,7 +76,7 @@ class Page:
             stamp = gr.HTML("", elem_classes="version")
             self._build_header(i18n)
             self.timer = gr.Timer(Version().every)
-            with gr.Tabs(elem_classes="steps", selected="data", overflow_behavior="wrap") as steps:
+            with gr.Tabs(elem_classes="steps", selected="start", overflow_behavior="wrap") as steps:
                 datasets, storage = DatasetStore(home), Storage(home, manager)
                 self.app = AppContext(
                     home,
@@ -93,8 +91,8 @@ class Page:
                 )
                 self.tabs: dict[str, Any] = {}
                 self.feed = UpdateFeed(self._runs_of)
-                kinds = (DataTab, TrainTab, WatchTab, ResultTab, TryTab, LatentTab)
-                for number, (step, kind) in enumerate(zip(STEPS, kinds, strict=True), 1):
+                kinds = (StartTab, DataTab, TrainTab, WatchTab, ResultTab, TryTab, LatentTab)
+                for number, (step, kind) in enumerate(zip(STEPS, kinds, strict=True)):
                     label = _numbered(number, step)
                     with i18n.make(gr.Tab, {"label": label}, id=step, render_children=True):
                         self.tabs[step] = kind(self.app)
@@ -102,24 +100,6 @@ class Page:
                     self._build_teachers()
             i18n.make(gr.HTML, {"value": self._foot}, elem_classes="foot")
             self._wire()
-
-    def launch_options(self) -> dict[str, Any]:
-        """What ``blocks.launch`` is given: looks, who may sign in, which files are closed."""
-        home, opens = self.app.home.path, Authenticator(self.people.passwords)
-        return {
-            "auth": opens if self.people.passwords else None,
-            "max_file_size": f"{self.app.limits.upload_mb}mb",
-            "allowed_paths": [],  # nothing but what handlers hand out
-            "blocked_paths": [str(home / name) for name in PRIVATE],
-            "theme": make_theme(),
-            "css_paths": [str(ASSETS / "style.css")],
-            "js": (ASSETS / "steps.js").read_text("utf-8"),
-            "footer_links": [],
-            "run_history": False,
-            "enable_monitoring": False,  # the teacher's tab shows what may be shown of others
-            "show_error": False,
-            "ssr_mode": False,
-        }
 
     def _build_header(self, i18n: I18n) -> None:
         with gr.Row(elem_classes="header"):
@@ -195,6 +175,7 @@ class Page:
         )
         spoken.then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
         self.tabs["latent"].respeak(spoken.then)
+        self._wire_doors()
         shown = [output for name in REFRESHED for output in self.tabs[name].outputs]
         # Gradio builds every output anew, changed or not: 40 ms for all of these. Thirty people
         # whose tabs poll once a second would leave training no time, so a poll has one output.
@@ -216,6 +197,22 @@ class Page:
             **quick,
         )
 
+    def _wire_doors(self) -> None:
+        """Where the doors of the first tab lead: to sliders, to an example, to one's own."""
+        doors, data = self.tabs["start"].doors, self.tabs["data"]
+        self.app.go(doors["play"].click, "latent")
+        self.app.go(doors["own"].click, "data")
+        self.app.on(
+            doors["teach"].click,
+            lambda call: {
+                **data.ways.open(EXAMPLE, None, call),
+                self.app.steps: gr.Tabs(selected="train"),
+            },
+            writes=[*data.outputs, self.app.steps],
+            message=self.tabs["start"].message,
+            progress_on=self.tabs["start"].message,
+        )
+
     def _arrive(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
         """The page has loaded: put a person back where they were; a new one gets an id.
 
@@ -231,7 +228,8 @@ class Page:
         link, led = request.query_params.get(PARAMETER), dict[Any, Any]()
         step = request.query_params.get(STEP)
         if step not in STEPS:
-            step = "watch" if at_work else None
+            known = runs or app.datasets.find(visitor.owner, visitor.dataset)
+            step = "watch" if at_work else "data" if known else "start"
         if link:
             visitor, led = self.tabs["latent"].follow(visitor, link)
         return {
@@ -239,7 +237,7 @@ class Page:
             app.owner: visitor.owner,
             app.language: visitor.language,
             self.language_radio: visitor.language,
-            **({app.steps: gr.Tabs(selected=step)} if step else {}),
+            app.steps: gr.Tabs(selected=step),
             **(self._open_door() if teaches else {}),
             **led,
         }
@@ -329,4 +327,4 @@ def _remembered(name: str, secret: str) -> gr.BrowserState:
 
 
 def _numbered(number: int, step: str) -> Any:
-    return lambda language: f"{number} {t(f'page.step_{step}', language)}"
+    return lambda language: f"{number or ''} {t(f'page.step_{step}', language)}".strip()

@@ -74,10 +74,10 @@ def new_page(
 
 @pytest.fixture
 def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
-    """``open_page(width=1280)``: the page as a person sees it who was never there before."""
+    """``open_page(width=1280)``: step 1 as a person sees it who was never there before."""
     pages: list[Page] = []
 
-    def open_new(url: str = server.url, **options: Any) -> Page:
+    def open_new(url: str = f"{server.url}/?step=data", **options: Any) -> Page:
         pages.append(new_page(browser, url, **options))
         return pages[-1]
 

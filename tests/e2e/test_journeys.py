@@ -314,7 +314,7 @@ def test_a_server_that_was_killed_brings_everybody_back(
     port = free_port()
     process = start_server(tmp_path, port)
     try:
-        page = open_page(url=f"http://127.0.0.1:{port}")
+        page = open_page(url=f"http://127.0.0.1:{port}/?step=data")
         upload(page, shapes_zip)
         page.get_by_role("button", name="Next: train").click()
         start(page, "5", "Survivor")

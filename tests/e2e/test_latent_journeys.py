@@ -38,7 +38,7 @@ class Learning:
 
 @pytest.fixture(scope="module")
 def learning(browser: Browser, server: Server, shapes_zip: Path) -> Iterator[Learning]:
-    page = new_page(browser, server.url)
+    page = new_page(browser, f"{server.url}/?step=data")
     upload(page, shapes_zip)
     page.get_by_role("button", name="Next: train").click()
     choose_generator(page)

@@ -80,7 +80,7 @@ def island(browser: Browser, tmp_path: Path) -> Iterator[Island]:
             route.abort("internetdisconnected")
 
     context.route("**/*", let_through)
-    island.page.goto(server.url)
+    island.page.goto(f"{server.url}/?step=data")
     expect(island.page.locator("html")).to_have_attribute("data-spoken", "en")
     yield island
     context.close()

@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "jobs": {"kinds", "runs", "data", "core"},  # never a loop by its name
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)  # the same work from a terminal
-OUTLINE = ("page", "flags")  # of ui: what puts its wings together
+OUTLINE = ("page", "flags", "launch")  # of ui: what puts its wings together
 SPOKEN_FOR = {"main"}  # names that say nothing of their module
 
 WITNESS = """

@@ -133,7 +133,7 @@ class DataWays:
         for name, button in self.example_btns.items():
             on(
                 button.click,
-                partial(self._open, name, None),
+                partial(self.open, name, None),
                 progress_on=self.examples_note,
                 **arriving,
             )
@@ -172,9 +172,14 @@ class DataWays:
 
     def _download(self, call: Call) -> Updates:
         name, per_class = str(call.values[self.download]), int(call.values[self.per_class])
-        return self._open(name, per_class, call)
+        return self.open(name, per_class, call)
 
-    def _open(self, name: str, per_class: int | None, call: Call) -> Updates:
+    def open(self, name: str, per_class: int | None, call: Call) -> Updates:
+        """Make the data set called ``name``, an example or a download, the visitor's.
+
+        Raises:
+            UserError: there is none of this name, or no room for it.
+        """
         visitor = call.visitor
         if name not in self.sources:  # else a browser could name any file of this machine
             raise UserError("data.none")

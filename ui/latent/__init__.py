@@ -1,4 +1,4 @@
-"""Step 6: slide through pictures.
+"""The door, and step 6: slide through pictures.
 
 All that a generator can paint lies somewhere in its latent space.
 """
@@ -12,6 +12,7 @@ __all__ = [
     "picture",
     "session",
     "sliders",
+    "start",
     "tab",
     "tray",
     "view",

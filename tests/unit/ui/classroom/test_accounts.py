@@ -12,6 +12,7 @@ from training.core.home import Home, new_id
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
 from ui.classroom.accounts import MAX_TRIES, TRY_SECONDS, Authenticator, People, read_users
+from ui.launch import launch_options
 from ui.page import Page
 
 
@@ -78,7 +79,7 @@ def test_a_closed_classroom_is_closed_and_knows_people_by_their_names(
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "home" / "temp"))
     home, people = Home(tmp_path / "home"), People(passwords={"ann": "apple", "bob": "pear"})
     page = Page(home, RunManager(home, ("cpu",)), Limits(), people=people)
-    options = page.launch_options()
+    options = launch_options(page.app, page.people)
     _, url, _ = page.blocks.launch(
         server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **options
     )

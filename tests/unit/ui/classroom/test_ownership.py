@@ -30,6 +30,7 @@ from training.jobs.manager import RunManager
 from training.latent.recipe import Recipe
 from ui.classroom.accounts import People
 from ui.latent.links import Link, ShareTokens
+from ui.launch import launch_options
 from ui.page import Page
 
 pytestmark = pytest.mark.slow
@@ -64,7 +65,7 @@ class Site(Caller):
             server_name="127.0.0.1",
             prevent_thread_lock=True,
             quiet=True,
-            **self.page.launch_options(),
+            **launch_options(self.page.app, self.page.people),
         )
         super().__init__(url)
         self.event = {"run": self.run, "index": 0, "value": self.run, "files": []}
