@@ -60,13 +60,15 @@ class Duel:
     """What two evaluations say of each other.
 
     ``count`` is how many pictures both were judged on; ``difference`` is 1 where the head start is
-    clearly better, -1 where it is clearly worse, 0 where chance could explain it.
+    clearly better, -1 where it is clearly worse, 0 where chance could explain it. ``networks`` are
+    the names of both, the head start's first.
     """
 
     head_start: Tally
     scratch: Tally
     count: int
     difference: int
+    networks: tuple[str, str]
 
     def sentences(self, minutes: float, language: str) -> list[str]:
         """The two results, what their difference means, and what it was measured on."""
@@ -87,6 +89,7 @@ class Duel:
             ),
             t(f"duel.{name}", language, gain=apart),
             t("duel.judged", language, count=self.count),
+            t("duel.networks", language, ours=self.networks[0], other=self.networks[1]),
         ]
 
 
@@ -98,11 +101,12 @@ def compare(head_start: Result, scratch: Result) -> Duel:
     often than a fair coin would have it (McNemar's test, the exact one)? Evaluations of earlier
     versions don't say which pictures were right; there the ranges must lie apart.
     """
+    networks = str(head_start["backbone"]), str(scratch["backbone"])
     if not all("right_pictures" in result for result in (head_start, scratch)):
         ours, other = (_tally(r["accuracy"], r["accuracy_range"]) for r in (head_start, scratch))
         above, below = ours.low > other.high, ours.high < other.low
         count = min(head_start["count"], scratch["count"])
-        return Duel(ours, other, count, int(above) - int(below))
+        return Duel(ours, other, count, int(above) - int(below), networks)
     rights = [set(result["right_pictures"]) for result in (head_start, scratch)]
     wrongs = [set(result["wrong_pictures"]) for result in (head_start, scratch)]
     common = (rights[0] | wrongs[0]) & (rights[1] | wrongs[1])
@@ -110,7 +114,7 @@ def compare(head_start: Result, scratch: Result) -> Duel:
     weight = head_start["effective_count"] / head_start["count"]
     ours, other = (_counted(len(right & common), len(common), weight) for right in rights)
     won, lost = (len(a & common - b) for a, b in (rights, rights[::-1]))
-    return Duel(ours, other, len(common), _winner(won * weight, lost * weight))
+    return Duel(ours, other, len(common), _winner(won * weight, lost * weight), networks)
 
 
 def _winner(won: float, lost: float) -> int:

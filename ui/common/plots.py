@@ -166,8 +166,8 @@ def duel_figure(
     chart.set_xlabel(x_label, fontproperties=font(x_label, 12))
     chart.legend(prop=font("".join(names), 12), frameon=False, loc="best")
     _calm(chart)
-    text = "\n".join(wrapped for line in lines for wrapped in wrap(line, 78, columns))
-    words = figure.text(0.1, 0.25, text, fontproperties=font(text, 11), color=INK, va="top")
+    text = "\n".join(wrapped for line in lines for wrapped in wrap(line, 84, columns))
+    words = figure.text(0.1, 0.27, text, fontproperties=font(text, 10), color=INK, va="top")
     words.set(linespacing=1.6, parse_math=False)
     return figure
 

@@ -17,6 +17,7 @@ def result(right: Sequence[int], count: int = 100, start: int = 0) -> dict[str, 
     """An evaluation on the pictures from ``start`` on, of which those in ``right`` were right."""
     judged = range(start, start + count)
     return {
+        "backbone": "seedling-s",
         "count": count,
         "effective_count": float(count),
         "accuracy": len(right) / count,
@@ -33,12 +34,13 @@ def without_pictures(full: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_sentence_has_both_with_their_ranges() -> None:
     duel = compare(result(range(87)), result(range(34)))
-    says, means, judged = duel.sentences(1, "en")
+    says, means, judged, networks = duel.sentences(1, "en")
     assert says == (
         "With a head start: 87 of 100 right (79 to 92); "
         "from scratch, in the same minute: 34 (25 to 44)."
     )
     assert "53 more of every 100" in means and "100" in judged
+    assert "seedling-s" in networks
     assert duel.difference == 1
     for language in LANGUAGES:
         assert all(duel.sentences(0.5, language))
