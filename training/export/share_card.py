@@ -29,10 +29,10 @@ def draw_card(folder: RunFolder, language: str) -> Image.Image:
     Raises:
         UserError: it has no result yet.
     """
-    result, info = folder.result(), folder.info()
-    if result is None:
-        raise UserError("run.no_model", name=info.name)
-    day = datetime.date.fromtimestamp(info.created).isoformat()
+    result = folder.result()
+    if result is None:  # a model that comes with the project has none either
+        raise UserError("card.no_result", name=folder.path.name)
+    day = datetime.date.fromtimestamp(folder.info().created).isoformat()
     if not Lettering(10).can_write(t("card.foot", language)):
         language = "en"
     card = _Card(language, day)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.conftest import MakeFolder, PictureBytes
 from tests.source import ROOT
@@ -200,3 +201,15 @@ def test_a_duel_that_cannot_be_leaves_nothing_behind(
     flat = make_folder({f"{number}.png": picture_bytes(number) for number in range(8)})
     assert "error: " in refusal(capsys, "duel", flat, "--out", tmp_path / "pair")
     assert not (tmp_path / "pair").exists()
+
+
+def test_a_card_is_drawn_of_a_finished_run(
+    capsys: pytest.CaptureFixture[str], upload: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    answer(capsys, "finetune", upload, *SHORT, "--images", "16", "--out", run)
+    file = answer(capsys, "card", run, "--out", tmp_path / "new" / "card.png")["file"]
+    assert Image.open(file).size == (1080, 1350)
+    assert answer(capsys, "card", run, "--language", "zh")["file"] == str(run / "seedling-card.png")
+    assert ".png" in refusal(capsys, "card", run, "--out", tmp_path / "card.pdf")
+    assert "error: " in refusal(capsys, "card", "emoji-64")

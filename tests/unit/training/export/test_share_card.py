@@ -215,5 +215,5 @@ def test_without_a_font_for_chinese_it_is_english(
 def test_without_a_result_there_is_no_card(make_set: MakeSet, tmp_path: Path) -> None:
     folder = run(make_set({"red": 6}), tmp_path, "classifier", {})
     (folder.path / "result.json").unlink()
-    with pytest.raises(UserError, match="no finished model"):
+    with pytest.raises(UserError, match="no result"):
         draw_card(folder, "en")
