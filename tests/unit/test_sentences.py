@@ -19,6 +19,14 @@ from training.core.messages import LANGUAGES, LOCALES, sentences
 SPEAKERS = ("t", "say", "Message", "UserError")  # take a key first
 NO_KEY = re.compile(r"\.(json|jsonl|css|js|html|csv|zip|bin|py|png|jpg|svg|txt|safetensors)$")
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+COUNT = r"\{(count|pictures|classes|files|days|minutes|seconds|limit|people|batch|gain)(:,)?\}"
+BEFORE_MANY = re.compile(COUNT + r" (\w+ )?\w+s\b")
+NEVER_ONE = {  # the program says these of two or more only
+    "duel.same_minutes", "error.intake.ratio.what", "gan.advice_small", "gan.advice_tiny",
+    "gan.on_held_out", "gan.on_train", "gan.plan_classes", "gan.quality_numbers",
+    "notice.budget_subset", "notice.gan_many_classes", "notice.gan_plan", "notice.gan_tiny",
+    "notice.plan_short",
+}  # fmt: skip
 OTHERS = [language for language in LANGUAGES if language != "en"]
 
 
@@ -171,6 +179,12 @@ def test_chinese_is_chinese(language: str) -> None:
         if sentence == english.get(key) and len(re.sub(r"{.*?}", "", sentence).split()) > 2
     ]
     assert not forgotten, listed(forgotten)
+
+
+def test_one_thing_is_not_called_as_many_are() -> None:
+    """A number before a plural has the form for one, too: ``{count:# file|# files}``."""
+    many = {key for key, sentence in sentences("en").items() if BEFORE_MANY.search(sentence)}
+    assert many == NEVER_ONE, listed(many ^ NEVER_ONE)
 
 
 def test_every_sentence_that_is_asked_for_exists() -> None:

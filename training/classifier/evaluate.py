@@ -62,6 +62,7 @@ def evaluate_classifier(
         "evaluated_on": split.origin,
         "most_wrong": _most_wrong(images, split, probabilities),
         "strangers": count_strangers(familiar, features, images.name, forward, side, fabric.device),
+        **_told_apart(images, split, probabilities),
         "train_images": len(split.train),
         "val_images": len(split.val),
         "images_seen": progress.images_seen,
@@ -87,6 +88,15 @@ def classifier_checkpoint(
         "class_names": list(images.class_names),
     }
     return Checkpoint(pack(model=model.state_dict(), familiar=familiar.state_dict()), about)
+
+
+def _told_apart(images: ImageSet, split: Split, probabilities: np.ndarray) -> dict[str, list[int]]:
+    """Which test pictures were right and which wrong, so that two runs can be compared in pairs."""
+    is_right = probabilities.argmax(axis=1) == images.labels[split.test]
+    return {
+        "right_pictures": split.test[is_right].tolist(),
+        "wrong_pictures": split.test[~is_right].tolist(),
+    }
 
 
 def _most_wrong(images: ImageSet, split: Split, probabilities: np.ndarray) -> list[dict[str, Any]]:

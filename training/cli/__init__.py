@@ -3,4 +3,4 @@
 ``python -m training COMMAND ...`` does the same work as the page.
 """
 
-__all__ = ["commands", "flags", "generator_commands", "parser"]
+__all__ = ["commands", "flags", "generator_commands", "parser", "result_commands"]

@@ -13,7 +13,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from training.classifier import config as configs
 from training.classifier.config import ClassifierConfig
 from training.core.files import require_writable
 from training.core.home import default_home, new_id
-from training.core.messages import Message, UserError, t
+from training.core.messages import Message, UserError
 from training.core.settings import settings_of
 from training.data.imageset import ImageSet
 from training.data.splits import check_trainable, split_for_generator
@@ -45,7 +46,7 @@ def inspect_data(options: argparse.Namespace) -> dict[str, Any]:
         UserError: as ``open_data``.
     """
     with tempfile.TemporaryDirectory(prefix="seedling-") as folder:
-        _, report = _open_data(options, Path(folder) / "data")
+        _, report = take_data(options, Path(folder) / "data")
         answer = report.to_json(options.language)
     if not options.json:
         print(json.dumps(answer, ensure_ascii=False, indent=1))
@@ -59,7 +60,7 @@ def finetune_data(options: argparse.Namespace) -> dict[str, Any]:
         UserError: the data cannot be had or trained on, or the run fails.
     """
     base = configs.default_config(options.backbone, options.method)
-    config = _given(configs.TEXTBOOK if options.textbook else base, options)
+    config = given_config(configs.TEXTBOOK if options.textbook else base, options)
 
     def fit(images: ImageSet) -> ClassifierConfig:
         check_trainable(images)
@@ -75,7 +76,7 @@ def gan_data(options: argparse.Namespace) -> dict[str, Any]:
         UserError: the data cannot be had or trained on, or the run fails.
     """
     wanted, options.start_from = options.start_from, None
-    given = _given(GAN_TEXTBOOK if options.textbook else GanConfig(), options)
+    given = given_config(GAN_TEXTBOOK if options.textbook else GanConfig(), options)
     start = ""
     if wanted not in (None, SCRATCH):
         folder = run_folder(Path(wanted)).path.resolve()
@@ -127,7 +128,7 @@ def list_models(options: argparse.Namespace) -> list[Mapping[str, Any]]:
     return read_cards()
 
 
-def _given(base: AnyConfig, options: argparse.Namespace) -> AnyConfig:
+def given_config(base: AnyConfig, options: argparse.Namespace) -> AnyConfig:
     """``base`` with what the person gave on the command line."""
     given = {
         name: setting.read(getattr(options, name))
@@ -139,32 +140,46 @@ def _given(base: AnyConfig, options: argparse.Namespace) -> AnyConfig:
 
 def _train_new(fit: Callable[[ImageSet], Config], options: argparse.Namespace) -> dict[str, Any]:
     """Make a run's folder, with its own copy of the pictures, and train as they ask for."""
-    run_id = new_id()
-    path = options.out or default_home().runs / run_id
+    path = options.out or default_home().runs / new_id()
+    with fresh_folder(path):
+        images, _ = take_data(options, path / "data")
+        return _train(create_run(path, fit(images), "data", Path(options.data).stem), options)
+
+
+@contextmanager
+def fresh_folder(path: Path) -> Iterator[None]:
+    """An empty folder at ``path``, gone again where an error left nothing in it worth keeping.
+
+    Raises:
+        UserError: there is something already, or no permission.
+    """
     if path.is_file() or (path.exists() and any(path.iterdir())):
         raise UserError("run.exists", path=path)
     made, was_there = _first_missing(path), path.exists()
     try:
         require_writable(path)
-        images, _ = _open_data(options, path / "data")
-        config = fit(images)
-        info = RunInfo(
-            id=run_id,
-            owner="",
-            kind=config.kind,
-            name=Path(options.data).stem,
-            created=time.time(),
-            data="data",
-            edits={},
-            config=config.to_json(),
-        )
-        return _train(RunFolder.create(path, info), options)
+        yield
     except UserError:
-        if RunFolder(path).checkpoint() is None:  # nothing worth keeping was made
+        if not any(path.rglob("checkpoint")):
             shutil.rmtree(made, ignore_errors=True)
             if was_there:
                 path.mkdir()
         raise
+
+
+def create_run(path: Path, config: Config, data: str, name: str) -> RunFolder:
+    """The folder of a run of nobody's that learns from the pictures in ``data``."""
+    info = RunInfo(
+        id=new_id(),
+        owner="",
+        kind=config.kind,
+        name=name,
+        created=time.time(),
+        data=data,
+        edits={},
+        config=config.to_json(),
+    )
+    return RunFolder.create(path, info)
 
 
 def resume_run(options: argparse.Namespace) -> dict[str, Any]:
@@ -183,20 +198,26 @@ def resume_run(options: argparse.Namespace) -> dict[str, Any]:
 
 def _train(folder: RunFolder, options: argparse.Namespace) -> dict[str, Any]:
     """Iterate the loop, print what it says, and give the result's key figures."""
-    from training.jobs.runner import follow  # torch is slow to import, and not every command trains
-
-    say = partial(_print_line, language=options.language)
-    follow(folder, options.device, say, processes=getattr(options, "devices", 1))
-    result = folder.result() or {}
+    result = follow_run(folder, options)
     sentence, figures = (
-        _generator_summary(result) if result.get("kind") == "gan" else _classifier_summary(result)
+        _generator_summary(result) if result.get("kind") == "gan" else classifier_summary(result)
     )
     if not options.json:
         print(f"{sentence}\n{folder.path}")
     return {"run": str(folder.path), **figures}
 
 
-def _classifier_summary(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def follow_run(folder: RunFolder, options: argparse.Namespace) -> Mapping[str, Any]:
+    """Iterate the loop of the run in ``folder``, print what it says, and give its result."""
+    from training.jobs.runner import follow  # torch is slow to import, and not every command trains
+
+    say = partial(_print_line, language=options.language)
+    follow(folder, options.device, say, processes=getattr(options, "devices", 1))
+    return folder.result() or {}
+
+
+def classifier_summary(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A result as a sentence, and its key figures by the names that scripts know."""
     low, high = result["accuracy_range"]
     sentence = (
         f"{result['right']} of {result['count']} right on pictures held out; "
@@ -243,32 +264,12 @@ def _generator_summary(result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return sentence, {**figures, **{key: metrics[key] for key in more}}
 
 
-def predict_images(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """``predict``: for each picture its file and the probability, 0 to 1, of every class by name.
-
-    ``is_strange`` says whether it is unlike all that the model has learned from.
+def take_data(options: argparse.Namespace, folder: Path) -> tuple[Any, Report]:
+    """Take in what the command was given, into ``folder``; the pictures, and the report on them.
 
     Raises:
-        UserError: there is no such run or picture, or it cannot be read.
+        UserError: as ``open_data``, or a limit is none.
     """
-    from training.classifier.predict import load_predictor
-    from training.intake.decode import read_picture
-
-    predictor = load_predictor(run_folder(options.run).path)
-    answers = []
-    for path in options.images:
-        if not path.is_file():
-            raise UserError("predict.missing", file=path)
-        found = predictor(read_picture(path))
-        answers.append({"file": str(path), **dataclasses.asdict(found)})
-        if not options.json:
-            best = ", ".join(f"{n} {p:.1%}" for n, p in list(found.probabilities.items())[:3])
-            strange = t("cli.strange", options.language) + " " if found.is_strange else ""
-            print(f"{path}: {strange}{best}")
-    return answers
-
-
-def _open_data(options: argparse.Namespace, folder: Path) -> tuple[Any, Report]:
     from training.intake.datasets import open_data
 
     names = [field.name for field in dataclasses.fields(Limits)]

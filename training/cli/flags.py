@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from training.core.lettering import columns
 from training.core.messages import LANGUAGES, t
 from training.core.settings import SWITCH, Setting, settings_of
 from training.gan.transfer import SCRATCH
@@ -32,11 +32,6 @@ class Help(argparse.HelpFormatter):
                 lines.append("")
             lines[-1] += piece if lines[-1] else piece.lstrip()
         return [line.rstrip() for line in lines]
-
-
-def columns(text: str) -> int:
-    """How many columns ``text`` takes on a terminal, where a Chinese letter takes two."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def asked_language(arguments: Sequence[str] | None) -> str:

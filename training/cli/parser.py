@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from training.classifier.config import default_config
-from training.cli import commands
+from training.cli import commands, result_commands
 from training.cli import generator_commands as gan_commands
 from training.cli.flags import (
     Help,
@@ -69,15 +69,22 @@ def create_parser(language: str = "en") -> argparse.ArgumentParser:
     finetune = add("finetune", commands.finetune_data, "train a classifier")
     add_training(finetune, default_config(), language, {})
 
+    duel = add("duel", result_commands.duel_data, "train with and without a head start")
+    add_training(duel, default_config(), language, {})
+
     gan = add("gan", commands.gan_data, "train a GAN")
     add_devices(add_training(gan, GanConfig(), language, OLD_FIELDS), language)
 
     _add_pretrain(add, language)
     add("models", commands.list_models, "the models that the project comes with")
 
-    predict = add("predict", commands.predict_images, "class probabilities")
+    predict = add("predict", result_commands.predict_images, "class probabilities")
     predict.add_argument("run", type=Path, metavar="RUN")
     predict.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+
+    card = add("card", result_commands.card_run, "what a model can do, as a picture to show")
+    card.add_argument("run", type=Path, metavar="RUN")
+    card.add_argument("--out", type=Path, help="a .png file; default: in the run's folder")
 
     _add_generator_commands(add)
 

@@ -3,4 +3,15 @@
 Sentences and errors, settings and their checks, the home folder, devices, threads, files, media.
 """
 
-__all__ = ["checks", "device", "files", "home", "media", "messages", "paths", "settings", "threads"]
+__all__ = [
+    "checks",
+    "device",
+    "files",
+    "home",
+    "lettering",
+    "media",
+    "messages",
+    "paths",
+    "settings",
+    "threads",
+]

@@ -9,6 +9,7 @@ that one report or one error can be read in any language, at any later time.
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -38,13 +39,43 @@ def sentences(language: str) -> Mapping[str, str]:
     return merged
 
 
+class _Sentence(string.Formatter):
+    """``str.format``, and ``{count:# file|# files}``: what stands for one, and for another number.
+
+    ``#`` is the number itself; ``{count:is|are}`` does without.
+    """
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        """The value as its place in the sentence asks for it."""
+        if "|" not in format_spec:
+            return super().format_field(value, format_spec)
+        one, other = format_spec.split("|")
+        number = f"{value:,}" if isinstance(value, int) else str(value)
+        return (one if number == "1" else other).replace("#", number)
+
+
+_SENTENCE = _Sentence()
+
+
 def t(key: str, language: str = "en", /, **values: Any) -> str:
     """The sentence ``key`` in ``language``, with ``{name}`` places filled from ``values``.
+
+    A place may have two forms, for one and for other numbers: ``{count:# file|# files}``.
 
     Raises:
         KeyError: no such key, or a value is missing; a typing error in the program.
     """
-    return sentences(language)[key].format(**values)
+    return _SENTENCE.vformat(sentences(language)[key], (), values)
+
+
+def duration(seconds: float, language: str) -> str:
+    """A time that people can picture: ``40 seconds``, ``3 minutes``."""
+    whole = max(1, round(seconds))
+    if whole < 90 and whole != 60:
+        return t("page.seconds", language, count=whole)
+    if whole < 90 * 60:
+        return t("page.minutes", language, count=round(whole / 60))
+    return t("page.hours", language, count=f"{whole / 3600:.1f}".removesuffix(".0"))
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,3 @@
 """Shipped models and their cards."""
 
-__all__ = ["cards", "pretrained"]
+__all__ = ["cards", "pretrained", "share_card"]

@@ -72,8 +72,9 @@ class RunManager:
         *,
         name: str,
         edits: Mapping[str, str | None] | None = None,
+        rival: str = "",
     ) -> str:
-        """Queue a new run on the picture set in ``data``, and return its id.
+        """Queue a new run on the picture set in ``data``, and return its id; see ``RunInfo``.
 
         Raises:
             UserError: too many runs of this owner wait already.
@@ -87,6 +88,7 @@ class RunManager:
             data=str(data.resolve()),
             edits=dict(edits or {}),
             config=config.to_json(),
+            rival=rival,
         )
         with self._lock:
             self._require_place(owner)

@@ -66,6 +66,7 @@ def describe_predictions(
     return {
         "classes": list(names),
         "count": count,
+        "effective_count": effective,
         "right": right,
         "accuracy": right / count,
         "accuracy_range": list(wilson_range(right / count * effective, effective)),

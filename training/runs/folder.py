@@ -41,7 +41,8 @@ class RunInfo:
     """The content of ``run.json``: what a run is, and what has become of it.
 
     ``edits`` are old class names to new ones, ``None`` for a class that is left out. ``owner`` is
-    empty for runs of the command line.
+    empty for runs of the command line. ``rival`` is the id of the run that this one was started to
+    be compared with, see ``training.experiments.duel``.
     """
 
     id: str
@@ -55,6 +56,7 @@ class RunInfo:
     status: RunState = RunState.QUEUED
     device: str = ""
     error: tuple[Message, ...] = ()  # what happened and how to mend it
+    rival: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As ``run.json`` holds it; the values of ``RunState`` are strings already."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 import html
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from training.core.messages import Message, UserError, sentences, t
+from training.core.messages import duration as duration
 from training.intake.datasets import list_sources
 
 log = logging.getLogger(__name__)
@@ -79,19 +81,7 @@ def box(kind: str, content: str) -> str:
 
 def empty_state(title: str, hint: str) -> str:
     """What a tab shows while it has nothing else; both texts are escaped."""
-    return f'<div class="empty"><h3>{html.escape(title)}</h3><p>{html.escape(hint)}</p></div>'
-
-
-def duration(seconds: float, language: str) -> str:
-    """A time that people can picture: ``40 seconds``, ``3 minutes``."""
-    whole = max(1, round(seconds))
-    if whole in (1, 60):
-        return t("page.one_second" if whole == 1 else "page.one_minute", language)
-    if whole < 90:
-        return t("page.seconds", language, count=whole)
-    if whole < 90 * 60:
-        return t("page.minutes", language, count=round(whole / 60))
-    return t("page.hours", language, count=f"{whole / 3600:.1f}".removesuffix(".0"))
+    return f'<div class="empty"><h2>{html.escape(title)}</h2><p>{html.escape(hint)}</p></div>'
 
 
 def shipped_label(name: str, language: str) -> str:
@@ -102,6 +92,15 @@ def shipped_label(name: str, language: str) -> str:
 def percent(share: float) -> str:
     """``0.927`` as ``93 %``, never broken over two lines."""
     return f"{share * 100:.0f}\N{NO-BREAK SPACE}%"
+
+
+def legend_html(colours: Mapping[str, str]) -> str:
+    """Which colour is what; the chart's own legend is too small to read."""
+    items = "".join(
+        f'<span><i style="background:{colour}"></i>{html.escape(name)}</span>'
+        for name, colour in colours.items()
+    )
+    return f'<p class="legend">{items}</p>'
 
 
 def brand_html(language: str) -> str:

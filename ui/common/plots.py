@@ -22,22 +22,13 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
+from training.core.lettering import CJK_FONTS, columns, wrap
 from training.runs.history import History, Point
 
 MAX_POINTS = 600  # per curve; more than a chart has pixels to tell apart
 GREEN, AMBER, INK, FAINT = "#2f8f5b", "#e08a1e", "#26332b", "#dfe7e1"
 PALETTE = ("#2f8f5b", "#e08a1e", "#3b74c9", "#b0489a", "#7a6a2f", "#2a9aa8", "#c2463c", "#6b5bd1")
 SERIES = tuple(str(number) for number in range(1, len(PALETTE) + 1))
-CJK_FONTS = (
-    "Noto Sans CJK SC",
-    "Microsoft YaHei",
-    "PingFang SC",
-    "Hiragino Sans GB",
-    "Source Han Sans SC",
-    "WenQuanYi Micro Hei",
-    "SimHei",
-    "Noto Serif CJK SC",
-)
 COLUMNS = ("x", "y", "curve")
 DIGITS = 4  # of a value that an axis may have to show
 DASH = (0.97, 1.0)  # of the x of a lonely point
@@ -90,13 +81,19 @@ def drawn(make: Callable[..., Figure], *facts: Any) -> str:
 
     Matplotlib opens its fonts anew for every thread, and promises nothing to several at once.
     """
+    png = base64.b64encode(drawn_bytes(make, *facts)).decode("ascii")
+    return f"data:image/png;base64,{png}"
+
+
+def drawn_bytes(make: Callable[..., Figure], *facts: Any) -> bytes:
+    """As ``drawn``, as the bytes of a PNG file."""
     return _DRAWER.submit(_draw, make, facts).result()
 
 
-def _draw(make: Callable[..., Figure], facts: tuple[Any, ...]) -> str:
+def _draw(make: Callable[..., Figure], facts: tuple[Any, ...]) -> bytes:
     buffer = io.BytesIO()
     make(*facts).savefig(buffer, format="png")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return buffer.getvalue()
 
 
 def lr_range_figure(preview: Mapping[str, Any], x_label: str, y_label: str) -> Figure:
@@ -151,6 +148,27 @@ def confusion_figure(
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
+    return figure
+
+
+def duel_figure(
+    frame: pd.DataFrame, names: Sequence[str], title: str, x_label: str, lines: Sequence[str]
+) -> Figure:
+    """The curves of ``frame``, see ``overlay_frame``, with ``names``; ``lines`` stand below."""
+    figure = Figure(figsize=(8, 6), dpi=150)
+    chart = figure.add_axes((0.1, 0.38, 0.86, 0.5))
+    for number, name, colour in zip(SERIES, names, PALETTE, strict=False):
+        curve = frame[(frame["curve"] == number) & frame["y"].notna()]
+        chart.plot(curve["x"], 100 * curve["y"], color=colour, linewidth=3, label=name)
+    chart.set_ylim(0, 100)
+    chart.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
+    chart.set_title(title, fontproperties=font(title, 18), loc="left", pad=14)
+    chart.set_xlabel(x_label, fontproperties=font(x_label, 12))
+    chart.legend(prop=font("".join(names), 12), frameon=False, loc="best")
+    _calm(chart)
+    text = "\n".join(wrapped for line in lines for wrapped in wrap(line, 84, columns))
+    words = figure.text(0.1, 0.27, text, fontproperties=font(text, 10), color=INK, va="top")
+    words.set(linespacing=1.6, parse_math=False)
     return figure
 
 

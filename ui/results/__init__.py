@@ -3,4 +3,4 @@
 The finished model is evaluated, and tried.
 """
 
-__all__ = ["classifier_try", "gan_result", "gan_try", "result_tab", "try_tab"]
+__all__ = ["classifier_try", "duel", "gan_result", "gan_try", "result_tab", "try_tab", "view"]

@@ -144,7 +144,7 @@ def generator_headline(result: Mapping[str, Any], language: str) -> str:
         score = t(f"gan.score_{found[0]}", language, made=f"<b>{100 * found[1]:.0f}</b>")
     return (
         f'<div class="verdict"><div class="score fd"><p>{score}</p>{bar}</div>'
-        f'<div><p class="big">{big}</p>{rest}</div></div>'
+        f'<div><h2 class="big">{big}</h2>{rest}</div></div>'
     )
 
 

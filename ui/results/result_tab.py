@@ -5,7 +5,6 @@ What it can do on pictures that it never learned from, honestly.
 
 from __future__ import annotations
 
-import html
 import zipfile
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
@@ -15,20 +14,20 @@ from typing import Any
 import gradio as gr
 from gradio.components.plot import PlotData
 
+from training.core.home import new_id
 from training.core.messages import UserError, t
-from training.data.imageset import ImageSet
+from training.export.share_card import draw_card
 from training.jobs.live import RunStatus
 from ui.common import plots
 from ui.common.access import choose_run, require_run, run_labels
 from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.generator_html import is_gan, kept
-from ui.common.html import percent, say
-from ui.common.images import jpeg_uri
 from ui.common.parts import Opening
+from ui.results.duel import DuelPanel
 from ui.results.gan_result import GanResult, generator_headline
+from ui.results.view import before, mistake_card, per_class_table, result_headline
 
 MAX_MISTAKES_SHOWN = 12
-CARD_SIDE = 224  # px
 Drawn = Mapping[str, Hashable]
 
 
@@ -50,6 +49,8 @@ class ResultTab:
                 self.download_btn = make(
                     gr.DownloadButton, {"label": "result.download_btn"}, size="md"
                 )
+                self.card_btn = make(gr.DownloadButton, {"label": "card.download_btn"}, size="md")
+            self.duel = DuelPanel(app, self.message, self._shown)
             with gr.Column(visible=False) as self.evaluation:
                 self._build_evaluation()
             self.gan = GanResult(app, self.message, self._shown)
@@ -108,11 +109,13 @@ class ResultTab:
             self.headline,
             self.try_btn,
             self.download_btn,
+            self.card_btn,
             self.evaluation,
             self.per_class,
             self.confusion,
             self.wrong,
             self.gallery,
+            *self.duel.outputs,
             *self.gan.outputs,
         ]
 
@@ -122,13 +125,15 @@ class ResultTab:
         A result changes only with its run's status or with the generator that is chosen, so it is
         enough to compare those.
         """
-        evaluated = self._evaluated(visitor)
+        mine = self.app.manager.runs(visitor.owner)
+        evaluated = [each for each in mine if each.result]
         run = choose_run(visitor.run, evaluated)
+        duel, drawn = self.duel.refresh(run, mine, visitor.language, drawn)
         ids = tuple((each.id, each.status, kept(each.result)) for each in evaluated)
         key = (visitor.language, ids, run.id if run else "")
         if drawn.get("result") == key:
-            return {}, drawn
-        return self._show(visitor, run, evaluated), {**drawn, "result": key}
+            return duel, drawn
+        return {**self._show(visitor, run, evaluated), **duel}, {**drawn, "result": key}
 
     def _show(self, visitor: Visitor, run: RunStatus | None, evaluated: list[RunStatus]) -> Updates:
         language = visitor.language
@@ -143,6 +148,7 @@ class ResultTab:
             self.picker: gr.Dropdown(choices=choices, value=run.id),
             self.try_btn: gr.Button(value=t(key, language)),
             self.download_btn: gr.DownloadButton(value=str(self._model_zip(run))),
+            self.card_btn: gr.DownloadButton(value=str(self._card(run, language))),
             self.evaluation: gr.Column(visible=not is_gan(run)),
         }
         if is_gan(run):
@@ -186,6 +192,18 @@ class ResultTab:
         )
         return f'<div class="wrong">{cards}</div>' if cards else ""
 
+    def _card(self, run: RunStatus, language: str) -> Path:
+        """The card to show around; drawn once for each result and language."""
+        folder = self.app.manager.folder(run.id)
+        stamp = int((folder.path / "result.json").stat().st_mtime)
+        target = self.app.home.temp / run.id / f"{stamp}" / f"seedling-card-{language}.png"
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fresh = target.with_suffix(f".{new_id()}.png")
+            draw_card(folder, language).save(fresh)
+            fresh.replace(target)  # at once: another tab may be handing it out
+        return target
+
     def _model_zip(self, run: RunStatus) -> Path:
         """The model's folder as one file: safetensors and JSON, nothing that runs."""
         model = self.app.manager.folder(run.id).path / "model"
@@ -193,122 +211,12 @@ class ResultTab:
         target = self.app.home.temp / run.id / f"seedling-model-{stamp}.zip"
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            fresh = target.with_suffix(".new")
+            fresh = target.with_suffix(f".{new_id()}.new")  # two polls may come at once
             with zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED) as archive:
                 for path in sorted(model.iterdir()):
                     archive.write(path, path.name)
             fresh.replace(target)  # at once: another tab may be handing it out
         return target
-
-
-def mistake_card(images: ImageSet, wrong: Mapping[str, Any], language: str) -> str:
-    """One of ``most_wrong``: its picture, the true class, the guess and how sure it was."""
-    caption = say(
-        "result.caption",
-        language,
-        truth=str(wrong["truth"]),
-        guess=str(wrong["guess"]),
-        confidence=percent(wrong["confidence"]),
-    )
-    source = jpeg_uri(images.square(wrong["index"], CARD_SIDE))
-    return f'<figure><img alt="" src="{source}"><figcaption>{caption}</figcaption></figure>'
-
-
-def before(run: RunStatus, evaluated: list[RunStatus]) -> RunStatus | None:
-    """The newest earlier run of the same kind, evaluated on the very same pictures.
-
-    That is: same data set, same edits and same seed, which decides the split.
-    """
-    for each in evaluated:
-        if each.info.kind != run.info.kind:
-            continue
-        same = each.info.data == run.info.data and each.info.edits == run.info.edits
-        seeds = each.info.config["seed"], run.info.config["seed"]
-        if same and seeds[0] == seeds[1] and each.info.created < run.info.created:
-            return each
-    return None
-
-
-def result_headline(result: Mapping[str, Any], earlier: RunStatus | None, language: str) -> str:
-    """The accuracy with its 95 % range, against the baseline and the ``earlier`` run if any."""
-    low, high = result["accuracy_range"]
-    says = t(
-        "result.says",
-        language,
-        right=result["right"],
-        count=result["count"],
-        low=round(low * 100),
-        high=round(high * 100),
-    )
-    evaluated_on = t(f"result.on_{result['evaluated_on']}", language)
-    gain = result["accuracy"] - result["baseline"]
-    key = "result.baseline" if low > result["baseline"] else "result.baseline_weak"
-    lines = [
-        says,
-        evaluated_on,
-        t(key, language, baseline=percent(result["baseline"]), gain=round(gain * 100)),
-    ]
-    if earlier is not None and earlier.result is not None:
-        lines.append(
-            say(
-                "result.before",
-                language,
-                name=earlier.info.name,
-                accuracy=percent(earlier.result["accuracy"]),
-            )
-        )
-    lines.append(
-        t(
-            "result.how",
-            language,
-            train=f"{result['train_images']:,}",
-            backbone=html.escape(str(result["backbone"])),
-            seconds=round(result["seconds"]),
-        )
-    )
-    big, rest = lines[0], "".join(f"<p>{line}</p>" for line in lines[1:])
-    return (
-        f'<div class="verdict"><div class="score"><b>{percent(result["accuracy"])}</b>'
-        f'{_range_bar(result)}</div><div><p class="big">{big}</p>{rest}</div></div>'
-    )
-
-
-def _range_bar(result: Mapping[str, Any]) -> str:
-    """0 to 100 %: the range as a band, the accuracy and the baseline as marks."""
-    low, high = (share * 100 for share in result["accuracy_range"])
-    return (
-        f'<div class="range" aria-hidden="true"><i style="left:{low:.1f}%;width:{high - low:.1f}%">'
-        f'</i><u style="left:{result["baseline"] * 100:.1f}%"></u>'
-        f'<s style="left:{result["accuracy"] * 100:.1f}%"></s></div>'
-    )
-
-
-def per_class_table(result: Mapping[str, Any], language: str) -> str:
-    """Recall, precision and F1 of every class as a table; macro averages stand below it."""
-    columns = ("class", "count", "recall", "precision", "f1")
-    heads = "".join(
-        f'<th scope="col" title="{t(f"result.column_{c}_info", language)}">'
-        f"{t(f'result.column_{c}', language)}</th>"
-        for c in columns
-    )
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(plots.shorten(row["name"], 40))}</th>'
-        f'<td>{row["count"]}</td><td class="bar"><i style="width:{row["recall"] * 100:.0f}%"></i>'
-        f"<span>{percent(row['recall'])}</span></td>"
-        f"<td>{percent(row['precision'])}</td><td>{row['f1']:.2f}</td></tr>"
-        for row in result["per_class"]
-    )
-    tail = t(
-        "result.macro",
-        language,
-        recall=percent(result["macro_recall"]),
-        f1=f"{result['macro_f1']:.2f}",
-    )
-    note = t("result.per_class_note", language)
-    return (
-        f'<div class="table-box"><table class="scores"><thead><tr>{heads}</tr></thead>'
-        f'<tbody>{rows}</tbody></table></div><p class="note">{tail} {note}</p>'
-    )
 
 
 def _title(key: str, language: str) -> str:

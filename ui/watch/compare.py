@@ -15,7 +15,8 @@ from training.jobs.live import RunStatus
 from ui.common import plots
 from ui.common.access import run_labels
 from ui.common.context import AppContext, Call, Updates
-from ui.watch.view import legend_html, runs_html
+from ui.common.html import legend_html
+from ui.watch.view import runs_html
 
 METRIC = "val/accuracy"
 

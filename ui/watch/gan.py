@@ -16,7 +16,8 @@ from ui.common import generator_html as view
 from ui.common import plots
 from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.films import Films
-from ui.watch.view import curves_key, legend_html
+from ui.common.html import legend_html
+from ui.watch.view import curves_key
 
 NOW = 100  # the right end of the slider through time
 # As in the other charts the curves are called the same in every language.

@@ -13,7 +13,7 @@ from training.core.messages import t
 from training.jobs.live import RunStatus
 from training.runs.state import ACTIVE, RunState
 from ui.common.generator_html import architecture_name, is_gan, loss_of, number
-from ui.common.html import duration, percent, say
+from ui.common.html import duration, legend_html, percent, say
 from ui.common.plots import AMBER, GREEN
 
 # What the charts call their curves: the same in every language, since a chart that is already
@@ -34,15 +34,6 @@ def curves_key(run: RunStatus | None) -> Hashable:
 def curves_legend(language: str) -> str:
     """Green for what it learns from, amber for what it is checked with."""
     return legend_html({t(f"watch.curve_{name}", language): at for name, at in CURVES.items()})
-
-
-def legend_html(colours: Mapping[str, str]) -> str:
-    """Which colour is what; the chart's own legend is too small to read."""
-    items = "".join(
-        f'<span><i style="background:{colour}"></i>{html.escape(name)}</span>'
-        for name, colour in colours.items()
-    )
-    return f'<p class="legend">{items}</p>'
 
 
 def runs_html(runs: Sequence[RunStatus], labels: Mapping[str, str], language: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.conftest import MakeFolder, PictureBytes
 from tests.source import ROOT
@@ -171,3 +172,44 @@ def test_help_is_quick_to_ask_for() -> None:
     assert result.returncode == 0
     for command in ("inspect", "finetune", "predict", "resume"):
         assert command in result.stdout
+
+
+@pytest.mark.parametrize("method", ["quick", "scratch"])
+def test_duel_trains_both_on_the_same_pictures(
+    capsys: pytest.CaptureFixture[str], upload: Path, tmp_path: Path, method: str
+) -> None:
+    out, length = tmp_path / "pair", ["--minutes", "0.05"]
+    backbone = "seedling-s" if method == "quick" else "seedling_net"
+    result = answer(
+        *(capsys, "duel", upload, "--method", method, "--backbone", backbone, "--out", out),
+        *length,
+    )
+    assert result["sentences"][0].startswith("With a head start: ")
+    assert "in the same 3 seconds" in result["sentences"][0]
+    methods = [result[each]["method"] for each in ("head_start", "from_scratch")]
+    assert methods == ["quick", "scratch"]
+    assert {path.name for path in out.iterdir()} == {"data", "head-start", "from-scratch"}
+    assert result["judged"] == result["head_start"]["val_images"]
+    picture = upload / "left" / "0.png"
+    assert len(answer(capsys, "predict", out / "from-scratch", picture)) == 1
+
+
+def test_a_duel_that_cannot_be_leaves_nothing_behind(
+    capsys: pytest.CaptureFixture[str], make_folder: MakeFolder, picture_bytes: PictureBytes,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    flat = make_folder({f"{number}.png": picture_bytes(number) for number in range(8)})
+    assert "error: " in refusal(capsys, "duel", flat, "--out", tmp_path / "pair")
+    assert not (tmp_path / "pair").exists()
+
+
+def test_a_card_is_drawn_of_a_finished_run(
+    capsys: pytest.CaptureFixture[str], upload: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    answer(capsys, "finetune", upload, *SHORT, "--images", "16", "--out", run)
+    file = answer(capsys, "card", run, "--out", tmp_path / "new" / "card.png")["file"]
+    assert Image.open(file).size == (1080, 1350)
+    assert answer(capsys, "card", run, "--language", "zh")["file"] == str(run / "seedling-card.png")
+    assert ".png" in refusal(capsys, "card", run, "--out", tmp_path / "card.pdf")
+    assert "error: " in refusal(capsys, "card", "emoji-64")

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from training.classifier.config import TEXTBOOK, ClassifierConfig, default_config
-from training.cli.commands import _given
-from training.cli.flags import asked_language, columns, flag_of
+from training.cli.commands import given_config
+from training.cli.flags import asked_language, flag_of
 from training.cli.parser import create_parser, main
+from training.core.lettering import columns
 from training.core.messages import LANGUAGES, UserError, sentences, t
 from training.core.settings import SWITCH, check_settings, setting, settings_of
 from training.gan.config import GAN_TEXTBOOK, OLD_FIELDS, GanConfig
@@ -210,19 +211,19 @@ def test_other_commands_have_help_too(
 
 
 def test_a_flag_not_given_changes_nothing() -> None:
-    assert _given(TEXTBOOK, parsed("finetune")) == TEXTBOOK
-    assert _given(GAN_TEXTBOOK, parsed("gan")) == GAN_TEXTBOOK
+    assert given_config(TEXTBOOK, parsed("finetune")) == TEXTBOOK
+    assert given_config(GAN_TEXTBOOK, parsed("gan")) == GAN_TEXTBOOK
 
 
 def test_what_the_page_shows_for_none_means_none() -> None:
     """The sentences say it, and they are the same here."""
     given = parsed("gan", "--width", "0", "--lr", "0", "--gamma", "-1", "--batch-size", "0")
     gan = GanConfig(width=8, lr=0.01, gamma=2.0, batch_size=4, seed=5)
-    assert _given(gan, given) == GanConfig(seed=5)
+    assert given_config(gan, given) == GanConfig(seed=5)
     given = parsed("finetune", "--images", "0", "--image-size", "0", "--l2-sp", "0")
     classifier = ClassifierConfig(images=9, image_size=64, l2_sp=0.5)
-    assert _given(classifier, given) == ClassifierConfig()
-    assert _given(GanConfig(), parsed("gan", "--gamma", "0")).gamma == 0
+    assert given_config(classifier, given) == ClassifierConfig()
+    assert given_config(GanConfig(), parsed("gan", "--gamma", "0")).gamma == 0
 
 
 def test_old_names_of_flags_still_work_and_are_not_told(

@@ -15,12 +15,14 @@ SENTENCES = {
     "en": {
         "greeting": "Hello, {name}.",
         "share": "{value:.0%} done",
+        "left": "{count:# file is|# files are} left, {count:one|many}.",
         "error.size.what": "{file} has {mb} MB.",
         "error.size.fix": "Make {file} smaller.",
     },
     "zh": {
         "greeting": "你好，{name}。",
         "share": "完成 {value:.0%}",
+        "left": "还剩 {count} 个文件。",
         "error.size.what": "{file} 有 {mb} MB。",
         "error.size.fix": "请缩小 {file}。",
     },
@@ -47,6 +49,14 @@ def test_a_sentence_is_filled_in_the_language_asked_for() -> None:
     assert t("greeting", name="Ada") == "Hello, Ada."
     assert t("greeting", "zh", name="Ada") == "你好，Ada。"
     assert t("share", value=0.5) == "50% done"
+
+
+def test_one_is_not_called_as_many_are() -> None:
+    assert t("left", count=1) == t("left", count="1") == "1 file is left, one."
+    assert t("left", count=0) == "0 files are left, many."
+    assert t("left", count=1200) == t("left", count="1,200") == "1,200 files are left, many."
+    assert t("left", "zh", count=1) == "还剩 1 个文件。"
+    assert t("left", count="#|{count}") == "#|{count} files are left, many."
 
 
 def test_braces_in_a_value_are_only_text() -> None:

@@ -1,0 +1,3 @@
+"""Several trainings compared."""
+
+__all__ = ["duel"]
