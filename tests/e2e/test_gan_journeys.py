@@ -10,22 +10,22 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import OpenPage, shape
-from tests.e2e.test_journeys import LONG, appears, step, upload
+from tests.e2e.test_journeys import LONG, appears, open_more, step, upload
 
 FIRST = "After 0 pictures seen"
 
 
 def choose_generator(page: Page) -> None:
     page.get_by_role("radio", name=re.compile("^A generator")).check()
-    expect(page.get_by_text("pictures teach")).to_be_visible()
+    expect(page.get_by_text("will learn to paint")).to_be_visible()
 
 
 def start_generator(page: Page, minutes: str, name: str) -> None:
     """A small one that learns quickly, with the form of step 2."""
     panel = page.get_by_role("tabpanel").filter(has=page.get_by_text("What shall grow?"))
+    open_more(page)
     panel.get_by_role("radio", name=re.compile("^Plain network")).check()
     panel.get_by_label("Minutes", exact=True).filter(visible=True).fill(minutes)
-    panel.get_by_role("button", name="More settings").filter(visible=True).click()
     box = panel.get_by_label("Name of this training").filter(visible=True)
     box.fill(name)
     box.press("Tab")

@@ -161,7 +161,7 @@ def test_the_first_language_is_the_browsers(header: str, language: str) -> None:
 
 
 def test_what_was_picked_or_set_comes_before_the_browsers_language(page: Page) -> None:
-    values = {state: "" for state in page.app.states}
+    values: dict[Any, Any] = {state: "" for state in page.app.states}
     asks = gr.Request(headers={"accept-language": "zh-CN"}, query_params={})
     assert page.app.who(values, asks).language == "zh"
     assert page.app.who({**values, page.app.language: "en"}, asks).language == "en"
