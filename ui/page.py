@@ -30,6 +30,7 @@ from ui.common.access import owner_from
 from ui.common.context import AppContext, Asker, Call, Updates, Visitor, merged
 from ui.common.html import brand_html, duration
 from ui.common.i18n import LANGUAGE_NAMES, SET_LANGUAGE, I18n
+from ui.common.language import Drawn, LanguageSwitch
 from ui.common.theme import make_theme
 from ui.data.tab import DataTab
 from ui.latent.links import PARAMETER
@@ -91,12 +92,16 @@ class Page:
                     stamp=stamp,
                     steps=steps,
                 )
+                self.switch = LanguageSwitch(self.app, self.language_radio, self.drawn)
                 self.tabs: dict[str, Any] = {}
                 self.feed = UpdateFeed(self._runs_of)
                 kinds = (DataTab, TrainTab, WatchTab, ResultTab, TryTab, LatentTab)
                 for number, (step, kind) in enumerate(zip(STEPS, kinds, strict=True), 1):
                     label = _numbered(number, step)
-                    with i18n.make(gr.Tab, {"label": label}, id=step, render_children=True):
+                    with (
+                        i18n.make(gr.Tab, {"label": label}, id=step, render_children=True),
+                        i18n.part(step),
+                    ):
                         self.tabs[step] = kind(self.app)
                 if self.people.password:
                     self._build_teachers()
@@ -105,9 +110,9 @@ class Page:
 
     def launch_options(self) -> dict[str, Any]:
         """What ``blocks.launch`` is given: looks, who may sign in, which files are closed."""
-        home, opens = self.app.home.path, Authenticator(self.people.passwords)
+        home, passwords = self.app.home.path, self.people.passwords
         return {
-            "auth": opens if self.people.passwords else None,
+            "auth": Authenticator(passwords) if passwords else None,
             "max_file_size": f"{self.app.limits.upload_mb}mb",
             "allowed_paths": [],  # nothing but what handlers hand out
             "blocked_paths": [str(home / name) for name in PRIVATE],
@@ -146,8 +151,8 @@ class Page:
 
     def _foot(self, language: str) -> str:
         """How long things are kept, and the way out for who has signed in; often empty."""
-        hours, says = self.app.manager.quotas.keep_hours, []
-        if hours:
+        says = []
+        if hours := self.app.manager.quotas.keep_hours:
             time = duration(hours * 3600, language)
             says.append(f"<p>{t('page.kept_for', language, time=time)}</p>")
         if self.people.forgets:
@@ -185,16 +190,7 @@ class Page:
         self.blocks.load(
             self._arrive, inputs={*app.states, *reads}, outputs=everything, **quick
         ).then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
-        spoken = self.language_radio.input(
-            self._speak,
-            inputs={*app.states, self.language_radio, *reads},
-            outputs=everything,
-            js=None,
-            trigger_mode="always_last",  # who presses twice wants the second language
-            **quick,
-        )
-        spoken.then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
-        self.tabs["latent"].respeak(spoken.then)
+        self.switch.wire(self.tabs, dict.fromkeys(STEPS, self._say), **quick)
         shown = [output for name in REFRESHED for output in self.tabs[name].outputs]
         # Gradio builds every output anew, changed or not: 40 ms for all of these. Thirty people
         # whose tabs poll once a second would leave training no time, so a poll has one output.
@@ -229,9 +225,8 @@ class Page:
         at_work = any(run.status in (*ACTIVE, RunState.INTERRUPTED) for run in runs)
         teaches = TEACHER in self.tabs and TEACHER in request.query_params
         link, led = request.query_params.get(PARAMETER), dict[Any, Any]()
-        step = request.query_params.get(STEP)
-        if step not in STEPS:
-            step = "watch" if at_work else None
+        asked = request.query_params.get(STEP)
+        step = asked if asked in STEPS else "watch" if at_work else None
         if link:
             visitor, led = self.tabs["latent"].follow(visitor, link)
         return {
@@ -250,14 +245,16 @@ class Page:
         yield from self.tabs["latent"].session.runs(visitor)[1]
 
     def _open_door(self) -> Updates:
-        label = gr.Tab(visible=True)
-        return {self.teachers_door: label, self.app.steps: gr.Tabs(selected=TEACHER)}
+        return {self.teachers_door: gr.Tab(visible=True), self.app.steps: gr.Tabs(selected=TEACHER)}
 
-    def _speak(self, values: Mapping[Any, Any], request: Asker = None) -> Updates:
-        """Another language was picked: every text anew, every value as it is."""
-        app = self.app
-        visitor = app.who({**values, app.language: values[self.language_radio]}, request)
-        return {**self._all(visitor, values, request), app.language: visitor.language}
+    def _say(self, step: str, call: Call, drawn: Drawn) -> tuple[Updates, Drawn]:
+        """What of a step is not as ``drawn``, all that has words of the server's in it included."""
+        updates: Updates = {}
+        if step in REFRESHED:
+            updates, drawn = self.tabs[step].refresh(call.visitor, drawn)
+        if step in ("data", "train"):
+            updates |= self.tabs[step].show(call.visitor if step == "data" else call)
+        return updates, drawn
 
     def _all(
         self,
@@ -266,15 +263,13 @@ class Page:
         request: Asker = None,
         more: Updates | None = None,
     ) -> Updates:
-        """Every text and everything shown; messages in the old language are cleared."""
+        """Every text and everything shown, without any message."""
         updates: Updates = {tab.message: "" for tab in self.tabs.values()} | (more or {})
-        drawn: Mapping[str, Any] = {}
+        drawn: Drawn = {}
         version = self.feed.now(visitor, request)  # first: what changes from now on is drawn again
-        for name in REFRESHED:
-            changes, drawn = self.tabs[name].refresh(visitor, drawn)
+        for step in STEPS:
+            changes, drawn = self._say(step, Call(visitor, values), drawn)
             updates |= changes
-        updates |= self.tabs["data"].show(visitor)
-        updates |= self.tabs["train"].show(Call(visitor, values))
         said = self.app.i18n.updates(visitor.language)
         return {
             **said,
@@ -304,7 +299,7 @@ class Page:
         if not visitor.owner:
             return gr.skip()
         updates: Updates = {}
-        drawn: Mapping[str, Any] = values[self.drawn] or {}
+        drawn: Drawn = values[self.drawn] or {}
         if drawn.get("version", Version()).is_overtaken(values[self.app.stamp]):
             drawn = {}
         try:
@@ -315,6 +310,8 @@ class Page:
         except (UserError, FileNotFoundError) as problem:
             log.info("What was to be drawn was just deleted or replaced: %s", problem)
             return gr.skip()  # the next one sees what is there then
+        if self.switch.is_overtaken(visitor, request):
+            return gr.skip()  # as above
         return {
             **updates,
             self.timer: version.every,

@@ -11,6 +11,7 @@ __all__ = [
     "html",
     "i18n",
     "images",
+    "language",
     "parts",
     "plots",
     "theme",

@@ -56,7 +56,7 @@ class GanForm(Form):
             with gr.Column(scale=2):
                 self.field("resolution", gr.Radio, self._sizes, elem_classes="pills")
                 self.field("loss", choices=loss_choices)
-                self.field("start_from", choices=start_choices, value=FITTING)
+                self.field("start_from", choices=start_choices, value=FITTING, served=["choices"])
                 self.field("conditional")
                 self.build_textbook("gan.textbook_note")
 
