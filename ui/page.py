@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -22,13 +24,13 @@ from training.jobs.live import RunStatus
 from training.jobs.manager import RunManager
 from training.jobs.storage import Storage
 from training.runs.state import ACTIVE, RunState
-from ui.classroom.accounts import Authenticator, People
+from ui.classroom.accounts import Authenticator, People, foot_html
 from ui.classroom.polling import UpdateFeed, Version
 from ui.classroom.tab import NAME as TEACHER
 from ui.classroom.tab import TeacherTab
 from ui.common.access import owner_from
 from ui.common.context import AppContext, Asker, Call, Updates, Visitor, merged
-from ui.common.html import brand_html, duration
+from ui.common.html import brand_html
 from ui.common.i18n import LANGUAGE_NAMES, SET_LANGUAGE, I18n
 from ui.common.language import Drawn, LanguageSwitch
 from ui.common.theme import make_theme
@@ -105,7 +107,8 @@ class Page:
                         self.tabs[step] = kind(self.app)
                 if self.people.password:
                     self._build_teachers()
-            i18n.make(gr.HTML, {"value": self._foot}, elem_classes="foot")
+            foot = partial(foot_html, manager.quotas.keep_hours, self.people)
+            i18n.make(gr.HTML, {"value": foot}, elem_classes="foot")
             self._wire()
 
     def launch_options(self) -> dict[str, Any]:
@@ -149,18 +152,6 @@ class Page:
         ) as self.teachers_door:
             self.tabs[TEACHER] = TeacherTab(self.app, self.people.password, names)
 
-    def _foot(self, language: str) -> str:
-        """How long things are kept, and the way out for who has signed in; often empty."""
-        says = []
-        if hours := self.app.manager.quotas.keep_hours:
-            time = duration(hours * 3600, language)
-            says.append(f"<p>{t('page.kept_for', language, time=time)}</p>")
-        if self.people.forgets:
-            says.append(f"<p>{t('page.not_kept', language)}</p>")
-        if self.people.passwords:
-            says.append(f'<p><a href="logout">{t("page.sign_out", language)}</a></p>')
-        return "".join(says)
-
     def _wire(self) -> None:
         app, reads = self.app, self.tabs["train"].reads
         quick: dict[str, Any] = {
@@ -190,7 +181,7 @@ class Page:
         self.blocks.load(
             self._arrive, inputs={*app.states, *reads}, outputs=everything, **quick
         ).then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
-        self.switch.wire(self.tabs, dict.fromkeys(STEPS, self._say), **quick)
+        self.switch.wire(self.tabs, dict.fromkeys(STEPS, self._speak), **quick)
         shown = [output for name in REFRESHED for output in self.tabs[name].outputs]
         # Gradio builds every output anew, changed or not: 40 ms for all of these. Thirty people
         # whose tabs poll once a second would leave training no time, so a poll has one output.
@@ -255,6 +246,13 @@ class Page:
         if step in ("data", "train"):
             updates |= self.tabs[step].show(call.visitor if step == "data" else call)
         return updates, drawn
+
+    def _speak(self, step: str, call: Call, drawn: Drawn, request: Asker) -> tuple[Updates, Drawn]:
+        """``_say`` for a language just picked; a poll need not draw all steps for that alone."""
+        great = self.feed.now(call.visitor, request).great
+        updates, drawn = self._say(step, call, drawn)
+        version = replace(drawn.get("version", Version()), great=great)
+        return updates, {**drawn, "version": version}
 
     def _all(
         self,

@@ -19,7 +19,7 @@ LATE_SECONDS = 10.0  # s that an answer in the language before may still be on i
 
 Drawn = Mapping[str, Any]
 # Gives what a step shows in a call's language, and what is then drawn.
-Say = Callable[[str, Call, Drawn], tuple[Updates, Drawn]]
+Say = Callable[[str, Call, Drawn, Asker], tuple[Updates, Drawn]]
 
 
 class LanguageSwitch:
@@ -32,7 +32,6 @@ class LanguageSwitch:
     def wire(self, tabs: Mapping[str, Any], steps: Mapping[str, Say], **quick: Any) -> None:
         """Fixed words of all ``tabs`` by the browser; of ``steps`` the rest, said by the server."""
         app, radio = self.app, self.radio
-        radio.input(None, radio, radio, js=SET_LANGUAGE)
         for turn, part in enumerate(("page", *tabs)):
             tab = tabs.get(part)
             more: dict[Any, Any] = {tab.message: ""} if tab else {app.language: LANGUAGE}
@@ -51,13 +50,14 @@ class LanguageSwitch:
             )
             if part == "latent":
                 tab.respeak(spoken.then)
+        radio.input(None, radio, radio, js=SET_LANGUAGE)
 
     def _speaker(self, step: str, say: Say) -> Any:
         def speak(values: Mapping[Any, Any], request: Asker = None) -> Updates:
             chosen = {**values, self.app.language: values[self.radio]}
             visitor = self.app.who(chosen, request)
             self._note(visitor, request)
-            updates, drawn = say(step, Call(visitor, chosen), values[self.drawn] or {})
+            updates, drawn = say(step, Call(visitor, chosen), values[self.drawn] or {}, request)
             return {**updates, self.drawn: drawn}
 
         return speak
