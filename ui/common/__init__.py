@@ -8,6 +8,7 @@ __all__ = [
     "context",
     "films",
     "generator_html",
+    "glossary",
     "html",
     "i18n",
     "images",

@@ -196,7 +196,7 @@ class GanForm(Form):
 
     def usual_name(self, config: GanConfig, dataset: DataSet, language: str) -> str:
         """What to call a run that its owner did not name."""
-        return run_name(dataset, t(f"gan.arch_{config.architecture}", language), language)
+        return run_name(dataset, t("gan.run_name", language), language)
 
 
 def loss_choices(language: str) -> list[tuple[str, str]]:

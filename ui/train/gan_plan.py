@@ -129,8 +129,7 @@ def _patience(config: GanConfig, language: str) -> list[str]:
     is_quick = needed <= seconds_needed(GanConfig.architecture, config.resolution)
     if is_quick or config.start_from or needed <= config.minutes * 60:
         return []
-    name = t(f"gan.arch_{config.architecture}", language)
-    return [t("gan.advice_slow", language, name=name, minutes=duration(needed, language))]
+    return [t("gan.advice_slow", language, minutes=duration(needed, language))]
 
 
 def command_line(config: GanConfig, dataset: DataSet) -> str:

@@ -14,6 +14,7 @@ from training.data.splits import is_for_generators
 from training.gan.config import GanConfig
 from training.jobs.datasets import DataSet
 from ui.common.context import AppContext, Call, Updates, Visitor
+from ui.common.glossary import TERMS, explained
 from ui.common.html import box, data_title, empty_state, problem_html, say
 from ui.common.parts import CopyField
 from ui.train.classifier_form import ClassifierForm
@@ -218,7 +219,7 @@ class TrainTab:
                 self.start_btn: gr.Button(interactive=False),
             }
         return {
-            self.plan: box("plain", plan.says),
+            self.plan: box("plain", explained(plan.says, language, *TERMS)),
             self.advice: box("advice", _list(plan.advice)) if plan.advice else "",
             self.details: box("plain", _list(plan.details)),
             self.command.field: form.command(config, dataset),
