@@ -181,6 +181,45 @@ def test_an_example_in_chinese(open_page: OpenPage) -> None:
     expect(page.get_by_role("heading", name="420 pictures in 6 classes")).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_term_explains_itself(open_page: OpenPage, width: int) -> None:
+    page = open_page(width=width)
+    page.get_by_role("tab", name="Examples").click()
+    page.get_by_role("button", name="In the garden").click()
+    page.get_by_role("button", name="Next: train").click(timeout=LONG)
+    term = page.get_by_role("button", name="classifier", exact=True)
+    note = page.get_by_role("note").filter(has_text="say which of your classes")
+    expect(note).to_be_hidden()
+    term.click()
+    expect(note).to_be_in_viewport(ratio=1)
+    box = note.bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width
+    page.keyboard.press("Escape")
+    expect(note).to_be_hidden()
+    term.focus()
+    page.keyboard.press("Enter")
+    expect(note).to_be_visible()
+    expect(term).to_have_accessible_description(re.compile("say which of your classes"))
+
+
+def test_another_language_keeps_what_was_written(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_role("tab", name="Examples").click()
+    page.get_by_role("button", name="In the garden").click()
+    page.get_by_role("button", name="Next: train").click(timeout=LONG)
+    open_more(page)
+    page.get_by_label("Name of this training").fill("Mine")
+    page.get_by_label("Minutes", exact=True).fill("7")
+    page.get_by_text("中文", exact=True).click()
+    expect(page.get_by_role("button", name="开始训练")).to_be_visible()
+    expect(page.get_by_text("最多 7 分钟")).to_be_visible()
+    expect(page.get_by_label("这次训练的名字")).to_have_value("Mine")
+    page.get_by_role("tab", name="1 数据").click()  # what was not in sight follows
+    expect(page.get_by_role("heading", name="6 类，共 420 张图片")).to_be_visible()
+    page.get_by_role("tab", name="6 滑动").click()
+    expect(page.get_by_role("button", name="随机")).to_be_visible()
+
+
 def test_of_two_languages_in_quick_succession_the_second_counts(open_page: OpenPage) -> None:
     page = open_page()
     for first, second, step_two in (("中文", "English", "2 Train"), ("English", "中文", "2 训练")):
