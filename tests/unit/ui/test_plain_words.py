@@ -90,7 +90,7 @@ def test_no_step_speaks_jargon(
     page: Page, make_set: MakeSet, kind: str, step: str, language: str
 ) -> None:
     dataset = keep(page, make_set({"cats": 40, "dogs": 40}))
-    Report("folders", {"cats": 40, "dogs": 40}, 80, [], [], []).save(dataset.folder)
+    Report("folders", {"cats": 40, "dogs": 40}, 80, (), (), ()).save(dataset.folder)
     run = page.app.manager.runs(ANNA)[0].id
     visitor = Visitor(ANNA, language, dataset.id, run, {})
     values = {**values_of(page), page.tabs["train"].kind: kind}
