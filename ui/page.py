@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -21,14 +23,15 @@ from training.jobs.live import RunStatus
 from training.jobs.manager import RunManager
 from training.jobs.storage import Storage
 from training.runs.state import ACTIVE, RunState
-from ui.classroom.accounts import People
+from ui.classroom.accounts import People, foot_html
 from ui.classroom.polling import UpdateFeed, Version
 from ui.classroom.tab import NAME as TEACHER
 from ui.classroom.tab import TeacherTab
 from ui.common.access import owner_from
 from ui.common.context import AppContext, Asker, Call, Updates, Visitor, merged
-from ui.common.html import brand_html, duration
+from ui.common.html import brand_html
 from ui.common.i18n import LANGUAGE_NAMES, SET_LANGUAGE, I18n
+from ui.common.language import Drawn, LanguageSwitch
 from ui.data.tab import DataTab
 from ui.latent.links import PARAMETER
 from ui.latent.start import StartTab
@@ -89,16 +92,21 @@ class Page:
                     stamp=stamp,
                     steps=steps,
                 )
+                self.switch = LanguageSwitch(self.app, self.language_radio, self.drawn)
                 self.tabs: dict[str, Any] = {}
                 self.feed = UpdateFeed(self._runs_of)
                 kinds = (StartTab, DataTab, TrainTab, WatchTab, ResultTab, TryTab, LatentTab)
                 for number, (step, kind) in enumerate(zip(STEPS, kinds, strict=True)):
                     label = _numbered(number, step)
-                    with i18n.make(gr.Tab, {"label": label}, id=step, render_children=True):
+                    with (
+                        i18n.make(gr.Tab, {"label": label}, id=step, render_children=True),
+                        i18n.part(step),
+                    ):
                         self.tabs[step] = kind(self.app)
                 if self.people.password:
                     self._build_teachers()
-            i18n.make(gr.HTML, {"value": self._foot}, elem_classes="foot")
+            foot = partial(foot_html, manager.quotas.keep_hours, self.people)
+            i18n.make(gr.HTML, {"value": foot}, elem_classes="foot")
             self._wire()
 
     def _build_header(self, i18n: I18n) -> None:
@@ -123,18 +131,6 @@ class Page:
             gr.Tab, label, id=TEACHER, visible=False, render_children=True
         ) as self.teachers_door:
             self.tabs[TEACHER] = TeacherTab(self.app, self.people.password, names)
-
-    def _foot(self, language: str) -> str:
-        """How long things are kept, and the way out for who has signed in; often empty."""
-        hours, says = self.app.manager.quotas.keep_hours, []
-        if hours:
-            time = duration(hours * 3600, language)
-            says.append(f"<p>{t('page.kept_for', language, time=time)}</p>")
-        if self.people.forgets:
-            says.append(f"<p>{t('page.not_kept', language)}</p>")
-        if self.people.passwords:
-            says.append(f'<p><a href="logout">{t("page.sign_out", language)}</a></p>')
-        return "".join(says)
 
     def _wire(self) -> None:
         app, reads = self.app, self.tabs["train"].reads
@@ -165,16 +161,7 @@ class Page:
         self.blocks.load(
             self._arrive, inputs={*app.states, *reads}, outputs=everything, **quick
         ).then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
-        spoken = self.language_radio.input(
-            self._speak,
-            inputs={*app.states, self.language_radio, *reads},
-            outputs=everything,
-            js=None,
-            trigger_mode="always_last",  # who presses twice wants the second language
-            **quick,
-        )
-        spoken.then(None, self.language_radio, self.language_radio, js=SET_LANGUAGE)
-        self.tabs["latent"].respeak(spoken.then)
+        self.switch.wire(self.tabs, dict.fromkeys(STEPS, self._speak), **quick)
         self._wire_doors()
         shown = [output for name in REFRESHED for output in self.tabs[name].outputs]
         # Gradio builds every output anew, changed or not: 40 ms for all of these. Thirty people
@@ -248,14 +235,23 @@ class Page:
         yield from self.tabs["latent"].session.runs(visitor)[1]
 
     def _open_door(self) -> Updates:
-        label = gr.Tab(visible=True)
-        return {self.teachers_door: label, self.app.steps: gr.Tabs(selected=TEACHER)}
+        return {self.teachers_door: gr.Tab(visible=True), self.app.steps: gr.Tabs(selected=TEACHER)}
 
-    def _speak(self, values: Mapping[Any, Any], request: Asker = None) -> Updates:
-        """Another language was picked: every text anew, every value as it is."""
-        app = self.app
-        visitor = app.who({**values, app.language: values[self.language_radio]}, request)
-        return {**self._all(visitor, values, request), app.language: visitor.language}
+    def _say(self, step: str, call: Call, drawn: Drawn) -> tuple[Updates, Drawn]:
+        """What of a step is not as ``drawn``, all that has words of the server's in it included."""
+        updates: Updates = {}
+        if step in REFRESHED:
+            updates, drawn = self.tabs[step].refresh(call.visitor, drawn)
+        if step in ("data", "train"):
+            updates |= self.tabs[step].show(call.visitor if step == "data" else call)
+        return updates, drawn
+
+    def _speak(self, step: str, call: Call, drawn: Drawn, request: Asker) -> tuple[Updates, Drawn]:
+        """``_say`` for a language just picked; a poll need not draw all steps for that alone."""
+        great = self.feed.now(call.visitor, request).great
+        updates, drawn = self._say(step, call, drawn)
+        version = replace(drawn.get("version", Version()), great=great)
+        return updates, {**drawn, "version": version}
 
     def _all(
         self,
@@ -264,15 +260,13 @@ class Page:
         request: Asker = None,
         more: Updates | None = None,
     ) -> Updates:
-        """Every text and everything shown; messages in the old language are cleared."""
+        """Every text and everything shown, without any message."""
         updates: Updates = {tab.message: "" for tab in self.tabs.values()} | (more or {})
-        drawn: Mapping[str, Any] = {}
+        drawn: Drawn = {}
         version = self.feed.now(visitor, request)  # first: what changes from now on is drawn again
-        for name in REFRESHED:
-            changes, drawn = self.tabs[name].refresh(visitor, drawn)
+        for step in STEPS:
+            changes, drawn = self._say(step, Call(visitor, values), drawn)
             updates |= changes
-        updates |= self.tabs["data"].show(visitor)
-        updates |= self.tabs["train"].show(Call(visitor, values))
         said = self.app.i18n.updates(visitor.language)
         return {
             **said,
@@ -302,7 +296,7 @@ class Page:
         if not visitor.owner:
             return gr.skip()
         updates: Updates = {}
-        drawn: Mapping[str, Any] = values[self.drawn] or {}
+        drawn: Drawn = values[self.drawn] or {}
         if drawn.get("version", Version()).is_overtaken(values[self.app.stamp]):
             drawn = {}
         try:
@@ -313,6 +307,8 @@ class Page:
         except (UserError, FileNotFoundError) as problem:
             log.info("What was to be drawn was just deleted or replaced: %s", problem)
             return gr.skip()  # the next one sees what is there then
+        if self.switch.is_overtaken(visitor, request):
+            return gr.skip()  # as above
         return {
             **updates,
             self.timer: version.every,

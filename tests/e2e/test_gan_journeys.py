@@ -10,22 +10,22 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import OpenPage, shape
-from tests.e2e.test_journeys import LONG, appears, step, upload
+from tests.e2e.test_journeys import LONG, appears, open_more, step, upload
 
 FIRST = "After 0 pictures seen"
 
 
 def choose_generator(page: Page) -> None:
     page.get_by_role("radio", name=re.compile("^A generator")).check()
-    expect(page.get_by_text("pictures teach")).to_be_visible()
+    expect(page.get_by_text("will learn to paint")).to_be_visible()
 
 
 def start_generator(page: Page, minutes: str, name: str) -> None:
     """A small one that learns quickly, with the form of step 2."""
     panel = page.get_by_role("tabpanel").filter(has=page.get_by_text("What shall grow?"))
+    open_more(page)
     panel.get_by_role("radio", name=re.compile("^Plain network")).check()
     panel.get_by_label("Minutes", exact=True).filter(visible=True).fill(minutes)
-    panel.get_by_role("button", name="More settings").filter(visible=True).click()
     box = panel.get_by_label("Name of this training").filter(visible=True)
     box.fill(name)
     box.press("Tab")
@@ -100,21 +100,21 @@ def test_from_a_zip_to_new_pictures(open_page: OpenPage, shapes_zip: Path) -> No
 
 def make_pictures(page: Page) -> None:
     """Two classes, two seeds, and the file."""
-    panel = page.get_by_role("tabpanel").filter(has=page.get_by_label("Truncation").first)
+    panel = page.get_by_role("tabpanel").filter(has=page.get_by_label("How daring").first)
     made = panel.locator("figure img")
     panel.get_by_role("button", name="Make new pictures").click()
-    expect(made).to_have_attribute("alt", "16 new pictures, from seed 0 on.")
+    expect(made).to_have_attribute("alt", "16 new pictures, from number 0 on.")
     first = made.get_attribute("src") or ""
     panel.get_by_role("button", name="The next ones").click()
-    expect(made).to_have_attribute("alt", "16 new pictures, from seed 16 on.")
+    expect(made).to_have_attribute("alt", "16 new pictures, from number 16 on.")
     expect(made).not_to_have_attribute("src", first)
-    expect(panel.get_by_label("Seed of the first picture")).to_have_value("16")
+    expect(panel.get_by_label("Number of the first picture")).to_have_value("16")
     panel.get_by_label("Of which class?").click()
     page.get_by_role("option", name="disc").click()
     panel.get_by_label("number input for How many").fill("4")
     panel.get_by_label("number input for How many").press("Tab")
     panel.get_by_role("button", name="Make new pictures").click()
-    expect(made).to_have_attribute("alt", "4 new pictures, from seed 16 on.")
+    expect(made).to_have_attribute("alt", "4 new pictures, from number 16 on.")
     button = panel.get_by_role("button", name="Download these pictures")
     with Image.open(saved(page, button)) as picture:
         assert picture.size[0] == picture.size[1]
@@ -168,9 +168,7 @@ def test_a_generator_starts_from_another(open_page: OpenPage, shapes_zip: Path) 
     page.get_by_label("Name of this training").filter(visible=True).fill("Pupil")
     page.get_by_label("Name of this training").filter(visible=True).press("Tab")
     page.get_by_role("button", name="Start training").click()
-    expect(page.get_by_text("start with the weights of the chosen model")).to_be_visible(
-        timeout=LONG
-    )
+    expect(page.get_by_text("start with what the chosen model knows")).to_be_visible(timeout=LONG)
     step(page, 3)
     expect(page.get_by_text("Pupil has finished")).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="Delete", exact=True).click()

@@ -25,12 +25,19 @@ def step(page: Page, number: int) -> None:
     page.get_by_role("tab", name=re.compile(f"^{number} ")).click()
 
 
+def open_more(page: Page) -> None:
+    """All of step 2 but the time and the button."""
+    more = page.get_by_role("button", name="More settings")
+    if "open" not in (more.get_attribute("class") or "").split():
+        more.click()
+
+
 def start(page: Page, minutes: str, name: str) -> None:
     """Train from scratch with the form of step 2."""
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+    open_more(page)
     page.get_by_role("radio", name=re.compile("^From scratch")).check()
     page.get_by_label("Minutes", exact=True).fill(minutes)
-    page.get_by_role("button", name="More settings").click()
     page.get_by_label("Name of this training").fill(name)
     page.get_by_label("Name of this training").press("Tab")
     page.get_by_role("button", name="Start training").click()
@@ -137,6 +144,27 @@ def test_a_pretrained_network_is_there_from_the_first_minute(
     assert share_right(page) >= 0.8
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_time_and_start_are_in_sight(open_page: OpenPage, width: int, height: int) -> None:
+    page = open_page(width=width, height=height)
+    page.get_by_role("tab", name="Examples").click()
+    page.get_by_role("button", name="In the garden").click()
+    page.get_by_role("button", name="Next: train").click(timeout=LONG)
+    for kind, says in (("generator", "will learn to paint"), ("classifier", "will learn from")):
+        page.get_by_role("radio", name=re.compile(f"^A {kind}")).check()
+        expect(page.get_by_text(says)).to_be_visible()
+        page.evaluate("scrollTo(0, 0)")
+        for seen in (
+            page.get_by_role("radio", name="30 minutes").filter(visible=True),
+            page.get_by_text(says),
+            page.get_by_role("button", name="Start training"),
+        ):
+            expect(seen).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("radio", name=re.compile("^Quick"))).to_be_hidden()
+    open_more(page)
+    expect(page.get_by_role("radio", name=re.compile("^Quick"))).to_be_visible()
+
+
 def test_an_example_in_chinese(open_page: OpenPage) -> None:
     page = open_page()
     page.get_by_text("中文", exact=True).click()
@@ -144,12 +172,52 @@ def test_an_example_in_chinese(open_page: OpenPage) -> None:
     page.get_by_role("button", name="花园").click()
     expect(page.get_by_role("heading", name="6 类，共 420 张图片")).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="下一步：训练").click()
-    expect(page.get_by_text("另留")).to_be_visible()
+    expect(page.get_by_text("公正地考它")).to_be_visible()
     page.reload()
-    expect(page.get_by_role("tab", name="1 数据")).to_be_visible()
+    expect(page.get_by_text("公正地考它")).to_be_visible()  # the step has an address
+    page.get_by_role("tab", name="1 数据").click()
     expect(page.get_by_role("heading", name="6 类，共 420 张图片")).to_be_visible()
     page.get_by_text("English", exact=True).click()
     expect(page.get_by_role("heading", name="420 pictures in 6 classes")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_term_explains_itself(open_page: OpenPage, width: int) -> None:
+    page = open_page(width=width)
+    page.get_by_role("tab", name="Examples").click()
+    page.get_by_role("button", name="In the garden").click()
+    page.get_by_role("button", name="Next: train").click(timeout=LONG)
+    term = page.get_by_role("button", name="classifier", exact=True)
+    note = page.get_by_role("note").filter(has_text="say which of your classes")
+    expect(note).to_be_hidden()
+    term.click()
+    expect(note).to_be_in_viewport(ratio=1)
+    box = note.bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width
+    page.keyboard.press("Escape")
+    expect(note).to_be_hidden()
+    term.focus()
+    page.keyboard.press("Enter")
+    expect(note).to_be_visible()
+    expect(term).to_have_accessible_description(re.compile("say which of your classes"))
+
+
+def test_another_language_keeps_what_was_written(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_role("tab", name="Examples").click()
+    page.get_by_role("button", name="In the garden").click()
+    page.get_by_role("button", name="Next: train").click(timeout=LONG)
+    open_more(page)
+    page.get_by_label("Name of this training").fill("Mine")
+    page.get_by_label("Minutes", exact=True).fill("7")
+    page.get_by_text("中文", exact=True).click()
+    expect(page.get_by_role("button", name="开始训练")).to_be_visible()
+    expect(page.get_by_text("最多 7 分钟")).to_be_visible()
+    expect(page.get_by_label("这次训练的名字")).to_have_value("Mine")
+    page.get_by_role("tab", name="1 数据").click()  # what was not in sight follows
+    expect(page.get_by_role("heading", name="6 类，共 420 张图片")).to_be_visible()
+    page.get_by_role("tab", name="6 滑动").click()
+    expect(page.get_by_role("button", name="随机")).to_be_visible()
 
 
 def test_of_two_languages_in_quick_succession_the_second_counts(open_page: OpenPage) -> None:

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.e2e.conftest import OpenPage, Server, new_page
 from tests.e2e.test_gan_journeys import choose_generator, saved, start_generator
-from tests.e2e.test_journeys import LONG, step, upload
+from tests.e2e.test_journeys import LONG, open_more, step, upload
 from training.core.messages import sentences
 
 LATE = 500  # ms; an answer that comes too late has come by then
@@ -42,6 +42,7 @@ def learning(browser: Browser, server: Server, shapes_zip: Path) -> Iterator[Lea
     upload(page, shapes_zip)
     page.get_by_role("button", name="Next: train").click()
     choose_generator(page)
+    open_more(page)
     page.get_by_role("radio", name="32 px").check()
     start_generator(page, "0.7", "Painter")
     yield Learning(page, page.context.storage_state())

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import OpenPage, shape
 from tests.e2e.test_gan_journeys import choose_generator, start_generator
-from tests.e2e.test_journeys import LONG, start, step, upload
+from tests.e2e.test_journeys import LONG, open_more, start, step, upload
 from tests.e2e.test_latent_journeys import PANELS, arrive, stage
 
 CLASS = "<img src=x onerror=window.evil=1>"
@@ -71,6 +71,7 @@ def test_names_that_are_markup_stay_text(
 
     step(page, 2)
     choose_generator(page)
+    open_more(page)
     page.get_by_role("radio", name="32 px").check()
     start_generator(page, "0.1", f"{RUN}!")
     stays_text(page)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import Server
-from tests.e2e.test_journeys import LONG, share_right, step
+from tests.e2e.test_journeys import LONG, open_more, share_right, step
 from tests.e2e.test_latent_journeys import arrive, changes, picture, slider, source
 from tests.serving import free_port, start_server
 
@@ -96,7 +96,8 @@ def test_fine_tuning_and_sliding_need_no_network(island: Island) -> None:
         timeout=LONG
     )
     page.get_by_role("button", name="Next: train").click()
-    expect(page.get_by_text("is downloaded first")).to_be_hidden()
+    expect(page.get_by_text("First it downloads")).to_be_hidden()
+    open_more(page)
     page.get_by_role("radio", name=re.compile("^All at once")).check()
     page.get_by_label("Minutes", exact=True).fill("0.5")
     page.get_by_label("Minutes", exact=True).press("Tab")

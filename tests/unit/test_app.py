@@ -12,7 +12,7 @@ from training.core.messages import t
 from training.intake.limits import Limits
 from training.jobs.manager import RunManager
 from training.jobs.quotas import Quotas
-from ui.classroom.accounts import People
+from ui.classroom.accounts import People, foot_html
 from ui.flags import PASSWORD, read_flags
 from ui.page import Page
 
@@ -88,4 +88,5 @@ def test_a_space_keeps_what_it_can_and_says_what_it_can_not(
     manager = RunManager(elsewhere.home, ("cpu",))
     for people, said in ((elsewhere.people, True), (settings.people, False)):
         page = Page(elsewhere.home, manager, Limits(), people=people)
-        assert (t("page.not_kept") in page._foot("en")) == said
+        foot = foot_html(manager.quotas.keep_hours, page.people, "en")
+        assert (t("page.not_kept") in foot) == said

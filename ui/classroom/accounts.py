@@ -14,6 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from training.core.messages import t
+from ui.common.html import duration
+
 MAX_TRIES, TRY_SECONDS = 10, 60.0  # wrong passwords for one name, and until they are forgotten
 DELIMITERS = ",;\t"  # what spreadsheets of different countries write
 
@@ -89,3 +92,16 @@ def read_users(path: Path) -> dict[str, str]:
     if not users:
         raise ValueError(f"{path} names nobody: write a name, a comma and a password on each line.")
     return users
+
+
+def foot_html(keep_hours: float, people: People, language: str) -> str:
+    """How long things are kept, and the way out for who has signed in; often empty."""
+    says = []
+    if keep_hours:
+        kept = duration(keep_hours * 3600, language)
+        says.append(f"<p>{t('page.kept_for', language, time=kept)}</p>")
+    if people.forgets:
+        says.append(f"<p>{t('page.not_kept', language)}</p>")
+    if people.passwords:
+        says.append(f'<p><a href="logout">{t("page.sign_out", language)}</a></p>')
+    return "".join(says)

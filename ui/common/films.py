@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
@@ -38,7 +39,8 @@ class Films:
         The class must be this place's own: the script that saves the file finds it by that.
         """
         self.app, self.shown = app, shown
-        make, options = app.i18n.make, {"size": "md", "min_width": 90}
+        make = app.i18n.make
+        options: dict[str, Any] = {"size": "md", "min_width": 90}
         self.note = make(gr.HTML, {"value": _note}, elem_classes="film-note")
         with gr.Row(elem_classes="actions"):
             self.buttons = {

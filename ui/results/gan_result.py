@@ -18,7 +18,7 @@ from ui.common import generator_html as view
 from ui.common import verdicts
 from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.films import Films
-from ui.common.html import box, duration, millions
+from ui.common.html import duration, millions
 
 
 class GanResult:
@@ -106,7 +106,7 @@ class GanResult:
 
 
 def generator_headline(result: Mapping[str, Any], language: str) -> str:
-    """The verdict in sentences that promise no more than was measured, and the FD.
+    """The verdict in sentences that promise no more than was measured.
 
     A kept generator that has collapsed is called that, whatever its distance is.
     """
@@ -139,7 +139,7 @@ def generator_headline(result: Mapping[str, Any], language: str) -> str:
     bar = ""
     if share is not None:
         bar = f'<div class="meter-bar"><i style="width:{share * 100:.0f}%"></i></div>'
-    score = t("gan.score", language, fd=f"<b>{view.number(metrics.fd)}</b>")
+    score = f"<b>{t(f'gan.quality_{quality}', language)}</b>"
     if (found := verdicts.plain_score(metrics)) is not None:
         score = t(f"gan.score_{found[0]}", language, made=f"<b>{100 * found[1]:.0f}</b>")
     return (
@@ -175,4 +175,5 @@ def facts_html(result: Mapping[str, Any], language: str) -> str:
         f"<div><dt>{t(f'gan.fact_{name}', language)}</dt><dd>{value}</dd></div>"
         for name, value in facts.items()
     )
-    return box("facts", f"<dl>{cells}</dl>")
+    summary = f"<summary>{t('gan.facts', language)}</summary>"
+    return f'<details class="box facts">{summary}<dl>{cells}</dl></details>'

@@ -44,7 +44,11 @@ class ResultTab:
             self.headline = gr.HTML()
             with gr.Row(elem_classes="actions"):
                 self.try_btn = make(
-                    gr.Button, {"value": "result.try_btn"}, variant="primary", size="md"
+                    gr.Button,
+                    {"value": "result.try_btn"},
+                    served=["value"],
+                    variant="primary",
+                    size="md",
                 )
                 self.download_btn = make(
                     gr.DownloadButton, {"label": "result.download_btn"}, size="md"

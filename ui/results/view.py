@@ -10,6 +10,7 @@ from training.core.messages import t
 from training.data.imageset import ImageSet
 from training.jobs.live import RunStatus
 from ui.common import plots
+from ui.common.glossary import explained
 from ui.common.html import percent, say
 from ui.common.images import jpeg_uri
 
@@ -78,7 +79,6 @@ def result_headline(result: Mapping[str, Any], earlier: RunStatus | None, langua
             "result.how",
             language,
             train=f"{result['train_images']:,}",
-            backbone=html.escape(str(result["backbone"])),
             seconds=round(result["seconds"]),
         )
     )
@@ -120,7 +120,7 @@ def per_class_table(result: Mapping[str, Any], language: str) -> str:
         recall=percent(result["macro_recall"]),
         f1=f"{result['macro_f1']:.2f}",
     )
-    note = t("result.per_class_note", language)
+    note = explained(t("result.per_class_note", language), language, "recall", "precision")
     return (
         f'<div class="table-box"><table class="scores"><thead><tr>{heads}</tr></thead>'
         f'<tbody>{rows}</tbody></table></div><p class="note">{tail} {note}</p>'

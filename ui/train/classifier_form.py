@@ -13,7 +13,7 @@ from training.core.messages import UserError, t
 from training.data.splits import split_images
 from training.jobs.datasets import DataSet
 from ui.common.context import AppContext, Call, Updates
-from ui.train.classifier_plan import command_line, plan_html, run_name
+from ui.train.classifier_plan import StartPreview, classifier_plan, command_line, run_name
 from ui.train.form import Form, backbone_label, choices_of, lined_choices
 
 ROWS = (
@@ -28,19 +28,19 @@ class ClassifierForm(Form):
     """The components, by the names of the config's fields in ``fields``."""
 
     def __init__(self, app: AppContext) -> None:
-        """Build the form where the page stands."""
+        """Build the presets of the time where the page stands."""
         super().__init__(app.i18n, default_config(), "train")
         self.build_budget()
-        self._build_method()
-        with self.i18n.make(gr.Accordion, {"label": "train.more"}, open=False):
-            self._build_more()
 
     @property
     def components(self) -> list[Any]:
         """All that ``config`` reads."""
         return [*self.fields.values(), self.lr_mode]
 
-    def _build_method(self) -> None:
+    def build_more(self) -> None:
+        """All fields but the presets of the time."""
+        make = self.i18n.make
+        self.build_first_row()
         with gr.Row():
             with gr.Column(scale=2):
                 self.field("backbone", choices=backbone_choices)
@@ -48,11 +48,7 @@ class ClassifierForm(Form):
             with gr.Column(scale=3):
                 methods = lined_choices(lambda name: f"train.method_{name}", METHODS)
                 self.field("method", gr.Radio, methods, elem_classes="methods")
-
-    def _build_more(self) -> None:
-        make = self.i18n.make
         with gr.Row():
-            self.build_name()
             self.lr_mode = make(
                 gr.Radio,
                 {"label": "train.lr_mode", "choices": choices_of("train", "lr", ("find", "own"))},
@@ -121,14 +117,14 @@ class ClassifierForm(Form):
             raise UserError("train.no_pretrained", backbone=config.backbone)
         return config
 
-    def plan(self, config: ClassifierConfig, dataset: DataSet, language: str) -> str:
+    def plan(self, config: ClassifierConfig, dataset: DataSet, language: str) -> StartPreview:
         """What pressing the button will do.
 
         Raises:
             UserError: a classifier can't learn from these pictures.
         """
         images = dataset.images()
-        return plan_html(config, images, split_images(images, config.seed), language)
+        return classifier_plan(config, split_images(images, config.seed), language)
 
     def command(self, config: ClassifierConfig, dataset: DataSet) -> str:
         """The same training from a terminal."""

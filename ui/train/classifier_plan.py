@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from models.registry import BACKBONES
 from training.classifier.config import ClassifierConfig
-from training.data.imageset import ImageSet
+from training.core.messages import t
 from training.data.splits import Split
 from training.jobs.datasets import DataSet
-from ui.common.html import box, data_title, duration, say
+from ui.common.html import data_title, duration, say
 
 
-def plan_html(config: ClassifierConfig, images: ImageSet, split: Split, language: str) -> str:
-    """What pressing the button will do, in words."""
+class StartPreview(NamedTuple):
+    """What pressing the button will do, as HTML.
+
+    Attributes:
+        says: one plain sentence, for everybody.
+        advice: what to know before, if anything.
+        details: for those who look under *More settings*.
+    """
+
+    says: str
+    advice: Sequence[str] = ()
+    details: Sequence[str] = ()
+
+
+def classifier_plan(config: ClassifierConfig, split: Split, language: str) -> StartPreview:
+    """Who learns from how many pictures, for how long, and from what start."""
+    card = BACKBONES[config.backbone].card
+    knows = card is not None and config.method != "scratch"
     says = say(
         "train.plan",
         language,
         learn=f"{len(split.train):,}",
+        held=f"{len(split.val) + len(split.test):,}",
+        time=duration(config.minutes * 60, language),
+        start=t("train.plan_knows" if knows else "train.plan_scratch", language),
+    )
+    if card is not None and knows and not card.is_here():
+        says += " " + say("train.plan_download", language, size=f"{card.size_mb:.0f}")
+    details = say(
+        "train.plan_details",
+        language,
+        backbone=config.backbone,
         check=f"{len(split.val):,}",
         judge=f"{len(split.test):,}",
-        time=duration(config.minutes * 60, language),
     )
-    card = BACKBONES[config.backbone].card
-    if card is not None and config.method != "scratch" and not card.is_here():
-        size = f"{card.size_mb:.0f}"
-        says += " " + say("train.plan_download", language, name=config.backbone, size=size)
-    return box("plain", says)
+    return StartPreview(says, details=[details])
 
 
 def command_line(config: ClassifierConfig, dataset: DataSet) -> str:

@@ -1,4 +1,7 @@
-"""What the forms of step 2 share: fields that are named as in a config, and a time budget."""
+"""What the forms of step 2 share: fields that are named as in a config, and a time budget.
+
+A form is built in two places: the time where everybody sees it, all else under *More settings*.
+"""
 
 from __future__ import annotations
 
@@ -59,26 +62,30 @@ class Form:
                     self.field(name)
 
     def build_budget(self) -> None:
-        """Presets of the time, and the field ``minutes`` beside them for any other."""
-        with gr.Row(elem_classes="budget", equal_height=True):
-            self.presets = self.i18n.make(
-                gr.Radio,
-                {
-                    "label": "train.budget",
-                    "info": "train.budget_info",
-                    "choices": lambda lang: [(duration(m * 60, lang), m) for m in PRESETS],
-                },
-                value=self.usual.minutes,
-                scale=4,
-                elem_classes="pills",
-            )
-            self.field("minutes", scale=1, min_width=150)
-
-    def build_name(self) -> None:
-        """What the person may call the run."""
-        self.run_name = self.i18n.make(
-            gr.Textbox, {"label": "train.name", "placeholder": "train.name_hint"}, max_length=80
+        """Presets of the time; the field ``minutes``, for any other, is in ``build_first_row``."""
+        self.presets = self.i18n.make(
+            gr.Radio,
+            {
+                "label": "train.budget",
+                "choices": lambda lang: [(duration(m * 60, lang), m) for m in PRESETS],
+            },
+            value=self.usual.minutes,
+            elem_classes=["pills", "budget"],
         )
+
+    def build_first_row(self) -> None:
+        """What the person may call the run, and any other time than the presets."""
+        with gr.Row():
+            self.run_name = self.i18n.make(
+                gr.Textbox,
+                {
+                    "label": "train.name",
+                    "info": "train.name_info",
+                    "placeholder": "train.name_hint",
+                },
+                max_length=80,
+            )
+            self.field("minutes")
 
     def build_textbook(self, note: str) -> None:
         """The button of the textbook recipe, and what that is."""

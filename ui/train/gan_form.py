@@ -20,9 +20,9 @@ from training.jobs.live import RunStatus
 from ui.common.access import require_run, run_labels
 from ui.common.context import AppContext, Call, Updates
 from ui.common.html import shipped_label
-from ui.train.classifier_plan import run_name
+from ui.train.classifier_plan import StartPreview, run_name
 from ui.train.form import Form, backbone_label, lined_choices
-from ui.train.gan_plan import command_line, plan_html
+from ui.train.gan_plan import command_line, gan_plan
 
 FITTING = "fitting"  # to start from the shipped model that is built like this
 ROWS = (
@@ -36,20 +36,19 @@ class GanForm(Form):
     """The components, by the names of the config's fields in ``fields``."""
 
     def __init__(self, app: AppContext) -> None:
-        """Build the form where the page stands."""
+        """Build the presets of the time where the page stands."""
         super().__init__(app.i18n, GanConfig(), "gan")
         self.app = app
         self.build_budget()
-        self._build_networks()
-        with self.i18n.make(gr.Accordion, {"label": "train.more"}, open=False):
-            self._build_more()
 
     @property
     def components(self) -> list[Any]:
         """All that ``config`` reads."""
         return list(self.fields.values())
 
-    def _build_networks(self) -> None:
+    def build_more(self) -> None:
+        """All fields but the presets of the time."""
+        self.build_first_row()
         with gr.Row():
             with gr.Column(scale=3):
                 entries = lined_choices(lambda name: f"gan.arch_{name}", list_architectures())
@@ -57,22 +56,19 @@ class GanForm(Form):
             with gr.Column(scale=2):
                 self.field("resolution", gr.Radio, self._sizes, elem_classes="pills")
                 self.field("loss", choices=loss_choices)
-                self.field("start_from", choices=start_choices, value=FITTING)
+                self.field("start_from", choices=start_choices, value=FITTING, served=["choices"])
                 self.field("conditional")
                 self.build_textbook("gan.textbook_note")
 
-    def _sizes(self, language: str) -> list[tuple[str, int]]:
-        return [(f"{side} px", side) for side in self.settings["resolution"].choices]
-
-    def _build_more(self) -> None:
-        with gr.Row():
-            self.build_name()
-            self.field("width", choices=width_choices)
         self.build_rows(("schedule", "augment", "penalty_form"))
         with gr.Row():
             self.field("d_backbone", choices=d_backbone_choices)
+            self.field("width", choices=width_choices)
             self.field("mirror")
         self.build_rows(*ROWS)
+
+    def _sizes(self, language: str) -> list[tuple[str, int]]:
+        return [(f"{side} px", side) for side in self.settings["resolution"].choices]
 
     # ---- what happens when
 
@@ -185,14 +181,14 @@ class GanForm(Form):
                 named["field"] = setting.key
             raise UserError(problem.key, **named) from problem
 
-    def plan(self, config: GanConfig, dataset: DataSet, language: str) -> str:
+    def plan(self, config: GanConfig, dataset: DataSet, language: str) -> StartPreview:
         """What pressing the button will do.
 
         Raises:
             UserError: a generator can't learn from these pictures.
         """
         images = dataset.images()
-        return plan_html(config, images, split_for_generator(images, config.seed), language)
+        return gan_plan(config, images, split_for_generator(images, config.seed), language)
 
     def command(self, config: GanConfig, dataset: DataSet) -> str:
         """The same training from a terminal."""
@@ -200,7 +196,7 @@ class GanForm(Form):
 
     def usual_name(self, config: GanConfig, dataset: DataSet, language: str) -> str:
         """What to call a run that its owner did not name."""
-        return run_name(dataset, t(f"gan.arch_{config.architecture}", language), language)
+        return run_name(dataset, t("gan.run_name", language), language)
 
 
 def loss_choices(language: str) -> list[tuple[str, str]]:

@@ -17,35 +17,46 @@ from training.gan.config import GanConfig, penalty_weight, seconds_needed
 from training.gan.setup import class_count
 from training.gan.transfer import SCRATCH, decide, default_start, fitting_starts
 from training.jobs.datasets import DataSet
-from ui.common.html import box, duration, millions, say, shipped_label
-from ui.train.classifier_plan import command, config_changes
+from ui.common.html import duration, millions, say, shipped_label
+from ui.train.classifier_plan import StartPreview, command, config_changes
 
 LARGE = 256  # px that only a graphics card learns in bearable time
 
 
-def plan_html(config: GanConfig, images: ImageSet, split: Split, language: str) -> str:
-    """What pressing the button will do, what it costs, and what these pictures can give."""
+def gan_plan(config: GanConfig, images: ImageSet, split: Split, language: str) -> StartPreview:
+    """Who learns from what, what it costs, and what these pictures can give."""
     classes = class_count(config, images, split.train)
-    lines = [
-        _data_line(config, split, language),
+    details = [
         _class_line(config, images, classes, language),
         _network_line(config, classes, language),
         _start_line(config, images, language),
     ]
-    plan = box("plain", "".join(f"<p>{line}</p>" for line in lines if line))
-    advice = _advice(config, split, language)
-    items = "".join(f"<li>{each}</li>" for each in advice)
-    return plan + (box("advice", f"<ul>{items}</ul>") if advice else "")
+    says = _says(config, split, language)
+    return StartPreview(
+        says, _advice(config, images, split, language), [each for each in details if each]
+    )
 
 
-def _data_line(config: GanConfig, split: Split, language: str) -> str:
-    return say(
+def _says(config: GanConfig, split: Split, language: str) -> str:
+    says = say(
         "gan.plan" if len(split.test) else "gan.plan_all",
         language,
         learn=f"{len(split.train):,}",
         judge=f"{len({*split.val.tolist(), *split.test.tolist()}):,}",
         time=duration(config.minutes * 60, language),
+        start=_start(config, language),
     )
+    card = BACKBONES[config.d_backbone].card if config.d_backbone else None
+    if card is not None and not card.is_here():
+        says += " " + say("train.plan_download", language, size=f"{card.size_mb:.0f}")
+    return says
+
+
+def _start(config: GanConfig, language: str) -> str:
+    if config.start_from in shipped_names("gan"):
+        name = shipped_label(config.start_from, language)
+        return t("gan.plan_from_shipped", language, name=name)
+    return t("gan.plan_from_run" if config.start_from else "gan.plan_from_scratch", language)
 
 
 def _class_line(config: GanConfig, images: ImageSet, classes: int, language: str) -> str:
@@ -57,12 +68,11 @@ def _class_line(config: GanConfig, images: ImageSet, classes: int, language: str
 
 
 def _start_line(config: GanConfig, images: ImageSet, language: str) -> str:
-    """What it begins with and why, where there was a choice."""
-    if config.start_from in shipped_names("gan"):
-        name = shipped_label(config.start_from, language)
-        near = default_start(config, images) == config.start_from
-        return say("gan.plan_start" if near else "gan.plan_start_far", language, name=name)
-    far = not config.start_from and fitting_starts(config) and not default_start(config, images)
+    """Why it begins with that, where there was a choice."""
+    near = default_start(config, images)
+    if near and config.start_from == near:
+        return say("gan.plan_start", language, name=shipped_label(near, language))
+    far = not config.start_from and fitting_starts(config) and not near
     return t("gan.plan_scratch", language) if far else ""
 
 
@@ -81,10 +91,6 @@ def _network_line(config: GanConfig, classes: int, language: str) -> str:
     generator = millions(cost.generator_parameters)
     if config.d_backbone:
         says = say("gan.plan_teacher", language, generator=generator, teacher=config.d_backbone)
-        card = BACKBONES[config.d_backbone].card
-        if card is not None and not card.is_here():
-            size = f"{card.size_mb:.0f}"
-            says += " " + say("train.plan_download", language, name=config.d_backbone, size=size)
     else:
         says = say(
             "gan.plan_networks",
@@ -96,9 +102,12 @@ def _network_line(config: GanConfig, classes: int, language: str) -> str:
     return says if config.width or config.start_from else f"{says} {t('gan.plan_width', language)}"
 
 
-def _advice(config: GanConfig, split: Split, language: str) -> list[str]:
-    """What a set of this size can and can't give."""
+def _advice(config: GanConfig, images: ImageSet, split: Split, language: str) -> list[str]:
+    """What a set of this size can and can't give, and a start of other pictures than these."""
     count, advice = len(split.train), []
+    is_shipped = config.start_from in shipped_names("gan")
+    if is_shipped and default_start(config, images) != config.start_from:
+        advice.append(t("gan.advice_far", language))
     if count < GAN_MIN and not len(split.test):
         advice.append(t("gan.advice_tiny", language, count=count, least=GAN_MIN))
     elif count < GAN_PLENTY:
@@ -120,8 +129,7 @@ def _patience(config: GanConfig, language: str) -> list[str]:
     is_quick = needed <= seconds_needed(GanConfig.architecture, config.resolution)
     if is_quick or config.start_from or needed <= config.minutes * 60:
         return []
-    name = t(f"gan.arch_{config.architecture}", language)
-    return [t("gan.advice_slow", language, name=name, minutes=duration(needed, language))]
+    return [t("gan.advice_slow", language, minutes=duration(needed, language))]
 
 
 def command_line(config: GanConfig, dataset: DataSet) -> str:

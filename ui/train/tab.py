@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from training.data.splits import is_for_generators
 from training.gan.config import GanConfig
 from training.jobs.datasets import DataSet
 from ui.common.context import AppContext, Call, Updates, Visitor
+from ui.common.glossary import TERMS, explained
 from ui.common.html import box, data_title, empty_state, problem_html, say
 from ui.common.parts import CopyField
 from ui.train.classifier_form import ClassifierForm
@@ -45,30 +46,29 @@ class TrainTab:
                     "choices": lined_choices(lambda kind: f"train.kind_{kind}", KINDS),
                 },
                 value=KINDS[0],
-                elem_classes=["methods", "kinds"],
+                elem_classes="kinds",
             )
-            self._build_forms()
-            self.plan = gr.HTML()
+            self.forms: dict[str, Any] = {}
+            self.rooms: dict[str, tuple[gr.Column, gr.Column]] = {}
+            times = {kind: gr.Column(visible=kind == KINDS[0]) for kind in KINDS}
+            for kind, form in zip(KINDS, (ClassifierForm, GanForm), strict=True):
+                with times[kind]:
+                    self.forms[kind] = form(self.app)
+            self.plan = gr.HTML(elem_classes="will")
             self.start_btn = make(
                 gr.Button, {"value": "train.start_btn"}, variant="primary", elem_classes="start"
             )
-            with make(gr.Accordion, {"label": "train.command"}, open=False):
+            self.advice = gr.HTML()
+            with make(gr.Accordion, {"label": "train.more"}, open=False):
+                for kind in KINDS:
+                    with gr.Column(visible=kind == KINDS[0]) as room:
+                        self.forms[kind].build_more()
+                    self.rooms[kind] = times[kind], room
+                self.details = gr.HTML()
                 self.command = CopyField(
-                    self.app,
-                    {"label": "train.command"},
-                    show_label=False,
-                    max_lines=4,
-                    elem_classes="command",
-                    container=False,
+                    self.app, {"label": "train.command"}, max_lines=4, elem_classes="command"
                 )
         self._wire()
-
-    def _build_forms(self) -> None:
-        self.forms: dict[str, Any] = {}
-        self.rooms: dict[str, gr.Column] = {}
-        for kind, form in zip(KINDS, (ClassifierForm, GanForm), strict=True):
-            with gr.Column(visible=kind == KINDS[0]) as self.rooms[kind]:
-                self.forms[kind] = form(self.app)
 
     @property
     def reads(self) -> list[Any]:
@@ -83,12 +83,20 @@ class TrainTab:
                 self.data,
                 self.to_data_btn,
                 self.body,
-                self.plan,
-                self.command.field,
-                self.start_btn,
+                *self._previewed,
             ),
-            *(self.kind, *self.rooms.values(), self.forms[GanConfig.kind].fields["start_from"]),
+            *(self.kind, *self._rooms, self.forms[GanConfig.kind].fields["start_from"]),
         ]
+
+    @property
+    def _rooms(self) -> list[gr.Column]:
+        """What shows or hides with the kind that is chosen."""
+        return [room for rooms in self.rooms.values() for room in rooms]
+
+    @property
+    def _previewed(self) -> list[Any]:
+        """What ``_preview`` may change."""
+        return [self.plan, self.advice, self.details, self.command.field, self.start_btn]
 
     # ---- what happens when
 
@@ -101,14 +109,14 @@ class TrainTab:
             self.kind.change,
             lambda call: self._show_kind(call.values[self.kind]),
             reads=[self.kind],
-            writes=list(self.rooms.values()),
+            writes=self._rooms,
         )
         changes = [component.change for component in self.reads]
         on(
             lambda call, **options: gr.on(changes, call, **options),
             self._preview,
             reads=self.reads,
-            writes=[self.plan, self.command.field, self.start_btn],
+            writes=self._previewed,
             trigger_mode="always_last",
         )
         on(
@@ -121,7 +129,11 @@ class TrainTab:
         on(self.app.dataset.change, self._arrive, reads=self.reads, writes=self.outputs)
 
     def _show_kind(self, kind: object) -> Updates:
-        return {room: gr.Column(visible=name == kind) for name, room in self.rooms.items()}
+        return {
+            room: gr.Column(visible=name == kind)
+            for name, rooms in self.rooms.items()
+            for room in rooms
+        }
 
     def _arrive(self, call: Call) -> Updates:
         """New pictures: where they are for generators only, that is what is offered."""
@@ -203,14 +215,21 @@ class TrainTab:
             hint = box("plain", t("train.or_generator", language)) if problem.key in UNFIT else ""
             return {
                 self.plan: problem_html(problem, language) + hint,
-                self.command.field: "",
+                **dict.fromkeys((self.advice, self.details, self.command.field), ""),
                 self.start_btn: gr.Button(interactive=False),
             }
         return {
-            self.plan: plan,
+            self.plan: box("plain", explained(plan.says, language, *TERMS)),
+            self.advice: box("advice", _list(plan.advice)) if plan.advice else "",
+            self.details: box("plain", _list(plan.details)),
             self.command.field: form.command(config, dataset),
             self.start_btn: gr.Button(interactive=True),
         }
 
     def _dataset(self, visitor: Visitor) -> DataSet | None:
         return self.app.datasets.find(visitor.owner, visitor.dataset)
+
+
+def _list(lines: Sequence[str]) -> str:
+    """HTML lines below each other."""
+    return f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"

@@ -16,6 +16,7 @@ from ui.common import generator_html as view
 from ui.common import plots
 from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.films import Films
+from ui.common.glossary import TERMS, explained
 from ui.common.html import legend_html
 from ui.watch.view import curves_key
 
@@ -179,4 +180,5 @@ class GanWatch:
 def _legend(language: str) -> str:
     """Which colour is which curve, and why losses of a GAN say little of its quality."""
     legend = legend_html({t(f"gan.curve_{name}", language): at for name, at in CURVES.items()})
-    return f'{legend}<p class="note">{t("gan.losses", language)}</p>'
+    note = explained(t("gan.losses", language), language, *TERMS)
+    return f'{legend}<p class="note">{note}</p>'

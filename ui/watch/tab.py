@@ -231,13 +231,13 @@ class WatchTab:
             ),
             "run": (visitor.language, run.id, run.version) if run else (visitor.language,),
             "curves": curves_key(run),
-            "lr": (run.id, visitor.language, "lr_range" in run.history.previews) if run else (),
+            "lr": (run.id, "lr_range" in run.history.previews) if run else (),
         }
         draw = {
             "runs": lambda: self._show_runs(visitor, run, mine),
             "run": lambda: self._show_run(run, visitor.language),
             "curves": lambda: self._show_curves(run),
-            "lr": lambda: self._show_lr(run, visitor.language),
+            "lr": lambda: self._show_lr(run),
         }
         updates: Updates = {}
         for part, key in now.items():
@@ -292,15 +292,15 @@ class WatchTab:
         any_points = any(plots.has_points(frame) for frame in frames.values())
         return {**updates, self.chart_row: gr.Column(visible=any_points)}
 
-    def _show_lr(self, run: RunStatus | None, language: str) -> Updates:
+    def _show_lr(self, run: RunStatus | None) -> Updates:
+        """Without words, which stand beside it, so that no language needs another figure."""
         preview = run.history.previews.get("lr_range") if run else None
         if preview is None:
             return {self.lr_panel: gr.Accordion(visible=False)}
-        labels = t("watch.lr_rate", language), t("watch.lr_loss", language)
         return {
             self.lr_panel: gr.Accordion(visible=True),
             # Ready-made: Gradio would draw a Figure here, in whatever thread this is.
             self.lr_plot: PlotData(
-                type="matplotlib", plot=plots.drawn(plots.lr_range_figure, preview, *labels)
+                type="matplotlib", plot=plots.drawn(plots.lr_range_figure, preview, "", "")
             ),
         }

@@ -12,9 +12,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from training.core.messages import t
 from training.jobs.live import RunStatus
 from training.runs.state import ACTIVE, RunState
-from ui.common.generator_html import architecture_name, is_gan, loss_of, number
+from ui.common.generator_html import architecture_name, is_gan, loss_of, read_metrics
 from ui.common.html import duration, legend_html, percent, say
 from ui.common.plots import AMBER, GREEN
+from ui.common.verdicts import quality_level
 
 # What the charts call their curves: the same in every language, since a chart that is already
 # drawn loses the colours of curves that change their names. The legend translates.
@@ -39,9 +40,9 @@ def curves_legend(language: str) -> str:
 def runs_html(runs: Sequence[RunStatus], labels: Mapping[str, str], language: str) -> str:
     """A table of ``runs`` in their order; ``labels`` is run id to name, see ``run_labels``.
 
-    The accuracy column has the Fréchet distance for generators.
+    How good a run is, is an accuracy or a word; networks and losses are for who points at it.
     """
-    columns = ("name", "status", "accuracy", "method", "backbone", "started")
+    columns = ("name", "status", "good", "method", "started")
     heads = "".join(f"<th>{t(f'watch.column_{column}', language)}</th>" for column in columns)
     rows = "".join(_run_row(run, labels[run.id], language) for run in runs)
     name = t("watch.runs", language)
@@ -54,16 +55,20 @@ def runs_html(runs: Sequence[RunStatus], labels: Mapping[str, str], language: st
 def _run_row(run: RunStatus, label: str, language: str) -> str:
     config, started = run.info.config, datetime.datetime.fromtimestamp(run.info.created)
     if is_gan(run):
-        fd = t("watch.fd", language, fd=number(run.result["fd"])) if run.result else "–"
+        metrics = read_metrics(run.result["meters"]) if run.result else None
+        good = t(f"gan.quality_{quality_level(metrics)[0]}", language) if metrics else "–"
         loss = t(f"gan.loss_{loss_of(config)}", language)
-        learned = (fd, loss, architecture_name(config["architecture"], language))
+        method = t("train.kind_gan", language)
+        network = f"{architecture_name(config['architecture'], language)}, {loss}"
     else:
-        accuracy = percent(run.result["accuracy"]) if run.result else "–"
+        good = percent(run.result["accuracy"]) if run.result else "–"
         method = t(f"train.method_{config['method']}", language)
-        learned = (accuracy, method, html.escape(str(config["backbone"])))
-    cells = (t(f"watch.is_{run.status}", language), *learned, f"{started:%m-%d %H:%M}")
-    rest = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f'<tr><th scope="row">{html.escape(label)}</th>{rest}</tr>'
+        network = html.escape(str(config["backbone"]))
+    status = t(f"watch.is_{run.status}", language)
+    return (
+        f'<tr title="{network}"><th scope="row">{html.escape(label)}</th><td>{status}</td>'
+        f"<td>{good}</td><td>{method}</td><td>{started:%m-%d %H:%M}</td></tr>"
+    )
 
 
 def status_html(run: RunStatus, language: str) -> str:

@@ -18,8 +18,8 @@ from training.runs.folder import RunFolder, RunInfo
 from training.runs.state import RunState
 from ui.common import html
 from ui.common import i18n as text
-from ui.common.context import Call, Visitor
-from ui.page import Page
+from ui.common.context import Call, Visitor, merged
+from ui.page import REFRESHED, STEPS, Page
 
 ANNA, BEN = new_id(), new_id()
 EVIL = "<img src=x onerror=alert(1)>{0}${1}"
@@ -167,3 +167,58 @@ def test_what_was_picked_or_set_comes_before_the_browsers_language(page: Page) -
     assert page.app.who({**values, page.app.language: "en"}, asks).language == "en"
     page.app.i18n.fixed = True
     assert page.app.who(values, asks).language == "en"
+
+
+def words_of(script: str) -> dict[str, list[Any]]:
+    """What a script of the page says, by language."""
+    found: dict[str, list[Any]] = json.loads(script.partition("said = ")[2].partition(", wait")[0])
+    return found
+
+
+def test_the_browser_has_every_fixed_word_of_every_step(page: Page) -> None:
+    i18n = page.app.i18n
+    parts = {part: i18n.scripts(part, {}, 1) for part in ("page", *page.tabs)}
+    found = {each for words, _, _ in parts.values() for each in words}
+    assert set(i18n.components) - found == {page.tabs["result"].try_btn}  # the server's alone
+    start = page.tabs["train"].start_btn
+    words, at_once, later = parts["train"]
+    for script in (at_once, later):
+        for language in LANGUAGES:
+            said = words_of(script)[language][words.index(start)]
+            assert said == {"__type__": "update", "value": t("train.start_btn", language)}
+
+
+def test_what_handlers_write_the_browser_does_not_put_back(page: Page) -> None:
+    """Else the order in which answers arrive would decide."""
+    for step in REFRESHED:
+        written, _ = page.tabs[step].refresh(visitor(ANNA, page), {})
+        for component, said in page.app.i18n.fixed_words(step, "zh").items():
+            change = merged({"__type__": "update"}, written.get(component, {"__type__": "update"}))
+            assert not set(said) & set(change) - {"__type__"}, component
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_is_said_in_the_language_just_picked(page: Page, step: str) -> None:
+    who = visitor(ANNA, page)
+    speak = page.switch._speaker(step, page._speak)
+    states = dict(zip(page.app.states, (who.owner, "en", "", who.run, {}), strict=True))
+    train = {component: component.value for component in page.tabs["train"].reads}
+    values: dict[Any, Any] = {**train, **states, page.language_radio: "zh", page.drawn: {}}
+    late = gr.Request(session_hash="tab")
+    other = gr.Request(session_hash="another tab")
+    said = speak(values, late)
+    assert set(said) <= {page.drawn, *page.tabs[step].outputs}
+    assert page.switch.is_overtaken(who, late)
+    assert not page.switch.is_overtaken(visitor(ANNA, page, "zh"), late)
+    assert not page.switch.is_overtaken(who, other)
+    old: dict[Any, Any] = {**states, page.drawn: {}, page.app.stamp: ""}
+    assert page._refresh(old, late) == gr.skip()
+    assert page._refresh(old, other) != gr.skip()
+
+
+def test_another_language_draws_no_curve_anew(page: Page) -> None:
+    watch = page.tabs["watch"]
+    _, drawn = watch.refresh(visitor(ANNA, page), {})
+    said, _ = watch.refresh(visitor(ANNA, page, "zh"), drawn)
+    assert watch.status in said
+    assert not {*watch.charts.values(), watch.lr_plot} & set(said)
