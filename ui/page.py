@@ -207,14 +207,15 @@ class Page:
             postprocess=False,
             **quick,
         )
-        self.version.change(
-            self._refresh,
-            inputs={*app.states, self.drawn, app.stamp},
-            outputs=list(dict.fromkeys([self.drawn, app.stamp, self.timer, *shown])),
-            trigger_mode="multiple",
-            preprocess=False,
-            **quick,
-        )
+        for trigger in (self.version.change, self.tabs["train"].started.then):
+            trigger(  # what was started is seen at once, not a poll later
+                self._refresh,
+                inputs={*app.states, self.drawn, app.stamp},
+                outputs=list(dict.fromkeys([self.drawn, app.stamp, self.timer, *shown])),
+                trigger_mode="multiple",
+                preprocess=False,
+                **quick,
+            )
 
     def _arrive(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
         """The page has loaded: put a person back where they were; a new one gets an id.

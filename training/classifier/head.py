@@ -37,7 +37,7 @@ USUAL_STRENGTH = 40.0  # where there is no time, or nothing, to choose by
 SETTLED = 5e-4  # change of the loss in one iteration that no chart can show,
 MIN_STEPS = 5  # after these: with many classes the first one is tiny
 PACE = 0.1  # of the time so far at most goes into showing the iterations one after another,
-PACE_SECONDS = 3.0  # and not more than that
+PACE_SECONDS, PACE_STEPS = 3.0, 15  # and not more than that, for the first ones, where most happens
 
 
 def fit_head(
@@ -157,9 +157,9 @@ def _show_fit(
     if split.val.size:
         parts["val"] = _examples(images, split.val, store)
     share, begun, last = _shares(config), clock.seconds(), math.inf
-    pace = min(PACE_SECONDS, PACE * begun) / FINAL_ITERATIONS
+    pace = min(PACE_SECONDS, PACE * begun) / PACE_STEPS
     for number, head in enumerate(probe.fit_steps(strength)):
-        while clock.seconds() < begun + number * pace:
+        while clock.seconds() < begun + min(number, PACE_STEPS) * pace:
             yield Tick()
             time.sleep(0.01)
         metrics: dict[str, float] = {}

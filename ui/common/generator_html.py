@@ -201,7 +201,7 @@ def _meter(name: str, level: str, share: float | None, numbers: str, language: s
             f'<i style="width:{share * 100:.0f}%"></i>{middle}</div>'
         )
     return (
-        f'<section class="meter {level}"><h4>{title} <b>{word}</b></h4>{bar}'
+        f'<section class="meter {level}"><h3>{title} <b>{word}</b></h3>{bar}'
         f"<p>{t(f'gan.{name}_{level}_info', language)}</p>"
         f"{_folded(numbers, language)}</section>"
     )

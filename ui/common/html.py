@@ -79,7 +79,7 @@ def box(kind: str, content: str) -> str:
 
 def empty_state(title: str, hint: str) -> str:
     """What a tab shows while it has nothing else; both texts are escaped."""
-    return f'<div class="empty"><h3>{html.escape(title)}</h3><p>{html.escape(hint)}</p></div>'
+    return f'<div class="empty"><h2>{html.escape(title)}</h2><p>{html.escape(hint)}</p></div>'
 
 
 def duration(seconds: float, language: str) -> str:

@@ -111,7 +111,7 @@ class TrainTab:
             writes=[self.plan, self.command.field, self.start_btn],
             trigger_mode="always_last",
         )
-        on(
+        self.started = on(
             self.start_btn.click,
             self._start,
             reads=[*self.reads, *(form.run_name for form in self.forms.values())],

@@ -12,6 +12,7 @@ import gradio as gr
 
 from training.core.messages import t
 from training.jobs.live import RunStatus
+from training.runs.state import ACTIVE
 from ui.common import plots
 from ui.common.access import run_labels
 from ui.common.context import AppContext, Call, Updates
@@ -29,7 +30,7 @@ class CompareRuns:
     def __init__(self, app: AppContext) -> None:
         self.app = app
         make = app.i18n.make
-        make(gr.HTML, {"value": lambda language: f"<h3>{t('watch.runs', language)}</h3>"})
+        make(gr.HTML, {"value": lambda language: f"<h2>{t('watch.runs', language)}</h2>"})
         # Not a gr.Dataframe: one that changes on a hidden tab breaks the page's script.
         self.table = gr.HTML()
         self.chosen = make(
@@ -50,7 +51,9 @@ class CompareRuns:
             color_title=" ",
             color_map=dict(zip(plots.SERIES, plots.PALETTE, strict=True)),
             height=300,
-            y_lim=[0, 1],
+            x_lim=[0, None],  # with the time that went into getting ready
+            x_axis_format=plots.SPACED,
+            **plots.SHARES,
             show_label=False,
             visible=False,
             buttons=[],
@@ -81,7 +84,8 @@ class CompareRuns:
         wanted = call.values[self.chosen] or []
         runs = [run for run in self.app.manager.runs(call.visitor.owner) if run.id in wanted]
         labels = run_labels(runs)
-        curves = plots.overlay_frame([run.history for run in runs], METRIC)
+        ended = [run.status not in ACTIVE for run in runs]
+        curves = plots.overlay_frame([run.history for run in runs], METRIC, ended)
         names = [
             f"{number} {labels[run.id]}" for number, run in zip(plots.SERIES, runs, strict=False)
         ]
