@@ -168,11 +168,7 @@ class Page:
             dict.fromkeys(
                 [
                     *app.states,
-                    app.steps,
-                    self.language_radio,
-                    self.drawn,
-                    app.stamp,
-                    self.timer,
+                    *(app.steps, self.language_radio, self.drawn, app.stamp, self.timer),
                     *app.i18n.components,
                     *([self.teachers_door] if TEACHER in self.tabs else []),
                     *(tab.message for tab in self.tabs.values()),

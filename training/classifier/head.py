@@ -156,15 +156,17 @@ def _show_fit(
     parts = {"train": _examples(images, split.train, store)}
     if split.val.size:
         parts["val"] = _examples(images, split.val, store)
-    share, begun, last = _shares(config), clock.seconds(), math.inf
-    pace = min(PACE_SECONDS, PACE * begun) / PACE_STEPS
+    share, last = _shares(config), math.inf
+    pace, due = min(PACE_SECONDS, PACE * clock.seconds()) / PACE_STEPS, 0.0
     for number, head in enumerate(probe.fit_steps(strength)):
-        while clock.seconds() < begun + min(number, PACE_STEPS) * pace:
+        while number <= PACE_STEPS and clock.seconds() < due:
             yield Tick()
             time.sleep(0.01)
+        due = clock.seconds() + pace
         metrics: dict[str, float] = {}
         for name, (x, y) in parts.items():
-            metrics[f"{name}/loss"], metrics[f"{name}/accuracy"] = loss_and_accuracy(head(x), y)
+            loss, accuracy = loss_and_accuracy(head(x).detach(), y)
+            metrics |= {f"{name}/loss": loss, f"{name}/accuracy": accuracy}
         now = clock.seconds()
         whole = share(now, 0.94 + 0.05 * number / FINAL_ITERATIONS)
         # The training proper of other methods counts its pictures from here.
