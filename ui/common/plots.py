@@ -43,7 +43,7 @@ DIGITS = 4  # of a value that an axis may have to show
 DASH = (0.97, 1.0)  # of the x of a lonely point
 DOTS = 60  # over the width of a chart, where a finished run's line goes on
 SHARES: Mapping[str, Any] = {"y_lim": [0, 1.05], "y_axis_format": ".0%"}  # no line on the frame
-SPACED = "^7~g"  # of d3: Vega leaves numbers out that overlap, but lets others touch
+SPACED = "^9~r"  # of d3: Vega leaves numbers out that overlap, but lets others touch
 _DRAWER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="drawing")
 
 

@@ -74,7 +74,7 @@ class CompareRuns:
 
     def show(self, mine: Sequence[RunStatus], labels: Mapping[str, str], language: str) -> Updates:
         """The table of ``mine``, and as choices those with a curve, if there are two of them."""
-        drawable = [(labels[run.id], run.id) for run in mine if METRIC in run.history.curves]
+        drawable = [(labels[run.id], run.id) for run in mine if can_compare(run)]
         return {
             self.table: runs_html(mine, labels, language),
             self.chosen: gr.Dropdown(choices=drawable, visible=len(drawable) > 1),
@@ -96,3 +96,8 @@ class CompareRuns:
             if drawn
             else "",
         }
+
+
+def can_compare(run: RunStatus) -> bool:
+    """Whether it has a line for the chart by now."""
+    return METRIC in run.history.curves

@@ -88,6 +88,7 @@ class GanWatch:
                         y_title=" ",
                         color_title=" ",
                         height=300,
+                        x_axis_format=plots.SPACED,
                         show_label=False,
                         buttons=[],
                         min_width=280,

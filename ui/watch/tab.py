@@ -22,7 +22,7 @@ from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.generator_html import is_gan
 from ui.common.html import box, message_html, say
 from ui.common.parts import Opening
-from ui.watch.compare import CompareRuns
+from ui.watch.compare import CompareRuns, can_compare
 from ui.watch.gan import GanWatch
 from ui.watch.view import (
     CURVES,
@@ -243,7 +243,10 @@ class WatchTab:
             "runs": (
                 visitor.language,
                 run.id if run else "",
-                tuple((each.id, each.status, each.info.name, each.result is None) for each in mine),
+                tuple(
+                    (each.id, each.status, each.info.name, each.result is None, can_compare(each))
+                    for each in mine
+                ),
             ),
             "run": (visitor.language, run.id, run.version) if run else (visitor.language,),
             "curves": curves_key(run),

@@ -79,6 +79,24 @@ def test_a_list_with_one_run_is_not_shown(tmp_path: Path) -> None:
         assert isinstance(picker, gr.Dropdown) and picker.visible == (len(runs) > 1)
 
 
+def test_a_run_can_be_compared_from_its_first_point_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    page = Page(home, RunManager(home, ("cpu",)), Limits())
+    watch, begun = page.tabs["watch"], after(Log("head", 0, 3.0, 0.5, 0.0, {"val/accuracy": 0.1}))
+    first = run_in(RunState.FINISHED, begun)
+    second = run_in(RunState.RUNNING)
+    runs = [first, second]
+    monkeypatch.setattr(page.app.manager, "runs", lambda owner: tuple(runs))
+    who = watch.app.visitor(first.info.owner, "en", "", second.id, {})
+    updates, drawn = watch.refresh(who, {})
+    assert not updates[watch.compare.chosen].visible
+    runs[1] = dataclasses.replace(second, version=2, history=begun)
+    updates, _ = watch.refresh(who, drawn)
+    assert updates[watch.compare.chosen].visible
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("phase", [phase for phase in PREPARING if phase])
 def test_before_the_curves_begin_their_place_says_what_goes_on(phase: str, language: str) -> None:
