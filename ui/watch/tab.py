@@ -49,9 +49,6 @@ class WatchTab:
         self.opening = Opening(app)
         self.message = self.opening.message
         with self.opening.body:
-            self.picker = make(
-                gr.Dropdown, {"label": "watch.picker"}, filterable=False, visible=False
-            )
             self.status = gr.HTML(elem_classes="status")
             self._build_buttons()
             self._build_charts()
@@ -81,6 +78,15 @@ class WatchTab:
             self.resume_btn = make(gr.Button, {"value": "watch.resume_btn"}, **hidden)
             self.stop_btn = make(gr.Button, {"value": "watch.stop_btn"}, **hidden)
             self.delete_btn = make(gr.Button, {"value": "watch.delete_btn"}, **hidden)
+            self.picker = make(
+                gr.Dropdown,
+                {"label": "watch.picker"},
+                filterable=False,
+                container=False,
+                visible=False,
+                min_width=280,
+                elem_classes="run-picker",
+            )
         self.doomed = gr.State("")  # the run that the question below names
         with gr.Row(visible=False, elem_classes="actions") as self.sure:
             self.sure_text = gr.HTML()
