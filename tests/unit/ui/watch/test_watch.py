@@ -79,6 +79,19 @@ def test_a_list_with_one_run_is_not_shown(tmp_path: Path) -> None:
         assert isinstance(picker, gr.Dropdown) and picker.visible == (len(runs) > 1)
 
 
+def test_what_was_started_is_drawn_without_waiting_for_a_poll(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    page = Page(home, RunManager(home, ("cpu",)), Limits())
+    watch, train = page.tabs["watch"], page.tabs["train"]
+    (start,) = (
+        number
+        for number, each in page.blocks.fns.items()
+        if (train.start_btn._id, "click") in each.targets
+    )
+    follows = [each for each in page.blocks.fns.values() if each.trigger_after == start]
+    assert any(watch.status in each.outputs for each in follows)
+
+
 def test_a_run_can_be_compared_from_its_first_point_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
