@@ -5,7 +5,7 @@ The lower half of the tab: all runs of a person in a table, and several in one c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -96,6 +96,11 @@ class CompareRuns:
             if drawn
             else "",
         }
+
+
+def row_key(run: RunStatus) -> Hashable:
+    """Equal as long as nothing in the table, and no choice for the chart, has changed."""
+    return run.id, run.status, run.info.name, run.result is None, can_compare(run)
 
 
 def can_compare(run: RunStatus) -> bool:

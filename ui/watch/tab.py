@@ -22,13 +22,13 @@ from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.generator_html import is_gan
 from ui.common.html import box, message_html, say
 from ui.common.parts import Opening
-from ui.watch.compare import CompareRuns, can_compare
+from ui.watch.compare import CompareRuns, row_key
 from ui.watch.gan import GanWatch
 from ui.watch.view import (
     CURVES,
     curves_key,
     curves_legend,
-    facts_html,
+    numbers_html,
     status_html,
     waiting_html,
 )
@@ -249,10 +249,7 @@ class WatchTab:
             "runs": (
                 visitor.language,
                 run.id if run else "",
-                tuple(
-                    (each.id, each.status, each.info.name, each.result is None, can_compare(each))
-                    for each in mine
-                ),
+                tuple(map(row_key, mine)),
             ),
             "run": (visitor.language, run.id, run.version) if run else (visitor.language,),
             "curves": curves_key(run),
@@ -298,7 +295,7 @@ class WatchTab:
         return {
             self.status: status_html(run, language),
             self.waiting: waiting_html(run, language),
-            self.facts: facts_html(run, language),
+            self.facts: numbers_html(run, language),
             self.notices: (box("problem", error) if error else "")
             + (box("plain", f"<ul>{notices}</ul>") if notices else ""),
             self.result_btn: gr.Button(visible=run.result is not None),

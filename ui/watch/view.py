@@ -114,7 +114,7 @@ def status_html(run: RunStatus, language: str) -> str:
     )
 
 
-def facts_html(run: RunStatus, language: str) -> str:
+def numbers_html(run: RunStatus, language: str) -> str:
     """Numbers such as images per second, for those who like to know."""
     history = run.history
     facts = [("watch.fact_seen", f"{history.images_seen:,}")]

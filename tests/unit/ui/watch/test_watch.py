@@ -19,7 +19,7 @@ from training.runs.folder import RunInfo
 from training.runs.history import History
 from training.runs.state import RunState
 from ui.page import Page
-from ui.watch.view import PREPARING, facts_html, status_html, waiting_html
+from ui.watch.view import PREPARING, numbers_html, status_html, waiting_html
 
 RESULT = {"accuracy": 0.9}
 BUTTONS = {
@@ -149,7 +149,7 @@ def test_a_history_of_an_earlier_version_has_no_counts() -> None:
     old = {name: value for name, value in line.items() if name not in ("done", "count")}
     history = History().after(old)
     assert (history.images_seen, history.done, history.count) == (32, 0, 0)
-    assert "32" in facts_html(run_in(RunState.RUNNING, history), "en")
+    assert "32" in numbers_html(run_in(RunState.RUNNING, history), "en")
 
 
 def test_headings_have_no_gaps() -> None:
