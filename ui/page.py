@@ -144,11 +144,7 @@ class Page:
             dict.fromkeys(
                 [
                     *app.states,
-                    app.steps,
-                    self.language_radio,
-                    self.drawn,
-                    app.stamp,
-                    self.timer,
+                    *(app.steps, self.language_radio, self.drawn, app.stamp, self.timer),
                     *app.i18n.components,
                     *([self.teachers_door] if TEACHER in self.tabs else []),
                     *(tab.message for tab in self.tabs.values()),
@@ -175,14 +171,15 @@ class Page:
             postprocess=False,
             **quick,
         )
-        self.version.change(
-            self._refresh,
-            inputs={*app.states, self.drawn, app.stamp},
-            outputs=list(dict.fromkeys([self.drawn, app.stamp, self.timer, *shown])),
-            trigger_mode="multiple",
-            preprocess=False,
-            **quick,
-        )
+        for trigger in (self.version.change, self.tabs["train"].started.then):
+            trigger(  # what was started is seen at once, not a poll later
+                self._refresh,
+                inputs={*app.states, self.drawn, app.stamp},
+                outputs=list(dict.fromkeys([self.drawn, app.stamp, self.timer, *shown])),
+                trigger_mode="multiple",
+                preprocess=False,
+                **quick,
+            )
 
     def _wire_doors(self) -> None:
         """Where the doors of the first tab lead: to sliders, to an example, to one's own."""

@@ -5,6 +5,7 @@ On test pictures, which took no part in any choice.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from models.frozen import eager_features
 from models.registry import restore_model
 from training.classifier.config import ClassifierConfig
 from training.classifier.head import feature_store
-from training.classifier.plan import ClassifierProgress
+from training.classifier.plan import REPORT_SECONDS, ClassifierProgress
 from training.classifier.strangers import Familiar, count_strangers, learn_familiar
 from training.data.imageset import ImageSet
 from training.data.splits import Split
@@ -27,6 +28,7 @@ from training.runs.checkpoint import Checkpoint, pack
 from training.runs.events import Event, Finished, Log, Tick
 
 MAX_MISTAKES = 24  # pictures shown
+EVALUATING = 0.99  # share of the run that is done by then
 
 
 def evaluate_classifier(
@@ -44,8 +46,15 @@ def evaluate_classifier(
     is_frozen = config.method == "quick"
     store = feature_store(config, images, model) if is_frozen else FeatureStore(images, None)
     forward = eager_features(model, fabric.device)
-    for _ in extract(forward, images, split.test, side, fabric.device, store):
-        yield Tick()
+    said = time.monotonic()
+    for counted in extract(forward, images, split.test, side, fabric.device, store):
+        if time.monotonic() - said < REPORT_SECONDS:
+            yield Tick()
+            continue
+        said, whole = time.monotonic(), max(EVALUATING, progress.overall())
+        seen, seconds = progress.images_seen, progress.seconds
+        count = len(split.test)
+        yield Log("evaluate", seen, seconds, whole, 0.0, done=counted.done, count=count)
     features = store.get(images, split.test)
     familiar = yield from learn_familiar(
         images, split, forward, side, fabric.device, store, config.seed

@@ -5,6 +5,8 @@ Features are computed once and kept; the head is the best of several strengths o
 
 from __future__ import annotations
 
+import math
+import time
 import warnings
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -17,9 +19,9 @@ from torch import Tensor
 from models.classifiers import Classifier
 from models.frozen import fingerprint, frozen_backbone
 from training.classifier.config import ClassifierConfig
-from training.classifier.losses import inverse_frequency
+from training.classifier.losses import inverse_frequency, loss_and_accuracy
 from training.classifier.plan import ClassifierProgress, early_share
-from training.classifier.probe import STRENGTHS, Probe
+from training.classifier.probe import FINAL_ITERATIONS, STRENGTHS, Probe
 from training.core.messages import Message
 from training.data.imageset import ImageSet
 from training.data.splits import Indices, Split
@@ -27,12 +29,15 @@ from training.features.store import FeatureStore, extract
 from training.runs.clock import Clock
 from training.runs.events import Event, Log, Notice, Tick
 
-GLIMPSE_SECONDS = 3.0
 FEATURE_SHARE = {"quick": 0.85, "lp_ft": 0.3}  # of the budget may go into features
 MIN_PER_CLASS = 8  # pictures a class whose features are computed whatever the budget says
 FEW = 1000  # pictures to learn from; below, the strength is chosen by cross-validation
 FOLDS = 5
 USUAL_STRENGTH = 40.0  # where there is no time, or nothing, to choose by
+SETTLED = 5e-4  # change of the loss in one iteration that no chart can show,
+MIN_STEPS = 5  # after these: with many classes the first one is tiny
+PACE = 0.1  # of the time so far at most goes into showing the iterations one after another,
+PACE_SECONDS, PACE_STEPS = 3.0, 15  # and not more than that, for the first ones, where most happens
 
 
 def fit_head(
@@ -53,21 +58,17 @@ def fit_head(
     store = feature_store(config, images, model)
     rows = stratified_order(images, split, config.seed)
     share = _shares(config)
-    started = reported = glimpsed = clock.seconds()
+    started = reported = clock.seconds()
+    known = len(rows) - len(store.missing(images, rows))
+    yield Log("features", 0, started, share(started, 0.0), 0.0, done=known, count=len(rows))
     forward = frozen_backbone(config.backbone, device, model.head_stages)
     for counted in extract(forward, images, rows, side, device, store):
         now = clock.seconds()
         progress.images_per_second = speed = counted.fresh / max(1e-6, now - started)
         if now - reported >= 0.5 or counted.done == len(rows):
             reported = now
-            done = share(now, 0.9 * counted.done / len(rows))
-            metrics: dict[str, float] = {}
-            if now - glimpsed >= GLIMPSE_SECONDS:
-                metrics = _glimpse(
-                    config, images, split.without(store.missing(images, rows)), store
-                )
-                glimpsed = clock.seconds()
-            yield Log("features", counted.done, now, done, speed, metrics)
+            whole = share(now, 0.9 * counted.done / len(rows))
+            yield Log("features", 0, now, whole, speed, done=counted.done, count=len(rows))
         else:
             yield Tick()
         late = config.images is None and now > FEATURE_SHARE[config.method] * config.minutes * 60
@@ -99,26 +100,18 @@ def _is_enough(images: ImageSet, split: Split) -> bool:
     )
 
 
-def _glimpse(
-    config: ClassifierConfig, images: ImageSet, split: Split, store: FeatureStore
-) -> dict[str, float]:
-    """What a head on the features so far gets right, for curves that move while one waits."""
-    if not split.train.size or not split.val.size:
-        return {}
-    probe = _create_probe(config, images, split, store)
-    fitted = torch.arange(len(split.train) + len(split.val)) < len(split.train)
-    return probe.try_once(fitted[:, None], USUAL_STRENGTH).metrics()
-
-
 def _create_probe(
-    config: ClassifierConfig, images: ImageSet, split: Split, store: FeatureStore
+    config: ClassifierConfig, images: ImageSet, rows: Indices, store: FeatureStore
 ) -> Probe:
-    """On the pictures of ``train`` and then ``val``."""
-    rows = np.concatenate([split.train, split.val])
-    x, y = store.get(images, rows), torch.from_numpy(images.labels[rows])
+    x, y = _examples(images, rows, store)
     class_count = len(images.class_names)
     weights = inverse_frequency(y, class_count) if config.class_weights else None
     return Probe(x, y, class_count, weights)
+
+
+def _examples(images: ImageSet, rows: Indices, store: FeatureStore) -> tuple[Tensor, Tensor]:
+    """Features (N, D) and labels (N,)."""
+    return store.get(images, rows), torch.from_numpy(images.labels[rows])
 
 
 def _fit(
@@ -129,27 +122,59 @@ def _fit(
     store: FeatureStore,
     clock: Clock,
 ) -> Generator[Event, None, None]:
-    if config.method != "quick":
-        # All of "quick" happens here, so it may learn from every picture that is not for the test.
-        # Others validate later on, and must not know those pictures.
-        split = replace(split, val=split.val[:0])
-    probe = _create_probe(config, images, split, store)
+    """Choose a strength, show how a head is fitted with it, and fit the one to keep."""
+    # All of "quick" happens here, so its last head may learn from every picture that is not for
+    # the test. Others validate later on, and must not know those pictures.
+    known = split if config.method == "quick" else replace(split, val=split.val[:0])
+    rows = np.concatenate([known.train, known.val])
+    probe = _create_probe(config, images, rows, store)
     share = _shares(config)
     best, best_loss = USUAL_STRENGTH, float("inf")
-    for number, trial in enumerate(probe.try_strengths(folds(images, split)), 1):
+    for number, trial in enumerate(probe.try_strengths(folds(images, known)), 1):
         if trial.val_loss < best_loss:
             best, best_loss = trial.strength, trial.val_loss
         now = clock.seconds()
-        yield Log(
-            phase="head",
-            images_seen=len(split.train) + len(split.val),
-            seconds=now,
-            progress=share(now, 0.9 + 0.09 * number / len(STRENGTHS)),
-            images_per_second=0.0,
-            metrics=trial.metrics(),
-        )
-    head = probe.fit(best)
-    model.head.load_state_dict(head.state_dict())
+        whole = share(now, 0.9 + 0.04 * number / len(STRENGTHS))
+        yield Log("strength", 0, now, whole, 0.0, done=number, count=len(STRENGTHS))
+    yield from _show_fit(config, images, split, store, best, clock)
+    model.head.load_state_dict(probe.fit(best).state_dict())
+
+
+def _show_fit(
+    config: ClassifierConfig,
+    images: ImageSet,
+    split: Split,
+    store: FeatureStore,
+    strength: float,
+    clock: Clock,
+) -> Generator[Event, None, None]:
+    """The curves: a head that learns from ``train`` alone, so that ``val`` can check it.
+
+    From nothing, which is chance, until it has settled, slowly enough to be watched.
+    """
+    probe = _create_probe(config, images, split.train, store)
+    parts = {"train": _examples(images, split.train, store)}
+    if split.val.size:
+        parts["val"] = _examples(images, split.val, store)
+    share, last = _shares(config), math.inf
+    pace, due = min(PACE_SECONDS, PACE * clock.seconds()) / PACE_STEPS, 0.0
+    for number, head in enumerate(probe.fit_steps(strength)):
+        while number <= PACE_STEPS and clock.seconds() < due:
+            yield Tick()
+            time.sleep(0.01)
+        due = clock.seconds() + pace
+        metrics: dict[str, float] = {}
+        for name, (x, y) in parts.items():
+            loss, accuracy = loss_and_accuracy(head(x).detach(), y)
+            metrics |= {f"{name}/loss": loss, f"{name}/accuracy": accuracy}
+        now = clock.seconds()
+        whole = share(now, 0.94 + 0.05 * number / FINAL_ITERATIONS)
+        # The training proper of other methods counts its pictures from here.
+        seen = len(split.train) if number and config.method == "quick" else 0
+        yield Log("head", seen, now, whole, 0.0, metrics)
+        if number >= MIN_STEPS and abs(last - metrics["train/loss"]) < SETTLED:
+            return
+        last = metrics["train/loss"]
 
 
 def _shares(config: ClassifierConfig) -> Callable[[float, float], float]:

@@ -15,7 +15,12 @@ from torch.optim import SGD, AdamW, Optimizer
 from models.classifiers import Classifier
 from training.classifier.augment import MARGIN, vary
 from training.classifier.config import ClassifierConfig
-from training.classifier.losses import inverse_frequency, l2_sp, weighted_cross_entropy
+from training.classifier.losses import (
+    inverse_frequency,
+    l2_sp,
+    loss_and_accuracy,
+    weighted_cross_entropy,
+)
 from training.classifier.schedule import grown_side, learning_rate_factor, trained_stages
 from training.data.batches import SEED_STEP, batch_rows, load_squares, to_device, to_unit
 from training.data.imageset import ImageSet
@@ -102,10 +107,11 @@ class Learner:
         """The head's learning rate now."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def step(self, images_seen: int) -> tuple[Tensor, Tensor]:
+    def step(self, images_seen: int) -> tuple[Tensor, Tensor, Tensor]:
         """One update on the batch that follows the first ``images_seen`` images.
 
-        Gives the mean loss and the share of right answers, on the device and not waited for.
+        Gives the mean loss that it lowers, the plain cross-entropy for a curve beside that of the
+        validation, and the share of right answers, on the device and not waited for.
         What is random depends on the seed and ``images_seen`` alone, so that a resumed run goes on
         as if it had never stopped.
         """
@@ -131,20 +137,42 @@ class Learner:
         self._stepper.zero_grad()
         self.fabric.backward(objective)
         self._stepper.step()
-        return loss.detach(), (scores.detach().argmax(dim=1) == y).float().mean()
+        scores = scores.detach().float()
+        right = (scores.argmax(dim=1) == y).float().mean()
+        return loss.detach(), F.cross_entropy(scores, y), right
 
-    @torch.no_grad()
     def validate(self) -> tuple[float, float]:
         """Mean cross-entropy and accuracy on the validation pictures, without augmentation."""
+        return self._measure(self.val_pixels, self.val_labels)
+
+    def measure_start(self) -> dict[str, float]:
+        """Where the curves begin: the network as it is, before its first step.
+
+        Of the pictures to learn from as many are looked at as there are for validation.
+        """
+        count = min(len(self.pixels), len(self.val_pixels))
+        rows = batch_rows(len(self.pixels), 0, count, self.config.seed)
+        pixels = self.pixels[to_device(rows, self.pixels.device)]
+        labels = self.labels[to_device(rows, self.fabric.device)]
+        loss, accuracy = self._measure(pixels, labels)
+        val_loss, val_accuracy = self.validate()
+        return {
+            "train/loss": loss,
+            "train/accuracy": accuracy,
+            "val/loss": val_loss,
+            "val/accuracy": val_accuracy,
+        }
+
+    @torch.no_grad()
+    def _measure(self, squares: Tensor, labels: Tensor) -> tuple[float, float]:
         self.network.eval()
-        batch = EVAL_BATCH[self.fabric.device.type]
-        scores = [
-            self.network(to_unit(pixels, self.fabric.device)).float()
-            for pixels in self.val_pixels.split(batch)
-        ]
-        logits = torch.cat(scores)
-        loss = F.cross_entropy(logits, self.val_labels)
-        return loss.item(), (logits.argmax(dim=1) == self.val_labels).float().mean().item()
+        side, scores = self.full_side, []
+        for pixels in squares.split(EVAL_BATCH[self.fabric.device.type]):
+            x = to_unit(pixels, self.fabric.device)
+            if x.shape[-1] != side:  # kept larger, to be cropped
+                x = F.interpolate(x, (side, side), mode="bilinear", antialias=True)
+            scores.append(self.network(x).float())
+        return loss_and_accuracy(torch.cat(scores), labels)
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the network's weights and statistics, on the CPU."""

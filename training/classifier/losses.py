@@ -1,4 +1,4 @@
-"""L2-SP, class weights, and the loss that takes them.
+"""L2-SP, class weights, the loss that takes them, and what curves show.
 
 Pure functions.
 """
@@ -53,3 +53,14 @@ def weighted_cross_entropy(
     weights = class_weights[labels]
     mean: Tensor = (weights * losses).sum() / weights.sum()
     return mean
+
+
+def loss_and_accuracy(scores: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Mean cross-entropy, and the share of right answers of ``scores`` (N, classes).
+
+    Of classes that score alike one is drawn, so to speak: a head that knows nothing is right about
+    one picture in as many as there are classes, not about all of the first class.
+    """
+    highest = (scores == scores.amax(dim=1, keepdim=True)).float()
+    right = highest.gather(1, labels[:, None])[:, 0] / highest.sum(dim=1).clamp_min(1)
+    return F.cross_entropy(scores, labels).item(), right.mean().item()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 STRENGTHS = (1000.0, 200.0, 40.0, 8.0, 1.6)
 ITERATIONS = 10  # of L-BFGS for each strength, which starts where the one before ended
 FINAL_ITERATIONS = 40
+MAX_EVALS = 26  # of the objective in one iteration, as many as its line search has any use for
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,6 @@ class Trial:
     train_accuracy: float
     val_loss: float
     val_accuracy: float
-
-    def metrics(self) -> dict[str, float]:
-        """The points on the curves."""
-        return {
-            "train/loss": self.train_loss,
-            "train/accuracy": self.train_accuracy,
-            "val/loss": self.val_loss,
-            "val/accuracy": self.val_accuracy,
-        }
 
 
 class Probe:
@@ -72,10 +64,6 @@ class Probe:
                 return
             best = trial.val_loss
 
-    def try_once(self, fitted: Tensor, strength: float) -> Trial:
-        """As ``try_strengths``, for a single strength."""
-        return self._try(self._zeros(fitted.shape[1]), fitted, strength)
-
     def _try(self, weight: Tensor, fitted: Tensor, strength: float) -> Trial:
         share = fitted / fitted.sum(dim=0)  # (N, K), the weight of each picture in its mean
         rest = ~fitted / (~fitted).sum(dim=0)
@@ -86,10 +74,27 @@ class Probe:
 
     def fit(self, strength: float) -> nn.Linear:
         """The head fitted to all pictures, for features as they come from the network."""
-        count = len(self.x)
         weight = self._zeros(1)
-        share = torch.full((count, 1), 1 / count)
-        self._fit(weight, share, torch.tensor([strength / count]), FINAL_ITERATIONS)
+        self._fit(weight, *self._whole(strength), FINAL_ITERATIONS)
+        return self._head(weight)
+
+    def fit_steps(self, strength: float) -> Iterator[nn.Linear]:
+        """The head that knows nothing, and what becomes of it with each iteration of ``fit``."""
+        weight = self._zeros(1)
+        yield self._head(weight)
+        # Each step measures where it stands once more, so that this takes longer than ``fit``.
+        step = self._stepper(weight, *self._whole(strength), 1)
+        for _ in range(FINAL_ITERATIONS):
+            step()
+            yield self._head(weight.detach())
+
+    def _whole(self, strength: float) -> tuple[Tensor, Tensor]:
+        """The shares and the pull with which all pictures count alike."""
+        count = len(self.x)
+        return torch.full((count, 1), 1 / count), torch.tensor([strength / count])
+
+    def _head(self, weight: Tensor) -> nn.Linear:
+        """For features as they come from the network."""
         direction, bias = weight[:-1, 0], weight[-1, 0]  # (D or N, classes), (classes,)
         if self.rotation is not None:
             direction = self.rotation @ direction
@@ -114,9 +119,21 @@ class Probe:
 
     def _fit(self, weight: Tensor, share: Tensor, pull: Tensor, iterations: int) -> None:
         """Minimise, for each way k, the mean loss plus pull_k / 2 * ||W_k||^2."""
+        self._stepper(weight, share, pull, iterations)()
+        weight.requires_grad_(False)
+
+    def _stepper(
+        self, weight: Tensor, share: Tensor, pull: Tensor, iterations: int
+    ) -> Callable[[], object]:
+        """Every call goes on with ``_fit`` for so many iterations."""
         weight.requires_grad_(True)
         solver = torch.optim.LBFGS(
-            [weight], max_iter=iterations, history_size=10, line_search_fn="strong_wolfe"
+            [weight],
+            max_iter=iterations,
+            # A share of the iterations, if not said: none would be left for a single one's search.
+            max_eval=MAX_EVALS if iterations == 1 else None,
+            history_size=10,
+            line_search_fn="strong_wolfe",
         )
 
         def objective() -> Tensor:
@@ -126,8 +143,7 @@ class Probe:
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
-        solver.step(objective)  # type: ignore[arg-type]
-        weight.requires_grad_(False)
+        return lambda: solver.step(objective)  # type: ignore[arg-type]
 
     def _measure(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Loss without class weights, and whether right, for every picture and way: (N, K)."""

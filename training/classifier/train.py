@@ -101,7 +101,9 @@ def _train(
 
     # Pictures on the device, a learning rate, and a length that fits the time. The speed is
     # measured on a copy of the network, so that measuring changes nothing.
-    yield Log("prepare", progress.images_seen, clock.seconds(), progress.overall(), 0.0)
+    now = clock.seconds()
+    done = progress.overall() if progress.plan else early_share(config, now)
+    yield Log("prepare", progress.images_seen, now, done, 0.0)
     learner = Learner(config, images, progress.split, model, fabric)
     if resume is not None:
         learner.load_state_dict(resume.part("optimizer"), resume.part("start"))
@@ -111,6 +113,8 @@ def _train(
             progress.peak_rate = yield from _find_rate(learner, clock, step_seconds)
         if config.method == "lp_ft":  # what follows must not be worse than the head alone
             best, progress.best_loss = learner.weights(), learner.validate()[0]
+        else:  # with a head that knows nothing the curves begin at chance
+            yield _log(progress, clock, learner.measure_start())
         progress.plan = make_plan(
             config,
             train_count=len(progress.split.train),
@@ -127,7 +131,7 @@ def _train(
         # The schedule follows the share of the run that is done, not the number of steps: the plan
         # gets longer or shorter with the speed, and the rate has to reach its end all the same.
         learner.set_schedule(progress.peak_rate or 0.0, progress.share())
-        loss, right = learner.step(progress.images_seen)
+        _, loss, right = learner.step(progress.images_seen)
         progress.images_seen += config.batch_size
 
         # Loss and accuracy stay on the device until a report is due: reading them waits for it.
@@ -208,7 +212,8 @@ def _find_rate(
         trial.set_rate(rate)
         losses.append(trial.step(number * config.batch_size)[0].item())
         now = clock.seconds()
-        yield Log("rate", 0, now, early_share(config, now), config.batch_size / step_seconds)
+        speed, whole = config.batch_size / step_seconds, early_share(config, now)
+        yield Log("rate", 0, now, whole, speed, done=number + 1, count=steps)
         if not losses[-1] < RANGE_STOP * min(losses):  # also true of NaN
             losses = [loss for loss in losses if math.isfinite(loss)]
             break

@@ -22,6 +22,7 @@ class Log:
 
     ``seconds`` is training time so far, pauses excluded; ``metrics`` are named as in
     ``train/loss`` or ``val/accuracy`` and may be empty (the run is alive, nothing new to plot).
+    A phase that prepares says how many things it is through with: ``done`` of ``count``.
     """
 
     phase: str
@@ -30,6 +31,8 @@ class Log:
     progress: float
     images_per_second: float
     metrics: Mapping[str, float] = field(default_factory=dict)
+    done: int = 0
+    count: int = 0
 
 
 @dataclass(frozen=True)

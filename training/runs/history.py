@@ -24,7 +24,8 @@ class History:
     """What a run's events add up to.
 
     ``curves`` are by metric, ``previews`` by the names of ``Preview`` events; ``shots`` says how
-    far the run was at the newest picture of each kind. The rest is what the last ``Log`` said.
+    far the run was at the newest picture of each kind. The rest is what the last ``Log`` said;
+    earlier versions said no ``done`` and ``count``.
     """
 
     curves: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
@@ -36,6 +37,8 @@ class History:
     seconds: float = 0.0
     progress: float = 0.0
     images_per_second: float = 0.0
+    done: int = 0
+    count: int = 0
 
     def after(self, line: Mapping[str, Any]) -> History:
         """This history and one more line of ``events.jsonl``; unknown events change nothing.
@@ -50,7 +53,10 @@ class History:
                 for name, value in line["metrics"].items():
                     curves[name] = (*curves.get(name, ()), Point(seen, seconds, value))
                 now = ("phase", "images_seen", "seconds", "progress", "images_per_second")
-                return dataclasses.replace(self, curves=curves, **{key: line[key] for key in now})
+                counted = {key: line.get(key, 0) for key in ("done", "count")}
+                return dataclasses.replace(
+                    self, curves=curves, **{key: line[key] for key in now}, **counted
+                )
             case "notice":
                 message = Message.from_json(line["message"])
                 if message in self.notices:  # a resumed run says it again

@@ -32,6 +32,9 @@ SERIES = tuple(str(number) for number in range(1, len(PALETTE) + 1))
 COLUMNS = ("x", "y", "curve")
 DIGITS = 4  # of a value that an axis may have to show
 DASH = (0.97, 1.0)  # of the x of a lonely point
+DOTS = 60  # over the width of a chart, where a finished run's line goes on
+SHARES: Mapping[str, Any] = {"y_lim": [0, 1.05], "y_axis_format": ".0%"}  # no line on the frame
+SPACED = "^9~r"  # of d3: Vega leaves numbers out that overlap, but lets others touch
 _DRAWER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="drawing")
 
 
@@ -47,14 +50,39 @@ def curves_frame(history: History, names: Mapping[str, str]) -> pd.DataFrame:
     return _frame({label: history.curves.get(metric, ()) for metric, label in names.items()})
 
 
-def overlay_frame(histories: Sequence[History], metric: str) -> pd.DataFrame:
+def overlay_frame(
+    histories: Sequence[History], metric: str, ended: Sequence[bool] = ()
+) -> pd.DataFrame:
     """One curve per run, called by its number: a chart loses the colours of renamed curves.
 
-    Numbers without a run have an empty curve; runs beyond the last of ``SERIES`` are left out.
+    Those that have ``ended`` go on dotted at their last value until the longest one ends. Numbers
+    without a run have an empty curve; runs beyond the last of ``SERIES`` are left out.
     """
-    curves = [history.curves.get(metric, ()) for history in histories]
+    curves = [history.curves.get(metric, ()) for history in histories[: len(SERIES)]]
     padded = [*curves, *([()] * len(SERIES))]
-    return _frame(dict(zip(SERIES, padded, strict=False)))
+    frame = _frame(dict(zip(SERIES, padded, strict=False)))
+    end = max((points[-1].seconds for points in curves if points), default=0.0)
+    dots = [
+        row
+        for label, points, is_over in zip(SERIES, curves, ended, strict=False)
+        if is_over and points
+        for row in _dotted(points[-1], end, label)
+    ]
+    return pd.concat([frame, pd.DataFrame(dots, columns=list(COLUMNS))]) if dots else frame
+
+
+def _dotted(last: Point, end: float, label: str) -> list[tuple[float, float, str]]:
+    """Short strokes: the chart knows no dotted line, but ends one where a value is missing."""
+    step = end / DOTS
+    rows: list[tuple[float, float, str]] = []
+    for place in range(int((end - last.seconds) / step)):
+        x = last.seconds + place * step
+        rows += [
+            (x + 0.3 * step, math.nan, label),
+            (x + 0.6 * step, last.value, label),
+            (x + step, last.value, label),
+        ]
+    return rows
 
 
 def has_points(frame: pd.DataFrame) -> bool:

@@ -119,7 +119,7 @@ class TrainTab:
             writes=self._previewed,
             trigger_mode="always_last",
         )
-        on(
+        self.started = on(
             self.start_btn.click,
             self._start,
             reads=[*self.reads, *(form.run_name for form in self.forms.values())],

@@ -5,13 +5,14 @@ The lower half of the tab: all runs of a person in a table, and several in one c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
 from training.core.messages import t
 from training.jobs.live import RunStatus
+from training.runs.state import ACTIVE
 from ui.common import plots
 from ui.common.access import run_labels
 from ui.common.context import AppContext, Call, Updates
@@ -30,7 +31,7 @@ class CompareRuns:
     def __init__(self, app: AppContext) -> None:
         self.app = app
         make = app.i18n.make
-        make(gr.HTML, {"value": lambda language: f"<h3>{t('watch.runs', language)}</h3>"})
+        make(gr.HTML, {"value": lambda language: f"<h2>{t('watch.runs', language)}</h2>"})
         # Not a gr.Dataframe: one that changes on a hidden tab breaks the page's script.
         self.table = gr.HTML()
         self.chosen = make(
@@ -51,7 +52,9 @@ class CompareRuns:
             color_title=" ",
             color_map=dict(zip(plots.SERIES, plots.PALETTE, strict=True)),
             height=300,
-            y_lim=[0, 1],
+            x_lim=[0, None],  # with the time that went into getting ready
+            x_axis_format=plots.SPACED,
+            **plots.SHARES,
             show_label=False,
             visible=False,
             buttons=[],
@@ -72,7 +75,7 @@ class CompareRuns:
 
     def show(self, mine: Sequence[RunStatus], labels: Mapping[str, str], language: str) -> Updates:
         """The table of ``mine``, and as choices those with a curve, if there are two of them."""
-        drawable = [(labels[run.id], run.id) for run in mine if METRIC in run.history.curves]
+        drawable = [(labels[run.id], run.id) for run in mine if can_compare(run)]
         return {
             self.table: runs_html(mine, labels, language),
             self.chosen: gr.Dropdown(choices=drawable, visible=len(drawable) > 1),
@@ -82,7 +85,8 @@ class CompareRuns:
         wanted = call.values[self.chosen] or []
         runs = [run for run in self.app.manager.runs(call.visitor.owner) if run.id in wanted]
         labels = run_labels(runs)
-        curves = plots.overlay_frame([run.history for run in runs], METRIC)
+        ended = [run.status not in ACTIVE for run in runs]
+        curves = plots.overlay_frame([run.history for run in runs], METRIC, ended)
         names = [
             f"{number} {labels[run.id]}" for number, run in zip(plots.SERIES, runs, strict=False)
         ]
@@ -93,3 +97,13 @@ class CompareRuns:
             if drawn
             else "",
         }
+
+
+def row_key(run: RunStatus) -> Hashable:
+    """Equal as long as nothing in the table, and no choice for the chart, has changed."""
+    return run.id, run.status, run.info.name, run.result is None, can_compare(run)
+
+
+def can_compare(run: RunStatus) -> bool:
+    """Whether it has a line for the chart by now."""
+    return METRIC in run.history.curves

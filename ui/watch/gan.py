@@ -62,17 +62,18 @@ class GanWatch:
         with gr.Column(elem_classes="over-time"):
             self.past = gr.HTML(elem_classes="past")
             self.now = gr.HTML(elem_classes="now")
-        self.time = self.app.i18n.make(
-            gr.Slider,
-            {"label": "gan.time", "info": "gan.time_info"},
-            minimum=0,
-            maximum=NOW,
-            value=NOW,
-            step=0.5,
-            buttons=[],
-            elem_classes="time",
-        )
-        self.films = Films(self.app, message, "watch-film", self.shown)
+        with gr.Column(visible=False) as self.later:  # from the first picture on
+            self.time = self.app.i18n.make(
+                gr.Slider,
+                {"label": "gan.time", "info": "gan.time_info"},
+                minimum=0,
+                maximum=NOW,
+                value=NOW,
+                step=0.5,
+                buttons=[],
+                elem_classes="time",
+            )
+            self.films = Films(self.app, message, "watch-film", self.shown)
 
     def _build_charts(self) -> None:
         make = self.app.i18n.make
@@ -90,6 +91,7 @@ class GanWatch:
                         y_title=" ",
                         color_title=" ",
                         height=300,
+                        x_axis_format=plots.SPACED,
                         show_label=False,
                         buttons=[],
                         min_width=280,
@@ -100,7 +102,8 @@ class GanWatch:
     def outputs(self) -> list[Any]:
         """All that ``refresh`` may change."""
         return [
-            *(self.body, self.past, self.now, self.time, self.metrics, self.suspicious),
+            *(self.body, self.past, self.now, self.later, self.time),
+            *(self.metrics, self.suspicious),
             *(self.chart_row, *self.charts.values(), *self.films.outputs),
         ]
 
@@ -150,8 +153,9 @@ class GanWatch:
     def _show_newest(self, run: RunStatus, language: str) -> Updates:
         folder = self.app.manager.folder(run.id)
         shot = view.newest_shot(folder, "samples")
-        waiting = f'<p class="note">{t("gan.no_shots", language)}</p>'
-        return {self.now: view.samples_html(folder, shot, language) or waiting}
+        picture = view.samples_html(folder, shot, language)
+        waiting = f'<p class="waiting">{t("gan.no_shots", language)}</p>'
+        return {self.now: picture or waiting, self.later: gr.Column(visible=bool(picture))}
 
     def _show_meters(self, run: RunStatus, language: str) -> Updates:
         preview = run.history.previews.get("meters")
@@ -172,9 +176,12 @@ class GanWatch:
         if "gan/recognised" not in run.history.curves:
             charts["plain"] = WITHOUT_CLASSES
         frames = {name: plots.curves_frame(run.history, curves) for name, curves in charts.items()}
-        any_points = any(plots.has_points(frame) for frame in frames.values())
-        updates: Updates = {self.charts[name]: frame for name, frame in frames.items()}
-        return {**updates, self.chart_row: gr.Column(visible=any_points)}
+        drawn = {name: plots.has_points(frame) for name, frame in frames.items()}
+        updates: Updates = {
+            self.charts[name]: gr.LinePlot(frame, visible=drawn[name])
+            for name, frame in frames.items()
+        }
+        return {**updates, self.chart_row: gr.Column(visible=any(drawn.values()))}
 
 
 def _legend(language: str) -> str:

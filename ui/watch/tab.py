@@ -22,9 +22,16 @@ from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.generator_html import is_gan
 from ui.common.html import box, message_html, say
 from ui.common.parts import Opening
-from ui.watch.compare import CompareRuns
+from ui.watch.compare import CompareRuns, row_key
 from ui.watch.gan import GanWatch
-from ui.watch.view import CURVES, curves_key, curves_legend, status_html
+from ui.watch.view import (
+    CURVES,
+    curves_key,
+    curves_legend,
+    numbers_html,
+    status_html,
+    waiting_html,
+)
 
 METRICS = ("loss", "accuracy")
 Drawn = Mapping[str, Hashable]
@@ -42,12 +49,12 @@ class WatchTab:
         self.opening = Opening(app)
         self.message = self.opening.message
         with self.opening.body:
-            self.picker = make(gr.Dropdown, {"label": "watch.picker"}, filterable=False)
             self.status = gr.HTML(elem_classes="status")
             self._build_buttons()
-            self.notices = gr.HTML()
             self._build_charts()
             self.gan = GanWatch(app, self.message, self._shown)
+            self.facts = gr.HTML()
+            self.notices = gr.HTML()
             with make(
                 gr.Accordion, {"label": "watch.lr_range"}, open=False, visible=False
             ) as self.lr_panel:
@@ -61,14 +68,25 @@ class WatchTab:
     def _build_buttons(self) -> None:
         make = self.app.i18n.make
         with gr.Row(elem_classes="actions"):
+            # Each is there only for a run that it does something to.
             size: dict[str, Any] = {"size": "md", "min_width": 90}
+            hidden = {**size, "visible": False}
             self.result_btn = make(
-                gr.Button, {"value": "watch.result_btn"}, variant="primary", visible=False, **size
+                gr.Button, {"value": "watch.result_btn"}, variant="primary", **hidden
             )
-            self.pause_btn = make(gr.Button, {"value": "watch.pause_btn"}, **size)
-            self.resume_btn = make(gr.Button, {"value": "watch.resume_btn"}, **size)
-            self.stop_btn = make(gr.Button, {"value": "watch.stop_btn"}, **size)
-            self.delete_btn = make(gr.Button, {"value": "watch.delete_btn"}, **size)
+            self.pause_btn = make(gr.Button, {"value": "watch.pause_btn"}, **hidden)
+            self.resume_btn = make(gr.Button, {"value": "watch.resume_btn"}, **hidden)
+            self.stop_btn = make(gr.Button, {"value": "watch.stop_btn"}, **hidden)
+            self.delete_btn = make(gr.Button, {"value": "watch.delete_btn"}, **hidden)
+            self.picker = make(
+                gr.Dropdown,
+                {"label": "watch.picker"},
+                filterable=False,
+                container=False,
+                visible=False,
+                min_width=280,
+                elem_classes="run-picker",
+            )
         self.doomed = gr.State("")  # the run that the question below names
         with gr.Row(visible=False, elem_classes="actions") as self.sure:
             self.sure_text = gr.HTML()
@@ -77,6 +95,7 @@ class WatchTab:
 
     def _build_charts(self) -> None:
         self.charts: dict[str, gr.LinePlot] = {}
+        self.waiting = gr.HTML()  # where the charts will stand
         with gr.Column(visible=False, elem_classes="charts") as self.chart_row, gr.Row():
             for name in METRICS:
                 self.charts[name] = self.app.i18n.make(
@@ -92,7 +111,8 @@ class WatchTab:
                     y_title=" ",
                     color_title=" ",
                     height=300,
-                    y_lim=[0, 1] if name == "accuracy" else None,
+                    x_axis_format=plots.SPACED,
+                    **(plots.SHARES if name == "accuracy" else {}),
                     show_label=False,
                     buttons=[],
                     min_width=300,
@@ -206,8 +226,10 @@ class WatchTab:
             self.resume_btn,
             self.stop_btn,
             self.delete_btn,
+            self.waiting,
             self.chart_row,
             *self.charts.values(),
+            self.facts,
             self.notices,
             self.lr_panel,
             self.lr_plot,
@@ -227,7 +249,7 @@ class WatchTab:
             "runs": (
                 visitor.language,
                 run.id if run else "",
-                tuple((each.id, each.status, each.info.name, each.result is None) for each in mine),
+                tuple(map(row_key, mine)),
             ),
             "run": (visitor.language, run.id, run.version) if run else (visitor.language,),
             "curves": curves_key(run),
@@ -261,7 +283,7 @@ class WatchTab:
         ]
         return {
             **updates,
-            self.picker: gr.Dropdown(choices=choices, value=run.id),
+            self.picker: gr.Dropdown(choices=choices, value=run.id, visible=len(mine) > 1),
             **self.compare.show(mine, labels, language),
         }
 
@@ -272,13 +294,15 @@ class WatchTab:
         error = " ".join(message_html(m, language) for m in run.info.error)
         return {
             self.status: status_html(run, language),
+            self.waiting: waiting_html(run, language),
+            self.facts: numbers_html(run, language),
             self.notices: (box("problem", error) if error else "")
             + (box("plain", f"<ul>{notices}</ul>") if notices else ""),
             self.result_btn: gr.Button(visible=run.result is not None),
-            self.pause_btn: gr.Button(interactive=run.status in WAITING_OR_RUNNING),
-            self.resume_btn: gr.Button(interactive=run.status in RESUMABLE),
-            self.stop_btn: gr.Button(interactive=run.status in ACTIVE),
-            self.delete_btn: gr.Button(interactive=run.status not in WAITING_OR_RUNNING),
+            self.pause_btn: gr.Button(visible=run.status in WAITING_OR_RUNNING),
+            self.resume_btn: gr.Button(visible=run.status in RESUMABLE),
+            self.stop_btn: gr.Button(visible=run.status in ACTIVE),
+            self.delete_btn: gr.Button(visible=run.status not in WAITING_OR_RUNNING),
         }
 
     def _show_curves(self, run: RunStatus | None) -> Updates:

@@ -21,6 +21,15 @@ from ui.common.verdicts import quality_level
 # drawn loses the colours of curves that change their names. The legend translates.
 CURVES = {"train": GREEN, "val": AMBER}
 
+PREPARING = {  # the phases of a classifier's training in which no curve grows
+    "": "watch.doing_load",
+    "features": "watch.doing_features",
+    "strength": "watch.doing_strength",
+    "prepare": "watch.doing_prepare",
+    "rate": "watch.doing_rate",
+    "evaluate": "watch.doing_evaluate",
+}
+
 
 def curves_key(run: RunStatus | None) -> Hashable:
     """Equal as long as no curve of the run has a new point: lengths and last points only."""
@@ -72,19 +81,38 @@ def _run_row(run: RunStatus, label: str, language: str) -> str:
 
 
 def status_html(run: RunStatus, language: str) -> str:
-    """What the run is doing, in words, a progress bar, and numbers such as images per second.
+    """What the run is doing, in words, and a progress bar.
 
     The bar of a finished run is full, whatever its last report said.
     """
-    history, active = run.history, run.status in ACTIVE
+    history = run.history
     empty_handed = run.status == RunState.STOPPED and run.result is None
-    key = "watch.says_stopped_empty" if empty_handed else f"watch.says_{run.status}"
-    says = say(key, language, name=run.info.name, place=run.place)
+    if empty_handed:
+        key = "watch.says_stopped_empty"
+    elif run.status == RunState.RUNNING and not history.curves:
+        key = "watch.says_preparing"
+    else:
+        key = f"watch.says_{run.status}"
+    more = [_doing(run, language)] if history.curves else []
     if run.wait_seconds is not None:
-        says += " " + t("watch.wait", language, time=duration(run.wait_seconds, language))
+        more.append(t("watch.wait", language, time=duration(run.wait_seconds, language)))
     elif run.seconds_left is not None:
-        says += " " + t("watch.left", language, time=duration(run.seconds_left, language))
+        more.append(t("watch.left", language, time=duration(run.seconds_left, language)))
     share = 1.0 if run.status == RunState.FINISHED else history.progress
+    width = f"{share * 100:.1f}"
+    return (
+        f'<div class="run {run.status}"><div class="says" role="status">'
+        f"<h2>{say(key, language, name=run.info.name, place=run.place)}</h2>"
+        f"<p>{' '.join(filter(None, more))}</p></div>"
+        f'<div class="progress" role="progressbar" aria-label="{t("watch.progress", language)}" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{width}">'
+        f'<i style="width:{width}%"></i></div></div>'
+    )
+
+
+def numbers_html(run: RunStatus, language: str) -> str:
+    """Numbers such as images per second, for those who like to know."""
+    history = run.history
     facts = [("watch.fact_seen", f"{history.images_seen:,}")]
     if run.status == RunState.RUNNING:
         facts.append(("watch.fact_speed", f"{history.images_per_second:,.0f}"))
@@ -93,15 +121,24 @@ def status_html(run: RunStatus, language: str) -> str:
     )
     if run.info.device:
         facts.append(("watch.fact_device", html.escape(run.info.device)))
-    if active and run.memory_mb:
+    if run.status in ACTIVE and run.memory_mb:
         facts.append(("watch.fact_memory", f"{run.memory_mb:,.0f} MB"))
     cells = "".join(
         f"<div><dt>{t(key, language)}</dt><dd>{value}</dd></div>" for key, value in facts
     )
-    width = f"{share * 100:.1f}"
-    return (
-        f'<div class="run {run.status}"><p class="says" role="status">{says}</p>'
-        f'<div class="progress" role="progressbar" aria-label="{t("watch.progress", language)}" '
-        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{width}">'
-        f'<i style="width:{width}%"></i></div><dl>{cells}</dl></div>'
-    )
+    return f'<dl class="run-facts">{cells}</dl>'
+
+
+def waiting_html(run: RunStatus, language: str) -> str:
+    """What a classifier does before its curves begin, in their place; empty once they are there."""
+    if is_gan(run) or run.history.curves or run.status not in (*ACTIVE, RunState.INTERRUPTED):
+        return ""
+    return f'<p class="waiting">{_doing(run, language) or t("watch.no_curves", language)}</p>'
+
+
+def _doing(run: RunStatus, language: str) -> str:
+    """What goes on in a phase that teaches nothing, with a count; empty while the run learns."""
+    history = run.history
+    if run.status != RunState.RUNNING or is_gan(run) or history.phase not in PREPARING:
+        return ""
+    return t(PREPARING[history.phase], language, done=history.done, count=history.count)

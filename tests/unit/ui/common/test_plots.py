@@ -79,6 +79,37 @@ def test_runs_lie_over_each_other_by_number() -> None:
     assert frame["curve"].unique().tolist() == list(plots.SERIES)
 
 
+def lasting(seconds: float, value: float) -> History:
+    return History(curves={"val/accuracy": (Point(0, seconds / 2, 0.1), Point(9, seconds, value))})
+
+
+def test_a_finished_run_goes_on_dotted_until_the_longest_one_ends() -> None:
+    runs = [lasting(10.0, 0.7), lasting(100.0, 0.9), lasting(10.0, 0.5), History()]
+    ended = [True, True, False, True]
+    frame = plots.overlay_frame(runs, "val/accuracy", ended)
+    first = frame[(frame["curve"] == "1") & (frame["x"] > 10.0)]
+    assert set(first["y"].dropna()) == {0.7}  # at its last value
+    assert first["x"].max() == pytest.approx(100.0, rel=0.02)
+    assert first["x"].is_monotonic_increasing
+    # Dots: every stroke is short, and a missing value parts it from the next.
+    drawn = first["y"].notna().tolist()
+    assert drawn[:6] == [False, True, True, False, True, True]
+    for number, longest in (("2", 100.0), ("3", 10.0)):  # the longest, and one that goes on
+        assert seen(frame)[seen(frame)["curve"] == number]["x"].max() == longest
+    assert "4" not in set(seen(frame)["curve"])
+
+
+def test_runs_of_one_length_have_nothing_to_dot() -> None:
+    runs = [lasting(10.0, 0.7), lasting(10.0, 0.9)]
+    both = plots.overlay_frame(runs, "val/accuracy", [True, True])
+    pd.testing.assert_frame_equal(both, plots.overlay_frame(runs, "val/accuracy"))
+
+
+def test_a_share_of_one_is_drawn_below_the_frame() -> None:
+    low, high = plots.SHARES["y_lim"]
+    assert low == 0 and 1 < high < 1.2  # and the next mark above 100 % stays outside
+
+
 @pytest.mark.parametrize("count", [2, 10, 102])
 def test_a_confusion_matrix_of_any_size_is_drawn(count: int) -> None:
     confusion = np.eye(count, dtype=int) * 7
