@@ -19,7 +19,7 @@ from models.registry import restore_model
 from training.classifier.config import ClassifierConfig
 from training.classifier.head import feature_store
 from training.classifier.plan import REPORT_SECONDS, ClassifierProgress
-from training.classifier.strangers import Familiar, count_strangers, learn_familiar
+from training.classifier.strangers import Familiar, learn_familiar
 from training.data.imageset import ImageSet
 from training.data.splits import Split
 from training.features.store import FeatureStore, extract
@@ -56,8 +56,8 @@ def evaluate_classifier(
         count = len(split.test)
         yield Log("evaluate", seen, seconds, whole, 0.0, done=counted.done, count=count)
     features = store.get(images, split.test)
-    familiar = yield from learn_familiar(
-        images, split, forward, side, fabric.device, store, config.seed
+    familiar, strangers = yield from learn_familiar(
+        config, images, split, forward, store, fabric.device
     )
     with torch.no_grad():
         probabilities = model.head.cpu()(features).softmax(dim=1).numpy()
@@ -70,7 +70,7 @@ def evaluate_classifier(
     result |= {
         "evaluated_on": split.origin,
         "most_wrong": _most_wrong(images, split, probabilities),
-        "strangers": count_strangers(familiar, features, images.name, forward, side, fabric.device),
+        "strangers": strangers,
         **_told_apart(images, split, probabilities),
         "train_images": len(split.train),
         "val_images": len(split.val),
@@ -95,6 +95,7 @@ def classifier_checkpoint(
         "backbone": config.backbone,
         "image_size": side,
         "class_names": list(images.class_names),
+        "familiar_network": familiar.network,
     }
     return Checkpoint(pack(model=model.state_dict(), familiar=familiar.state_dict()), about)
 

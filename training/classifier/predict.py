@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
-from models.registry import restore_model
+from models.frozen import frozen_backbone
+from models.registry import BACKBONES, HEAD_STAGES, restore_model
 from training.classifier.strangers import Familiar
 from training.core.messages import UserError
 from training.data.batches import to_batch, to_unit
@@ -51,7 +53,9 @@ class Predictor:
         weights = saved.part("model")
         model = restore_model(saved.state["backbone"], len(self.class_names), weights)
         self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.familiar = Familiar.from_state(saved.part("familiar"))
+        self.familiar = Familiar.from_state(
+            saved.part("familiar"), saved.state.get("familiar_network", "")
+        )
 
     def __call__(self, picture: Image.Image) -> Prediction:
         """``picture`` is as ``read_picture`` gives it."""
@@ -61,8 +65,19 @@ class Predictor:
             features = self.model.features(x)
             probabilities = self.model.head(features).softmax(dim=1)[0].tolist()
         named = dict(zip(self.class_names, probabilities, strict=True))
-        is_strange = bool(self.familiar.are_strange(features)) if self.familiar else None
-        return Prediction(dict(sorted(named.items(), key=lambda item: -item[1])), is_strange)
+        best = dict(sorted(named.items(), key=lambda item: -item[1]))
+        return Prediction(best, self._is_strange(picture, features))
+
+    def _is_strange(self, picture: Image.Image, own: Tensor) -> bool | None:
+        """``own`` are the model's features of the picture, (1, D)."""
+        if self.familiar is None:
+            return None
+        if not (network := self.familiar.network):
+            return bool(self.familiar.are_strange(own))
+        device, side = torch.device("cpu"), BACKBONES[network].image_size
+        x = to_unit(to_batch(centre_square(np.asarray(picture), side)[None]), device)
+        features = frozen_backbone(network, device, HEAD_STAGES)(x)
+        return bool(self.familiar.are_strange(features))
 
 
 def load_predictor(folder: Path) -> Predictor:

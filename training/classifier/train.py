@@ -25,7 +25,6 @@ from training.classifier.plan import (
     range_test_steps,
 )
 from training.classifier.schedule import DEFAULT_RATES, choose_rate, range_test_rates
-from training.classifier.strangers import FRESH
 from training.core.messages import Message, UserError
 from training.data.imageset import ImageSet
 from training.data.splits import split_images
@@ -119,7 +118,7 @@ def _train(
             config,
             train_count=len(progress.split.train),
             val_count=len(progress.split.val),
-            test_count=len(progress.split.test) + FRESH,
+            test_count=len(progress.split.test),
             seconds_used=clock.seconds(),
             images_per_second=config.batch_size / step_seconds,
         )

@@ -80,7 +80,11 @@ def test_every_method_knows_strangers(method: str, tmp_path: Path) -> None:
     assert end.result["strangers"]["own"][1] == end.result["count"]
     known = Familiar.from_state(end.model.part("familiar"))
     assert known is not None and math.isfinite(known.threshold)
-    assert 0 < len(known.bank) <= 192
+    assert 0 < len(known.bank) <= 600
+    assert end.model.state["familiar_network"] == "seedling-s"  # not what was fine-tuned
+    checkpoint.save(tmp_path / "model", end.model)
+    ask = Predictor(tmp_path)
+    assert sum(bool(ask(Image.fromarray(each)).is_strange) for each in _digits()[:20]) >= 18
 
 
 def test_a_model_of_an_earlier_version_says_nothing_about_strangers(tmp_path: Path) -> None:
