@@ -16,6 +16,16 @@ document.addEventListener("input", (event) => {
 });
 document.addEventListener("change", (event) => slider(event) && trigger("apply"));
 
+// An arrow key moves a twentieth of the whole way: a step of the slider's own shows nothing.
+const KEYS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
+document.addEventListener("keydown", (event) => {
+  const range = event.target, by = KEYS[event.key];
+  if (!by || range.type !== "range" || !slider(event)) return;
+  event.preventDefault();
+  range.value = Number(range.value) + (by * (range.max - range.min)) / 20;
+  for (const kind of ["input", "change"]) range.dispatchEvent(new Event(kind, { bubbles: true }));
+});
+
 async function paint() {
   if (busy) return;
   busy = true;

@@ -38,8 +38,8 @@ def make_theme() -> gr.themes.Base:
     ).set(
         body_background_fill="#fbfcfa",
         body_background_fill_dark="#161a17",
-        button_primary_background_fill="*primary_600",
-        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
         button_primary_text_color="white",
         button_secondary_background_fill="white",
         button_secondary_background_fill_hover="*primary_50",
@@ -55,7 +55,7 @@ def make_theme() -> gr.themes.Base:
         input_border_color="*neutral_300",
         input_background_fill_dark="*neutral_800",
         input_border_width="1px",
-        slider_color="*primary_600",
+        slider_color="*primary_700",
         block_info_text_color="*neutral_500",
         loader_color="*primary_600",
     )

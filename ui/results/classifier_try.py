@@ -85,6 +85,7 @@ class ClassifierTry:
                 self.answer = make(
                     gr.Label,
                     {"label": "try.answer"},
+                    visible=False,
                     num_top_classes=MAX_CLASSES_SHOWN,
                     elem_classes="answer",
                     buttons=[],
@@ -151,10 +152,12 @@ class ClassifierTry:
         return {"shares": dict(best), "strange": bool(found.is_strange)}
 
     def _answer(self, found: Prediction, says: str) -> Updates:
-        return {self.verdict: says, self.answer: found.probabilities}
+        shown = gr.Label(value=found.probabilities, visible=True)
+        return {self.verdict: says, self.answer: shown}
 
     def _nothing(self) -> Updates:
-        return {self.verdict: "", self.answer: None}
+        # Hidden: Gradio's empty label names a place that has no role (axe: aria-prohibited-attr).
+        return {self.verdict: "", self.answer: gr.Label(value=None, visible=False)}
 
     # ---- what is seen
 
