@@ -12,7 +12,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import BROWSER_ARGS, find_browser
-from tests.e2e.conftest import QUIET, Server, new_page
+from tests.e2e.conftest import QUIET, Server, new_page, shape
+from tests.e2e.test_journeys import upload
 
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 COUNT = re.compile(r"Pictures: (\d+)")
@@ -20,14 +21,18 @@ COUNT = re.compile(r"Pictures: (\d+)")
 
 @pytest.fixture(scope="module")
 def sign(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the camera sees: red on its left, blue on its right."""
-    seen = np.zeros((240, 320, 3), np.uint8)
-    seen[:, :160, 0], seen[:, 160:, 2] = 255, 255
-    luma, *chroma = Image.fromarray(seen).convert("YCbCr").split()
-    frame = luma.tobytes() + b"".join(each.resize((160, 120)).tobytes() for each in chroma)
-    path = tmp_path_factory.mktemp("camera") / "sign.y4m"
-    head = b"YUV4MPEG2 W320 H240 F30:1 Ip A1:1 C420jpeg\n"
-    path.write_bytes(head + 8 * (b"FRAME\n" + frame))
+    """What the camera sees: red on its left, blue on its right, and never the same between."""
+    rng, path = np.random.default_rng(0), tmp_path_factory.mktemp("camera") / "sign.y4m"
+    film = b"YUV4MPEG2 W320 H240 F30:1 Ip A1:1 C420jpeg\n"
+    for _ in range(90):
+        seen = np.zeros((240, 320, 3), np.uint8)
+        seen[:, :160, 0], seen[:, 160:, 2] = 255, 255
+        blocks = rng.integers(0, 256, (6, 4, 3), dtype=np.uint8)
+        seen[:, 80:240] = blocks.repeat(40, axis=0).repeat(40, axis=1)
+        luma, *chroma = Image.fromarray(seen).convert("YCbCr").split()
+        halves = b"".join(each.resize((160, 120)).tobytes() for each in chroma)
+        film += b"FRAME\n" + luma.tobytes() + halves
+    path.write_bytes(film)
     return path
 
 
@@ -86,7 +91,8 @@ def test_two_classes_by_holding(page: Page, server: Server) -> None:
     expect(page.locator(".unsent")).to_have_count(0)
     for file in set(stored(server)) - before:
         with Image.open(file) as picture:
-            left, right = (picture.getpixel((x, picture.height // 2)) for x in (20, 300))
+            pixels = np.asarray(picture)
+        left, right = pixels[120, 20], pixels[120, -20]
         assert left[0] > 200 > 60 > left[2] and right[2] > 200 > 60 > right[0], file
 
     first = card(page, "Class 1")
@@ -109,3 +115,46 @@ def test_two_classes_by_holding(page: Page, server: Server) -> None:
     expect(page.get_by_text('<b>"apple"</b>').last).to_be_attached()
     page.get_by_role("button", name="Next: train").click()
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+
+
+def test_loose_pictures_are_sorted_by_hand(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("tab", name="Your files").click()
+    files = [tmp_path / f"{number}.png" for number in range(9)]
+    for number, file in enumerate(files):
+        shape("disc" if number < 4 else "square", number).save(file)
+    upload(page, files)
+    expect(page.get_by_role("heading", name="9 pictures, no classes")).to_be_visible()
+    expect(page.get_by_role("button", name="Next: train")).to_be_visible()
+    page.get_by_role("button", name="Sort these into classes by hand").click()
+
+    loose = card(page, "Without a class")
+    expect(loose.get_by_role("button", name=re.compile("^Picture"))).to_have_count(9)
+    loose.get_by_role("button", name="Picture 1", exact=True).click()
+    loose.get_by_role("button", name="Picture 4", exact=True).click(modifiers=["Shift"])
+    loose.get_by_role("button", name="To Class 1").click()
+    expect(card(page, "Class 1")).to_contain_text("Pictures: 4")
+    loose.get_by_role("button", name="Select all").click()
+    loose.get_by_role("button", name="To Class 2").click()
+    expect(card(page, "Class 2")).to_contain_text("Pictures: 5")
+    expect(loose).to_be_hidden()
+    page.get_by_role("button", name="Train with these").click()
+    expect(page.get_by_role("heading", name="9 pictures in 2 classes")).to_be_visible()
+
+
+def test_a_card_by_keyboard_and_a_refusal(page: Page, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    first = card(page, "Class 1")
+    first.get_by_label("Choose files: Class 1").set_input_files(broken)
+    expect(page.locator(".card-problem")).not_to_be_empty()
+    expect(first).to_contain_text("Pictures: 0")
+    first.get_by_role("button", name="Camera: Class 1").press("Enter")
+    shutter = first.get_by_role("button", name="Hold to record")
+    expect(shutter).to_be_focused()
+    page.keyboard.down(" ")
+    expect(first.get_by_role("button", name="Delete picture 3 of Class 1")).to_be_visible()
+    page.keyboard.up(" ")
+    expect(shutter).to_be_focused()
+    expect(page.locator(".cards [role=status]")).to_have_text(re.compile("Class 1: Pictures"))
+    page.get_by_role("tab", name="Your files").click()
+    expect(page.locator("video")).to_have_count(0)
