@@ -274,6 +274,9 @@ def test_a_bad_upload_is_answered_and_nothing_is_lost(
     bad.write_bytes(data)
     upload(page, bad)
     expect(page.get_by_role("alert")).to_contain_text(sentence)
+    expect(heading).to_be_hidden()
+    expect(page.get_by_role("button", name="Next: train")).to_be_hidden()
+    page.get_by_role("button", name="Go on with 48 pictures of Shapes").click()
     expect(heading).to_be_visible()
     page.reload()
     expect(heading).to_be_visible()
@@ -285,31 +288,6 @@ def test_a_folder_keeps_its_classes(open_page: OpenPage, shapes_zip: Path, tmp_p
     page = open_page()
     page.get_by_label("Choose a folder", exact=True).set_input_files(tmp_path / "shapes")
     expect(page.get_by_role("heading", name="shapes: 48 pictures in 2 classes")).to_be_visible()
-
-
-def test_own_pictures_become_classes(open_page: OpenPage, disc_png: Path, shapes_zip: Path) -> None:
-    page = open_page()
-    page.get_by_role("tab", name="Camera").click()
-    panel = page.get_by_role("tabpanel").filter(has=page.get_by_label("What is in the picture?"))
-    panel = panel.last
-
-    def add(name: str, count: int) -> None:
-        panel.get_by_label("What is in the picture?").fill(name)
-        panel.get_by_role("button", name="Upload file").click()
-        panel.locator("input[type=file]").set_input_files(disc_png)
-        expect(panel.locator("li", has_text=name)).to_contain_text(f"Pictures: {count}")
-
-    add("apple", 1)
-    add("apple", 2)
-    add("pear", 1)
-    panel.get_by_role("button", name="Undo last").click()
-    expect(panel.locator("li", has_text="pear")).to_have_count(0)
-    expect(panel.get_by_role("button", name="Use these")).to_be_disabled()
-    add("pear", 1)
-    page.reload()
-    page.get_by_role("tab", name="Camera").click()
-    page.get_by_role("button", name="Use these").click()
-    expect(page.get_by_role("heading", name="3 pictures in 2 classes")).to_be_visible()
 
 
 def test_only_the_run_that_the_question_names_is_deleted(

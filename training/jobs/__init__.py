@@ -4,6 +4,7 @@ Queue, workers, quotas, storage, and what belongs to whom.
 """
 
 __all__ = [
+    "collection",
     "datasets",
     "gate",
     "live",

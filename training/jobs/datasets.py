@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from training.core.files import is_full, write_json
 from training.core.home import Home, new_id
 from training.core.messages import UserError
@@ -137,62 +135,6 @@ def read_edits(rows: Sequence[tuple[str, str]]) -> Edits:
     if not any(edits.values()):
         raise UserError("data.no_class_left")
     return {old: name or None for old, name in edits.items() if name != old}
-
-
-class Collection:
-    """Pictures that one person takes one by one, until they become a data set.
-
-    No folder is made before the first picture.
-
-    Raises:
-        ValueError: ``owner`` is no id, and must not become the name of a folder.
-    """
-
-    def __init__(self, home: Home, owner: str) -> None:
-        if not is_id(owner):
-            raise ValueError("an owner's id has 32 hexadecimal digits")
-        self.folder = home.collected / owner
-
-    def pictures(self) -> list[tuple[Path, str]]:
-        """Every (picture, class), oldest first."""
-        kept = _read(self.folder / "collected.json") or []
-        return [(self.folder / file, class_name) for file, class_name in kept]
-
-    def counts(self) -> dict[str, int]:
-        """Class name to how many pictures it has, in the order in which classes began."""
-        counts: dict[str, int] = {}
-        for _, class_name in self.pictures():
-            counts[class_name] = counts.get(class_name, 0) + 1
-        return counts
-
-    def add(self, picture: Image.Image, class_name: str) -> None:
-        """Keep one more picture, as a PNG, under the cleaned name of its class.
-
-        Raises:
-            UserError: the class has no name.
-        """
-        name = _clean(class_name)
-        if not name:
-            raise UserError("data.class_unnamed")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        file = f"{new_id()}.png"
-        picture.save(self.folder / file)
-        self._write([*self.pictures(), (self.folder / file, name)])
-
-    def undo(self) -> None:
-        """Forget the newest picture; nothing happens when there is none."""
-        pictures = self.pictures()
-        if pictures:
-            pictures[-1][0].unlink(missing_ok=True)
-            self._write(pictures[:-1])
-
-    def clear(self) -> None:
-        """Forget all, once they have become a data set."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
-
-    def _write(self, pictures: Sequence[tuple[Path, str]]) -> None:
-        write_json(self.folder / "collected.json", [(path.name, name) for path, name in pictures])
 
 
 def _clean(name: object) -> str:

@@ -131,6 +131,7 @@ class AppContext:
         message: gr.HTML | None = None,
         progress_on: Component | None = None,
         event_data: bool = False,
+        refused: Handler | None = None,
         **options: Any,
     ) -> Any:
         """Call ``handler(call)`` on ``trigger`` and apply the updates that it returns.
@@ -145,11 +146,12 @@ class AppContext:
             progress_on: draw ``call.progress`` over this component. The handler may then be slow:
                 it waits in the queue.
             event_data: let the page's script send ``call.data`` along.
+            refused: what changes beside ``message`` when there was a problem.
             options: Gradio's own, such as ``trigger_mode``.
         """
         slow = progress_on is not None
         return trigger(
-            self._caller(handler, message, slow, event_data),
+            self._caller(handler, message, slow, event_data, refused),
             inputs={*self.states, *reads},  # a set: Gradio then passes one dict by component
             outputs=list(dict.fromkeys([*writes, *([message] if message else [])])),
             queue=slow,
@@ -198,7 +200,12 @@ class AppContext:
         )
 
     def _caller(
-        self, handler: Handler, message: gr.HTML | None, slow: bool, event_data: bool
+        self,
+        handler: Handler,
+        message: gr.HTML | None,
+        slow: bool,
+        event_data: bool,
+        refused: Handler | None,
     ) -> Callable[..., Any]:
         """What Gradio calls; it tells from the annotations what to pass.
 
@@ -206,12 +213,13 @@ class AppContext:
         """
 
         def quick(values: dict[Any, Any], request: Asker = None) -> Any:
-            return self._answer(handler, message, self.call(values, request))
+            return self._answer(handler, message, refused, self.call(values, request))
 
         def slowly(
             values: dict[Any, Any], request: Asker = None, progress: gr.Progress = PROGRESS
         ) -> Any:
-            return self._answer(handler, message, self.call(values, request, progress))
+            call = self.call(values, request, progress)
+            return self._answer(handler, message, refused, call)
 
         def with_data(
             values: dict[Any, Any],
@@ -220,7 +228,8 @@ class AppContext:
             progress: gr.Progress = PROGRESS,
         ) -> Any:
             data = event._data or {}  # as a whole: the public way gives one item at a time
-            return self._answer(handler, message, self.call(values, request, progress, data))
+            call = self.call(values, request, progress, data)
+            return self._answer(handler, message, refused, call)
 
         return with_data if event_data else slowly if slow else quick
 
@@ -251,7 +260,9 @@ class AppContext:
         """A handler's argument, from what Gradio passes; signing in outweighs the states."""
         return Call(self.who(values, request), values, progress, data or {})
 
-    def _answer(self, handler: Handler, message: gr.HTML | None, call: Call) -> Any:
+    def _answer(
+        self, handler: Handler, message: gr.HTML | None, refused: Handler | None, call: Call
+    ) -> Any:
         if message is None:
             return handler(call) or gr.skip()
         try:
@@ -259,9 +270,10 @@ class AppContext:
                 raise UserError("page.not_ready")
             return {message: "", **(handler(call) or {})}
         except UserError as problem:
-            return {message: problem_html(problem, call.language)}
+            said = problem_html(problem, call.language)
         except Exception:
-            return {message: bug_html(call.language)}
+            said = bug_html(call.language)
+        return {message: said, **((refused(call) or {}) if refused else {})}
 
 
 def merged(first: Any, second: Any) -> Any:

@@ -3,4 +3,4 @@
 They are shown as they were understood, and their classes can be edited.
 """
 
-__all__ = ["tab", "uploads", "view", "ways"]
+__all__ = ["cards", "tab", "uploads", "view", "ways"]

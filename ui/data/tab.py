@@ -14,7 +14,7 @@ from training.core.messages import t
 from training.intake.take_in import Report
 from training.jobs.datasets import DataSet, read_edits
 from ui.common.context import AppContext, Call, Updates, Visitor
-from ui.common.html import note
+from ui.common.html import data_title, note
 from ui.data import view
 from ui.data.uploads import write_skipped
 from ui.data.ways import DataWays
@@ -28,6 +28,7 @@ class DataTab:
         self.message = gr.HTML()
         with app.i18n.make(gr.Accordion, {"label": "data.ways"}, open=True) as self.start:
             self.ways = DataWays(app, self._arrived)
+        self.go_on_btn = gr.Button(visible=False, elem_classes="next")
         with gr.Column(visible=False, elem_classes="summary") as self.summary:
             self._build_summary()
         self._wire()
@@ -37,9 +38,13 @@ class DataTab:
     def _build_summary(self) -> None:
         make = self.app.i18n.make
         self.headline = gr.HTML()
-        self.next_btn = make(
-            gr.Button, {"value": "data.next_btn"}, variant="primary", elem_classes="next"
-        )
+        with gr.Row(elem_classes="actions"):
+            self.next_btn = make(
+                gr.Button, {"value": "data.next_btn"}, variant="primary", elem_classes="next"
+            )
+            self.sort_btn = make(
+                gr.Button, {"value": "data.sort_btn"}, visible=False, elem_classes="next"
+            )
         self.advice = gr.HTML()
         self.classes = gr.HTML()
         with make(gr.Accordion, {"label": "data.edit"}, open=False) as self.editor:
@@ -78,7 +83,20 @@ class DataTab:
 
     def _wire(self) -> None:
         on = self.app.on
-        self.ways.wire(self.outputs, self.message)
+        self.ways.wire(self.outputs, message=self.message, refused=self._refused)
+        on(
+            self.sort_btn.click,
+            self._sort,
+            writes=self.outputs,
+            message=self.message,
+            progress_on=self.advice,
+        )
+        on(
+            self.go_on_btn.click,
+            lambda call: self.show(call.visitor),
+            writes=self.outputs,
+            message=self.message,
+        )
         on(
             self.apply_btn.click,
             self._apply,
@@ -92,6 +110,27 @@ class DataTab:
     def _arrived(self, visitor: Visitor, dataset: DataSet) -> Updates:
         now = replace(visitor, dataset=dataset.id)
         return {self.app.dataset: dataset.id, **self.show(now), **self.fold(now)}
+
+    def _refused(self, call: Call) -> Updates:
+        """What was chosen before is not what was just sent: it is gone on with on request only."""
+        dataset = self.app.datasets.find(call.visitor.owner, call.visitor.dataset)
+        if dataset is None:
+            return {}
+        images = dataset.images()
+        says = t(
+            "data.go_on",
+            call.language,
+            pictures=f"{len(images):,}",
+            name=data_title(images.name, call.language),
+        )
+        return {
+            self.summary: gr.Column(visible=False),
+            self.go_on_btn: gr.Button(value=says, visible=True),
+        }
+
+    def _sort(self, call: Call) -> Updates:
+        dataset = self.app.datasets.require(call.visitor.owner, call.visitor.dataset)
+        return {self.start: gr.Accordion(open=True), **self.ways.sort(call, dataset)}
 
     def _apply(self, call: Call) -> Updates:
         dataset = self.app.datasets.require(call.visitor.owner, call.visitor.dataset)
@@ -114,7 +153,16 @@ class DataTab:
         """All that ``show`` may change."""
         return [
             *(self.app.dataset, self.start, self.summary, self.headline, self.advice),
-            *(self.classes, self.table, self.undo_btn, self.left, self.skipped, self.csv_btn),
+            *(
+                self.go_on_btn,
+                self.sort_btn,
+                self.classes,
+                self.table,
+                self.undo_btn,
+                self.left,
+                self.skipped,
+                self.csv_btn,
+            ),
             *self.ways.outputs,
         ]
 
@@ -123,6 +171,7 @@ class DataTab:
         dataset = self.app.datasets.find(visitor.owner, visitor.dataset)
         updates: Updates = {
             self.summary: gr.Column(visible=dataset is not None),
+            self.go_on_btn: gr.Button(visible=False),
             **self.ways.show(visitor),
         }
         if dataset is None:
@@ -141,6 +190,7 @@ class DataTab:
         language, images, original = visitor.language, dataset.images(), dataset.original()
         report = Report.load(dataset.folder)
         updates: Updates = {
+            self.sort_btn: gr.Button(visible=not original.class_names),
             self.headline: view.set_headline(images, report, language),
             self.advice: view.advice(images, report, language),
             self.classes: view.class_rows(images, language),

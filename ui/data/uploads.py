@@ -57,16 +57,25 @@ def take_upload(
         shutil.rmtree(room, ignore_errors=True)
 
 
+def require_upload(claim: str, temp: Path) -> Path:
+    """The path that came back from the browser, if it is a plain file below ``temp``.
+
+    Raises:
+        UserError: it is none; no other may be touched.
+    """
+    path = Path(claim)
+    if path.is_symlink() or not path.resolve().is_relative_to(temp.resolve()):
+        raise UserError("data.upload_failed")
+    if not path.is_file():
+        raise UserError("data.upload_failed")
+    return path
+
+
 def _unpack_names(files: Sequence[Mapping[str, Any]], temp: Path, room: Path) -> list[Path]:
     """Move the files to their own names and folders below ``room``."""
     moved: list[Path] = []
     for number, file in enumerate(files):
-        path = Path(str(file["path"]))
-        # The path comes back from the browser: only a plain file of ours may be touched.
-        if path.is_symlink() or not path.resolve().is_relative_to(temp.resolve()):
-            raise UserError("data.upload_failed")
-        if not path.is_file():
-            raise UserError("data.upload_failed")
+        path = require_upload(str(file["path"]), temp)
         target = room.joinpath(*(safe_parts(str(file["name"])) or (f"{number}",)))
         if target.exists():
             target = target.with_name(f"{target.stem} ({number}){target.suffix}")

@@ -6,7 +6,6 @@ Names of classes and files are never markup.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -28,7 +27,8 @@ DROP_TEMPLATE = """
        stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
     <rect x="3" y="3" width="18" height="18" rx="3"/><circle cx="9" cy="9" r="1.8"/>
     <path d="m4 17 5-5 4 4 3-3 4 4"/></svg>
-  <p class="drop-title">${words.title}</p>
+  <p class="drop-title by-mouse">${words.title}</p>
+  <p class="drop-title by-touch">${words.title_touch}</p>
   <p class="drop-hint">${words.hint}</p>
   <div class="drop-buttons">
     <label class="pick">${words.files}<input type="file" multiple
@@ -43,7 +43,7 @@ DROP_TEMPLATE = """
 
 def drop_words(language: str) -> dict[str, str]:
     """The texts of ``DROP_TEMPLATE``, and "sending", which the zone's script shows."""
-    names = ("title", "hint", "files", "folder", "sending")
+    names = ("title", "title_touch", "hint", "files", "folder", "sending")
     return {name: t(f"data.drop_{name}", language) for name in names}
 
 
@@ -66,17 +66,6 @@ def download_note(source: Source | None, language: str) -> str:
     if source is None:
         return ""
     return f'<p class="note">{say("data.download_note", language, licence=source.licence)}</p>'
-
-
-def collected(counts: Mapping[str, int], language: str) -> str:
-    """How many pictures of each class were taken so far, as a list."""
-    if not counts:
-        return note(t("data.collected_none", language))
-    rows = "".join(
-        f"<li><b>{html.escape(name)}</b> <span>{_count(count, language)}</span></li>"
-        for name, count in counts.items()
-    )
-    return f'<ul class="collected">{rows}</ul>'
 
 
 def _count(count: int, language: str) -> str:

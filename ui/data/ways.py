@@ -1,6 +1,6 @@
 """Four ways to get pictures.
 
-Files, the camera, examples and downloads, each a panel of step 1.
+Files, cards, examples and downloads, each a panel of step 1.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
+from training.core.home import new_id
 from training.core.messages import UserError, t
 from training.core.paths import ASSETS
 from training.intake.datasets import list_sources, open_data
-from training.intake.take_in import read_picture, take_in_labelled
-from training.jobs.datasets import Collection, DataSet
+from training.intake.take_in import Progress
+from training.jobs.datasets import DataSet
 from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.html import note
-from ui.common.parts import picture_input, picture_path
 from ui.data import view
+from ui.data.cards import ClassCards
 from ui.data.uploads import take_upload
 
-DROP_JS = ASSETS / "drop.js"
+DROP_JS = tuple(ASSETS / name for name in ("send.js", "drop.js"))
 PER_CLASS = 200  # pictures of each class that a download takes, unless the person says otherwise
 
 Arrived = Callable[[Visitor, DataSet], Updates]
@@ -41,9 +42,10 @@ class DataWays:
             "examples": self._build_examples,
             "download": self._build_download,
         }
-        with gr.Tabs(elem_classes="ways", overflow_behavior="wrap"):
+        with gr.Tabs(elem_classes="ways", overflow_behavior="wrap") as self.tabs:
             for name, build in panels.items():
-                with app.i18n.make(gr.Tab, {"label": f"data.way_{name}"}, render_children=True):
+                label = {"label": f"data.way_{name}"}
+                with app.i18n.make(gr.Tab, label, id=name, render_children=True):
                     build()
 
     # ---- what stands where
@@ -51,35 +53,18 @@ class DataWays:
     def _build_drop(self) -> None:
         self.drop = self.app.i18n.make(
             gr.HTML,
-            {"words": view.drop_words},
+            {  # all of them: an update of the words takes away what it does not name
+                "words": view.drop_words,
+                "limit_bytes": lambda _: self.app.limits.upload_bytes,
+                "limit_files": lambda _: self.app.limits.files,
+            },
             html_template=view.DROP_TEMPLATE,
-            js_on_load=DROP_JS.read_text(encoding="utf-8"),
-            limit_bytes=self.app.limits.upload_bytes,
-            limit_files=self.app.limits.files,
+            js_on_load="\n".join(path.read_text(encoding="utf-8") for path in DROP_JS),
             elem_classes="drop",
         )
 
     def _build_camera(self) -> None:
-        make = self.app.i18n.make
-        with gr.Row():
-            with gr.Column(scale=3):
-                self.class_name = make(
-                    gr.Textbox,
-                    {"label": "data.class_name", "placeholder": "data.class_name_hint"},
-                    max_length=80,
-                )
-                self.shot = picture_input(self.app, "webcam", height=300)
-                self.add_btn = make(gr.Button, {"value": "data.add_btn"}, size="md")
-            with gr.Column(scale=2):
-                self.collected = gr.HTML()
-                # Both wait until the page knows that there is something to undo or to use: pressed
-                # before, nobody would answer.
-                waiting: dict[str, Any] = {"interactive": False, "size": "md"}
-                with gr.Row():
-                    self.undo_btn = make(gr.Button, {"value": "data.undo_shot_btn"}, **waiting)
-                    self.use_btn = make(
-                        gr.Button, {"value": "data.use_shots_btn"}, variant="primary", **waiting
-                    )
+        self.cards = ClassCards(self.app)
 
     def _build_examples(self) -> None:
         make = self.app.i18n.make
@@ -125,10 +110,13 @@ class DataWays:
 
     # ---- what happens when
 
-    def wire(self, outputs: Sequence[Block], message: gr.HTML) -> None:
-        """Connect the handlers, once the tab is built; ``outputs`` is what ``arrived`` changes."""
+    def wire(self, outputs: Sequence[Block], **options: Any) -> None:
+        """Connect the handlers, once the tab is built; ``outputs`` is what ``arrived`` changes.
+
+        ``options`` are those of ``app.on``: where a problem is said, and what it changes.
+        """
         on = self.app.on
-        arriving: dict[str, Any] = {"writes": outputs, "message": message}
+        arriving: dict[str, Any] = {"writes": outputs, **options}
         on(self.drop.upload, self._take, progress_on=self.drop, event_data=True, **arriving)
         for name, button in self.example_btns.items():
             on(
@@ -144,17 +132,7 @@ class DataWays:
             progress_on=self.download_note,
             **arriving,
         )
-        on(self.use_btn.click, self._use, progress_on=self.collected, **arriving)
-        shots: dict[str, Any] = {"writes": [self.shot, *self.outputs], "message": message}
-        for trigger in (self.shot.input, self.add_btn.click):
-            on(
-                trigger,
-                self._add,
-                reads=[self.class_name, self.shot],
-                preprocess=False,
-                **shots,
-            )
-        on(self.undo_btn.click, self._undo, **shots)
+        self.cards.wire(outputs, self.arrived, _progress, **options)
         on(
             self.download.change,
             lambda call: self._show_download(call.language, call.values[self.download]),
@@ -163,10 +141,10 @@ class DataWays:
         )
 
     def _take(self, call: Call) -> Updates:
-        progress, limits = _progress(call.progress, call.language), self.app.limits
+        limits = self.app.limits
         room = partial(self.app.storage.make_room, call.visitor.owner, call.visitor.dataset)
         dataset = take_upload(
-            self.app.datasets, call.visitor.owner, call.data, limits, progress, room
+            self.app.datasets, call.visitor.owner, call.data, limits, _progress(call), room
         )
         return self.arrived(call.visitor, dataset)
 
@@ -191,66 +169,40 @@ class DataWays:
             folder,
             limits=self.app.limits,
             per_class=per_class,
-            progress=_progress(call.progress, call.language),
+            progress=_progress(call),
             root=home.downloads,
         )
         return self.arrived(visitor, datasets.keep(visitor.owner, folder, name))
 
-    def _add(self, call: Call) -> Updates:
-        path = picture_path(call.values[self.shot])
-        if path is None:
-            raise UserError("data.no_shot")
-        self.app.storage.make_room(call.visitor.owner, call.visitor.dataset)
-        picture = read_picture(path)
-        Collection(self.app.home, call.visitor.owner).add(picture, call.values[self.class_name])
-        return {self.shot: None, **self._show_collected(call.visitor)}
-
-    def _undo(self, call: Call) -> Updates:
-        Collection(self.app.home, call.visitor.owner).undo()
-        return self._show_collected(call.visitor)
-
-    def _use(self, call: Call) -> Updates:
-        datasets, collection = self.app.datasets, Collection(self.app.home, call.visitor.owner)
-        pictures = collection.pictures()
-        if not pictures:
-            raise UserError("data.no_shot")
-        self.app.storage.make_room(call.visitor.owner, call.visitor.dataset)
-        folder, name = datasets.folder_for_new(), t("data.own_name", call.language)
-        progress = _progress(call.progress, call.language)
-        take_in_labelled(pictures, folder, limits=self.app.limits, name=name, progress=progress)
-        dataset = datasets.keep(call.visitor.owner, folder, name)
-        collection.clear()
-        return self.arrived(call.visitor, dataset)
+    def sort(self, call: Call, dataset: DataSet) -> Updates:
+        """Lay the pictures of a data set without classes out to be sorted by hand."""
+        self.cards.sort(call.visitor.owner, dataset, _progress(call))
+        return {
+            self.tabs: gr.Tabs(selected="camera"),
+            **self.cards.show(call.visitor, fresh=new_id()),
+        }
 
     # ---- what is seen
 
     @property
     def outputs(self) -> list[Block]:
         """All that ``show`` may change."""
-        return [self.collected, self.undo_btn, self.use_btn, self.download_note]
+        return [self.tabs, self.cards.cards, self.download_note]
 
     def show(self, visitor: Visitor) -> Updates:
-        """What the visitor has collected so far, and the licence of the first download."""
+        """Whose cards they are, and the licence of the first download."""
         return {
             **self._show_download(visitor.language, self.download.value),
-            **(self._show_collected(visitor) if visitor.owner else {}),
+            **self.cards.show(visitor),
         }
 
     def _show_download(self, language: str, name: object) -> Updates:
         return {self.download_note: view.download_note(self.sources.get(str(name)), language)}
 
-    def _show_collected(self, visitor: Visitor) -> Updates:
-        counts = Collection(self.app.home, visitor.owner).counts()
-        return {
-            self.collected: view.collected(counts, visitor.language),
-            self.undo_btn: gr.Button(interactive=bool(counts)),
-            self.use_btn: gr.Button(interactive=len(counts) > 1),
-        }
 
-
-def _progress(bar: gr.Progress, language: str) -> Callable[[int, int], None]:
+def _progress(call: Call) -> Progress:
     """For ``training.intake.take_in``, which calls it with (done, total) after each picture."""
-    text, said = t("data.reading", language), [-1]
+    text, said, bar = t("data.reading", call.language), [-1], call.progress
 
     def progress(done: int, total: int) -> None:
         share = 100 * done // max(1, total)

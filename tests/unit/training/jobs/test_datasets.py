@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from PIL import Image
 
 from training.core.home import Home, new_id
 from training.core.messages import UserError
 from training.intake.take_in import take_in
-from training.jobs.datasets import Collection, DataSet, DatasetStore, is_id, read_edits
+from training.jobs.datasets import DataSet, DatasetStore, is_id, read_edits
 from ui.common.access import owner_from
 
 ANNA, BEN = new_id(), new_id()
@@ -71,26 +70,6 @@ def test_a_class_has_to_remain(rows: list[tuple[str, str]]) -> None:
 
 def test_one_class_is_enough_for_a_generator() -> None:
     assert read_edits([("a", "x"), ("b", "x")]) == {"a": "x", "b": "x"}
-
-
-def test_collected_pictures_are_counted_undone_and_cleared(datasets: DatasetStore) -> None:
-    collection, picture = Collection(datasets.home, ANNA), Image.new("RGB", (8, 8))
-    for name in ("apple", "pear", " apple "):
-        collection.add(picture, name)
-    assert collection.counts() == {"apple": 2, "pear": 1}
-    assert Collection(datasets.home, BEN).counts() == {}
-    collection.undo()
-    assert collection.counts() == {"apple": 1, "pear": 1}
-    with pytest.raises(UserError):
-        collection.add(picture, "  ")
-    collection.clear()
-    collection.undo()
-    assert not collection.folder.exists()
-
-
-def test_a_collection_needs_an_id(datasets: DatasetStore) -> None:
-    with pytest.raises(ValueError):
-        Collection(datasets.home, "../somebody")
 
 
 def test_an_account_is_the_same_in_every_browser_and_nobody_elses(datasets: DatasetStore) -> None:

@@ -16,7 +16,8 @@ from tests.waiting import is_, wait
 from training.core.home import Home, new_id
 from training.core.messages import UserError
 from training.data.imageset import ImageSet
-from training.jobs.datasets import Collection, DatasetStore
+from training.jobs.collection import Collection
+from training.jobs.datasets import DatasetStore
 from training.jobs.manager import RunManager
 from training.jobs.quotas import Quotas
 from training.jobs.storage import HOUR, Storage, size_of

@@ -25,7 +25,8 @@ from tests.visiting import generator_run
 from training.core.home import Home, new_id
 from training.intake.limits import Limits
 from training.intake.take_in import take_in
-from training.jobs.datasets import Collection, DatasetStore
+from training.jobs.collection import Collection
+from training.jobs.datasets import DatasetStore
 from training.jobs.manager import RunManager
 from training.latent.recipe import Recipe
 from ui.classroom.accounts import People
@@ -59,7 +60,9 @@ class Site(Caller):
         take_in(folder / "set", place, name="annas-own")
         self.dataset = datasets.keep(ANNA, place, "annas-own.zip")
         self.run = generator_run(self.home, self.dataset.original(), "dcgan", ANNA)
-        Collection(self.home, ANNA).add(Image.new("RGB", (8, 8)), "annas-own")
+        collection = Collection(self.home, ANNA)
+        collection.add("1", {new_id(): Image.new("RGB", (8, 8))})
+        collection.rename("1", "annas-own")
         manager = RunManager(self.home, ("cpu",))
         self.page = Page(self.home, manager, Limits(), people=People("annas-own password"))
         _, url, _ = self.page.blocks.launch(
