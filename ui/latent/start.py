@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 from torch import Tensor
 
-from models.weights import shipped_folder
+from models.weights import shipped_folder, shipped_names
 from training.core.messages import UserError, t
 from training.latent.recipe import Recipe
 from training.latent.sampler import GanSampler
@@ -22,10 +22,10 @@ from training.latent.steering import direction_names, first_seed, load_gan_sampl
 from ui.common.context import AppContext, Call, Updates
 from ui.common.images import png_uri
 from ui.latent.moves import REACH, move
-from ui.latent.sliders import STEP
+from ui.latent.sliders import STEP, direction_label
 from ui.latent.view import picture_html, script
 
-GENERATOR = "emoji-64"
+GENERATOR = "emoji-64"  # where it is shipped, else the first that is
 DIRECTIONS = (0, 1, 3)  # of that generator: those that change most at a glance
 DOORS = ("play", "teach", "own")
 
@@ -34,7 +34,8 @@ class StartTab:
     """``doors`` are the buttons by the names in ``DOORS``; where they lead is the page's to say."""
 
     def __init__(self, app: AppContext) -> None:
-        self.app = app
+        self.app, names = app, shipped_names("gan")
+        self.folder = shipped_folder(GENERATOR if GENERATOR in names else names[0])
         make = app.i18n.make
         self.message = gr.HTML()
         make(gr.HTML, {"value": _heading})
@@ -46,7 +47,7 @@ class StartTab:
             with gr.Column(scale=2, min_width=240, elem_classes="latent-view"):
                 # Not through ``make``: another language must not put the first picture back.
                 self.picture = gr.HTML(
-                    self._picture(Recipe(seed=first_seed(GENERATOR))),
+                    self._picture(Recipe(seed=first_seed(self.folder.name))),
                     elem_classes="latent-frame",
                     js_on_load=script("stage.js"),
                     server_functions=[steer],
@@ -78,10 +79,13 @@ class StartTab:
 
     def _slider(self, index: int) -> gr.Slider:
         """Named by the generator's card; moves go the short way, see ``steer``."""
-        folder = shipped_folder(GENERATOR)
+
+        def label(language: str) -> str:
+            return direction_label(index, direction_names(self.folder, language), language)
+
         return self.app.i18n.make(
             gr.Slider,
-            {"label": lambda language: direction_names(folder, language)[index]},
+            {"label": label},
             minimum=-REACH,
             maximum=REACH,
             value=0.0,
@@ -135,7 +139,7 @@ class StartTab:
             return self._sampler().paint([recipe])[0]
 
     def _sampler(self) -> GanSampler:
-        return load_gan_sampler(shipped_folder(GENERATOR))
+        return load_gan_sampler(self.folder)
 
 
 def _heading(language: str) -> str:
