@@ -34,6 +34,8 @@ from training.runs.folder import RunFolder, load_model
 FILES = 200_000  # that a data set for pretraining may have; a person's upload has far fewer
 MAX_BYTES = 10_000_000  # of one model's weights
 
+LEFT = ("other/", "familiar/")  # of a model's parts those that are of no use elsewhere
+
 
 @dataclass(frozen=True)
 class PretrainRecipe:
@@ -184,8 +186,8 @@ def half(weight: Tensor) -> Tensor:
 
 
 def _used(model: Checkpoint) -> Mapping[str, Tensor]:
-    """All but the generator that is not in use."""
-    return {name: x for name, x in model.tensors.items() if not name.startswith("other/")}
+    """All but what is of no use elsewhere."""
+    return {name: x for name, x in model.tensors.items() if not name.startswith(LEFT)}
 
 
 def _evaluate_again(
