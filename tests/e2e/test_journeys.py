@@ -83,7 +83,7 @@ def test_from_a_zip_to_a_model(
     expect(page.get_by_text("Left out: 1")).to_be_visible()
     page.get_by_role("button", name="Next: train").click()
 
-    expect(page.get_by_text("kept back for an honest test")).to_be_visible()
+    expect(page.get_by_text("kept back to test it honestly")).to_be_visible()
     start(page, "5", "Shapes one")
     wait_for_more(page, curve(page))
 
@@ -136,10 +136,11 @@ def test_a_pretrained_network_is_there_from_the_first_minute(
     page = open_page()
     upload(page, shapes_zip)
     page.get_by_role("button", name="Next: train").click()
+    open_more(page)
     expect(page.get_by_label("Starting point").filter(visible=True)).to_have_value(
         re.compile("^seedling-s")
     )
-    expect(page.get_by_text("is downloaded first")).to_be_hidden()
+    expect(page.get_by_text("First it downloads")).to_be_hidden()
     page.get_by_role("button", name="Start training").click()
     assert share_right(page) >= 0.8
 
