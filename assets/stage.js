@@ -20,7 +20,8 @@ document.addEventListener("change", (event) => slider(event) && trigger("apply")
 const KEYS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
 document.addEventListener("keydown", (event) => {
   const range = event.target, by = KEYS[event.key];
-  if (!by || range.type !== "range" || !slider(event)) return;
+  if (!by || event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own
+  if (range.type !== "range" || !slider(event)) return;
   event.preventDefault();
   range.value = Number(range.value) + (by * (range.max - range.min)) / 20;
   for (const kind of ["input", "change"]) range.dispatchEvent(new Event(kind, { bubbles: true }));

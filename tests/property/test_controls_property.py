@@ -25,7 +25,6 @@ from ui.common.i18n import I18n
 from ui.latent.moves import FIRST, MORE, NUMBER_REACH, NUMBERS, REACH, move, neighbours
 from ui.latent.sliders import SliderPanel
 from ui.train.classifier_form import ClassifierForm
-from ui.train.form import Form
 from ui.train.gan_form import GanForm
 
 LATENT, NAMES = 16, ("bag", "boot", "coat")
@@ -234,16 +233,21 @@ def test_two_pictures_have_different_children() -> None:
 
 # ---- the forms of step 2
 
-FORMS = {"classifier": ClassifierForm, "gan": GanForm}
+FORMS: dict[str, type[ClassifierForm] | type[GanForm]] = {
+    "classifier": ClassifierForm,
+    "gan": GanForm,
+}
 CONFIGS = {"classifier": ClassifierConfig, "gan": GanConfig}
 OWN_CHOICES = ("width", "start_from")  # on the page some of all that a config may hold, or others
 
 
 @cache
-def form(kind: str) -> Form:
+def form(kind: str) -> ClassifierForm | GanForm:
     app: Any = SimpleNamespace(i18n=I18n("en"))
     with gr.Blocks():
-        return FORMS[kind](app)
+        made = FORMS[kind](app)
+        made.build_more()
+    return made
 
 
 @st.composite

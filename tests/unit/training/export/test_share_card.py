@@ -154,11 +154,17 @@ def test_a_model_that_learned_nothing_claims_nothing(
     assert "still learning" in " ".join(written)
 
 
-@pytest.mark.parametrize("more", [{"right_pictures": []}, {"most_wrong": []}])
-def test_all_wrong_or_all_right(make_set: MakeSet, tmp_path: Path, more: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("more", "missing"), [({"right_pictures": []}, "✓"), ({"most_wrong": []}, "✗")]
+)
+def test_all_wrong_or_all_right(
+    make_set: MakeSet, tmp_path: Path, written: list[str], more: dict[str, Any], missing: str
+) -> None:
     images = make_set({"red": 6, "green": 6})
     result = classified(images, **more)
     draw_card(run(images, tmp_path, "classifier", result), "en")
+    assert missing not in written
+    assert {"✓", "✗"} - {missing} <= set(written)
 
 
 def test_an_evaluation_of_an_earlier_version_and_deleted_pictures(
