@@ -7,6 +7,7 @@ from typing import Any
 from training.core.paths import ASSETS
 from ui.classroom.accounts import Authenticator, People
 from ui.common.context import AppContext
+from ui.common.parts import script
 from ui.common.theme import make_theme
 
 # Of the home folder all but what is on its way to or from a browser.
@@ -23,7 +24,7 @@ def launch_options(app: AppContext, people: People) -> dict[str, Any]:
         "blocked_paths": [str(home / name) for name in PRIVATE],
         "theme": make_theme(),
         "css_paths": [str(ASSETS / "style.css")],
-        "js": (ASSETS / "steps.js").read_text("utf-8"),
+        "js": script("steps.js"),
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,  # the teacher's tab shows what may be shown of others

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
 
+from training.core.paths import ASSETS
 from ui.common.context import AppContext, Updates
 from ui.common.html import empty_state
+from ui.common.plots import SPACED
 
 # Pages that are not served over https, as in a classroom, have no ``navigator.clipboard``.
 COPY_JS = """async (text) => {
@@ -90,6 +93,32 @@ class CopyField:
             self.field: gr.Textbox(value="", visible=False),
             self.button: gr.Button(visible=False),
         }
+
+
+def script(*names: str) -> str:
+    """The text of scripts in assets/, one after the other, for the ``js_on_load`` of a gr.HTML."""
+    return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in names)
+
+
+def line_chart(
+    app: AppContext, texts: Mapping[str, Any], colours: Mapping[str, str], **props: Any
+) -> gr.LinePlot:
+    """Curves over time, in colours that a legend below it names; ``props`` are the plot's own."""
+    return app.i18n.make(
+        gr.LinePlot,
+        {"x_title": "watch.time_axis", **texts},
+        x="x",
+        y="y",
+        color="curve",
+        color_map=colours,
+        y_title=" ",
+        color_title=" ",
+        height=300,
+        x_axis_format=SPACED,
+        show_label=False,
+        buttons=[],
+        **props,
+    )
 
 
 def picture_input(app: AppContext, first: str, **props: Any) -> gr.Image:

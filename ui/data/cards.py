@@ -18,7 +18,6 @@ from gradio.blocks import Block
 from PIL import Image, ImageOps
 
 from training.core.messages import UserError, sentences, t
-from training.core.paths import ASSETS
 from training.data.splits import MIN_PER_CLASS
 from training.intake.take_in import Progress, read_picture, take_in, take_in_labelled
 from training.jobs.collection import UNSORTED, Card, Collection
@@ -26,11 +25,10 @@ from training.jobs.datasets import DataSet, is_id
 from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.i18n import speakable
 from ui.common.images import jpeg_uri
+from ui.common.parts import script
 from ui.data.uploads import require_upload
 
-SCRIPT = "\n".join(
-    (ASSETS / name).read_text(encoding="utf-8") for name in ("send.js", "camera.js", "cards.js")
-)
+SCRIPT = script("send.js", "camera.js", "cards.js")
 TEMPLATE = '<div class="cards"></div>'
 THUMB_SIDE = 120  # px
 MAX_THUMBS = 60  # in one answer

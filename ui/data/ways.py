@@ -14,17 +14,16 @@ from gradio.blocks import Block
 
 from training.core.home import new_id
 from training.core.messages import UserError, t
-from training.core.paths import ASSETS
 from training.intake.datasets import list_sources, open_data
 from training.intake.take_in import Progress
 from training.jobs.datasets import DataSet
 from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.html import note
+from ui.common.parts import script
 from ui.data import view
 from ui.data.cards import ClassCards
 from ui.data.uploads import take_upload
 
-DROP_JS = tuple(ASSETS / name for name in ("send.js", "drop.js"))
 PER_CLASS = 200  # pictures of each class that a download takes, unless the person says otherwise
 
 Arrived = Callable[[Visitor, DataSet], Updates]
@@ -59,7 +58,7 @@ class DataWays:
                 "limit_files": lambda _: self.app.limits.files,
             },
             html_template=view.DROP_TEMPLATE,
-            js_on_load="\n".join(path.read_text(encoding="utf-8") for path in DROP_JS),
+            js_on_load=script("send.js", "drop.js"),
             elem_classes="drop",
         )
 

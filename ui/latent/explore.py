@@ -18,10 +18,11 @@ from training.latent.recipe import Recipe
 from training.latent.steering import direction_names
 from ui.common.context import Updates
 from ui.common.html import note
+from ui.common.parts import script
 from ui.latent.moves import FIRST, MORE, REACH, neighbours
 from ui.latent.session import LatentCall, LatentSession
 from ui.latent.sliders import direction_label
-from ui.latent.view import PAD_COLUMNS, TILES_JS, Tile, pad_html, script, tiles_html
+from ui.latent.view import PAD_COLUMNS, TILES_JS, Tile, pad_html, tiles_html
 
 PAD_JS = "pad.js"
 CHILDREN, USUAL_STRENGTH = 8, 0.4

@@ -22,10 +22,11 @@ from training.runs.state import RunState
 from ui.common.context import Updates
 from ui.common.generator_html import kept_words
 from ui.common.images import png_uri
+from ui.common.parts import script
 from ui.latent.moves import move
 from ui.latent.session import LatentCall, LatentSession
 from ui.latent.sliders import seed_from
-from ui.latent.view import picture_html, script
+from ui.latent.view import picture_html
 
 
 class PicturePanel:

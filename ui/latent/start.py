@@ -21,9 +21,10 @@ from training.latent.sampler import GanSampler
 from training.latent.steering import direction_names, first_seed, load_gan_sampler
 from ui.common.context import AppContext, Call, Updates
 from ui.common.images import png_uri
+from ui.common.parts import script
 from ui.latent.moves import REACH, move
 from ui.latent.sliders import STEP, direction_label
-from ui.latent.view import picture_html, script
+from ui.latent.view import picture_html
 
 GENERATOR = "emoji-64"  # where it is shipped, else the first that is
 DIRECTIONS = (0, 1, 3)  # of that generator: those that change most at a glance

@@ -23,11 +23,11 @@ from ui.common.context import Updates
 from ui.common.films import SAVE
 from ui.common.html import say
 from ui.common.images import SIDE, grid_columns
-from ui.common.parts import CopyField
+from ui.common.parts import CopyField, script
 from ui.common.tokens import VALID_DAYS
 from ui.latent.links import PARAMETER, Link
 from ui.latent.session import LatentCall, LatentSession, LatentState
-from ui.latent.view import TILES_JS, Tile, script, tiles_html
+from ui.latent.view import TILES_JS, Tile, tiles_html
 
 MAX_KEPT = 24
 USUAL_SECONDS, USUAL_FPS = 6.0, 24

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.core.paths import ASSETS
 from training.latent.recipe import Recipe
 from ui.common.images import png_uri
 
@@ -90,8 +89,3 @@ def pad_html(
         f'data-across="{axes[0]}" data-up="{axes[1]}">{image}'
         f'<i style="left:{left:.2f}%;top:{top:.2f}%"></i></div>'
     )
-
-
-def script(name: str) -> str:
-    """The text of a script in assets/, for the ``js_on_load`` of a ``gr.HTML``."""
-    return (ASSETS / name).read_text(encoding="utf-8")

@@ -20,7 +20,6 @@ from PIL import Image
 
 from training.classifier.predict import Prediction, load_predictor
 from training.core.messages import UserError, t
-from training.core.paths import ASSETS
 from training.data.imageset import ImageSet
 from training.data.splits import split_images
 from training.intake.take_in import read_picture
@@ -31,7 +30,7 @@ from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.generator_html import is_gan
 from ui.common.html import box, data_title, note, problem_html, say
 from ui.common.images import jpeg_uri
-from ui.common.parts import picture_input, picture_path
+from ui.common.parts import picture_input, picture_path, script
 from ui.common.tokens import ShareTokens
 
 MAX_CLASSES_SHOWN = 8
@@ -41,7 +40,7 @@ WORDS = ("start", "stop", "strange", "insecure", "refused", "missing")
 LIVE_TEMPLATE = """
 <div class="live" data-words="${JSON.stringify(words).replaceAll('"', '&quot;')}">
   <button type="button" class="pick live-btn">${words.start}</button>
-  <p class="live-problem" role="alert"></p>
+  <p class="live-problem" aria-live="assertive"></p>
   <video muted playsinline></video>
   <div class="live-says" role="status"><p class="live-strange">${words.strange}</p>
     <ul class="live-answers"></ul></div>
@@ -69,13 +68,13 @@ class ClassifierTry:
 
         with gr.Row(visible=False) as self.body:
             with gr.Column():
-                self.samples = gr.HTML(js_on_load=(ASSETS / "tiles.js").read_text("utf-8"))
+                self.samples = gr.HTML(js_on_load=script("tiles.js"))
                 self.picture = picture_input(app, "upload", height=190)
                 self.live = make(
                     gr.HTML,
                     {"words": lambda lang: {word: t(f"try.live_{word}", lang) for word in WORDS}},
                     html_template=LIVE_TEMPLATE,
-                    js_on_load=(ASSETS / "live.js").read_text("utf-8"),
+                    js_on_load=script("live.js"),
                     server_functions=[look],
                 )
                 # Apart: an update of one property of the above would take all others away.

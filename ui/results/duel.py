@@ -26,6 +26,7 @@ from ui.common import plots
 from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.generator_html import is_gan
 from ui.common.html import box, legend_html, note
+from ui.common.parts import line_chart
 
 METRIC = "val/accuracy"
 COLOURS = dict(zip(plots.SERIES[:2], plots.PALETTE[:2], strict=True))
@@ -44,20 +45,7 @@ class DuelPanel:
             make(gr.HTML, {"value": lambda language: f"<h3>{t('duel.title', language)}</h3>"})
             self.says = gr.HTML()
             with gr.Column(visible=False, elem_classes="charts") as self.chart_room:
-                self.chart = make(
-                    gr.LinePlot,
-                    {"x_title": "watch.time_axis"},
-                    x="x",
-                    y="y",
-                    color="curve",
-                    color_map=COLOURS,
-                    y_title=" ",
-                    color_title=" ",
-                    height=300,
-                    y_lim=[0, 1],
-                    show_label=False,
-                    buttons=[],
-                )
+                self.chart = line_chart(app, {}, COLOURS, x_lim=[0, None], **plots.SHARES)
                 make(gr.HTML, {"value": _legend})
             with gr.Row(elem_classes="actions"):
                 size: dict[str, Any] = {"size": "md", "min_width": 90}

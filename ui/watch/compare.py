@@ -17,6 +17,7 @@ from ui.common import plots
 from ui.common.access import run_labels
 from ui.common.context import AppContext, Call, Updates
 from ui.common.html import legend_html
+from ui.common.parts import line_chart
 from ui.watch.view import runs_html
 
 METRIC = "val/accuracy"
@@ -42,23 +43,14 @@ class CompareRuns:
             filterable=False,
             visible=False,
         )
-        self.chart = make(
-            gr.LinePlot,
-            {"title": "watch.chart_overlay", "x_title": "watch.time_axis"},
-            x="x",
-            y="y",
-            color="curve",
-            y_title=" ",
-            color_title=" ",
-            color_map=dict(zip(plots.SERIES, plots.PALETTE, strict=True)),
-            height=300,
+        self.chart = line_chart(
+            app,
+            {"title": "watch.chart_overlay"},
+            dict(zip(plots.SERIES, plots.PALETTE, strict=True)),
             x_lim=[0, None],  # with the time that went into getting ready
-            x_axis_format=plots.SPACED,
-            **plots.SHARES,
-            show_label=False,
             visible=False,
-            buttons=[],
             elem_classes="charts",
+            **plots.SHARES,
         )
         self.legend = gr.HTML()
         app.on(

@@ -18,6 +18,7 @@ from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.films import Films
 from ui.common.glossary import TERMS, explained
 from ui.common.html import legend_html
+from ui.common.parts import line_chart
 from ui.watch.view import curves_key
 
 NOW = 100  # the right end of the slider through time
@@ -81,20 +82,8 @@ class GanWatch:
         with gr.Column(visible=False, elem_classes="charts") as self.chart_row:
             with gr.Row():
                 for name in CHARTS:
-                    self.charts[name] = make(
-                        gr.LinePlot,
-                        {"title": f"gan.chart_{name}", "x_title": "watch.time_axis"},
-                        x="x",
-                        y="y",
-                        color="curve",
-                        color_map=CURVES,
-                        y_title=" ",
-                        color_title=" ",
-                        height=300,
-                        x_axis_format=plots.SPACED,
-                        show_label=False,
-                        buttons=[],
-                        min_width=280,
+                    self.charts[name] = line_chart(
+                        self.app, {"title": f"gan.chart_{name}"}, CURVES, min_width=280
                     )
             make(gr.HTML, {"value": _legend})
 

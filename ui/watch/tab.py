@@ -21,7 +21,7 @@ from ui.common.access import choose_run, require_run, run_labels
 from ui.common.context import AppContext, Call, Updates, Visitor
 from ui.common.generator_html import is_gan
 from ui.common.html import box, message_html, say
-from ui.common.parts import Opening
+from ui.common.parts import Opening, line_chart
 from ui.watch.compare import CompareRuns, row_key
 from ui.watch.gan import GanWatch
 from ui.watch.view import (
@@ -98,24 +98,12 @@ class WatchTab:
         self.waiting = gr.HTML()  # where the charts will stand
         with gr.Column(visible=False, elem_classes="charts") as self.chart_row, gr.Row():
             for name in METRICS:
-                self.charts[name] = self.app.i18n.make(
-                    gr.LinePlot,
-                    {
-                        "title": f"watch.chart_{name}",
-                        "x_title": "watch.time_axis",
-                    },
-                    x="x",
-                    y="y",
-                    color="curve",
-                    color_map=CURVES,
-                    y_title=" ",
-                    color_title=" ",
-                    height=300,
-                    x_axis_format=plots.SPACED,
-                    **(plots.SHARES if name == "accuracy" else {}),
-                    show_label=False,
-                    buttons=[],
+                self.charts[name] = line_chart(
+                    self.app,
+                    {"title": f"watch.chart_{name}"},
+                    CURVES,
                     min_width=300,
+                    **(plots.SHARES if name == "accuracy" else {}),
                 )
         with self.chart_row:
             self.app.i18n.make(gr.HTML, {"value": curves_legend})
