@@ -33,7 +33,7 @@ def first_minute(page: Page, url: str, picture: Path) -> None:
     begun = time.monotonic()
     page.goto(url)
     expect(page.locator("html")).to_have_attribute("data-spoken", "en", timeout=60_000)
-    expect(page.locator("img.latent-picture").first).to_be_visible()
+    expect(page.locator(".start-frame img.latent-picture")).to_be_visible()
     answer = page.get_by_text(re.compile("^This is “"))
     print(f"  {time.monotonic() - begun:5.1f} s  the door is open")
     for number, (name, press) in enumerate(presses(page), 1):

@@ -68,7 +68,7 @@ def drag_in_browser(url: str, seconds: float) -> dict[str, Any]:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_ARGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(url)
-        page.locator("img.latent-picture").wait_for(timeout=60_000)
+        page.locator(".latent-frame img.latent-picture").wait_for(timeout=60_000)
         page.wait_for_timeout(2000)
         found: dict[str, Any] = page.evaluate(DRAG, [seconds, WARM_UP])
         browser.close()

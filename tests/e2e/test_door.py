@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenPage, Server
 
-PICTURE = "img.latent-picture"
+PICTURE = ".start-frame img.latent-picture"
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])

@@ -81,7 +81,7 @@ def stage(page: Page) -> Locator:
 
 
 def picture(page: Page) -> Locator:
-    return page.locator("img.latent-picture")
+    return page.locator(".latent-frame img.latent-picture")
 
 
 def near(page: Page) -> Locator:

@@ -45,11 +45,11 @@ class StartTab:
             return self.steer(data)  # Gradio marks what it calls, and a method can't be marked
 
         with gr.Row(elem_classes="start-row"):
-            with gr.Column(scale=2, min_width=240, elem_classes="latent-view"):
+            with gr.Column(scale=2, min_width=240):
                 # Not through ``make``: another language must not put the first picture back.
                 self.picture = gr.HTML(
                     self._picture(Recipe(seed=first_seed(self.folder.name))),
-                    elem_classes="latent-frame",
+                    elem_classes="start-frame",
                     js_on_load=script("stage.js"),
                     server_functions=[steer],
                 )
